@@ -1,0 +1,5 @@
+"""The composition root of addresses: names the apps, holds none of their rules."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
