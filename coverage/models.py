@@ -1,0 +1,140 @@
+"""Which experience is right for a member, and who gives it. What they pay is not known here."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from coverage.enums import Delivery, Expertise, Guidance, Resources
+from members.models import Member
+
+
+class Segment(models.Model):
+    """Members who share an Appropriate Experience. The list is the association's own."""
+
+    key = models.SlugField(unique=True)
+    name = models.TextField()
+    position = models.PositiveSmallIntegerField(help_text="rules are tried in this order")
+    rule = models.JSONField(help_text="condition over the facts of the AX profile")
+    reason = models.TextField(help_text="why a member that meets the rule belongs here")
+    is_pooled = models.BooleanField(
+        default=False, help_text="served by a pool, without a named MSM"
+    )
+    delivery = models.TextField(
+        choices=Delivery, help_text="how an intervention reaches a member of this segment first"
+    )
+    is_retired = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["position"],
+                condition=Q(is_retired=False),
+                name="segments_are_tried_in_one_order",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AxProfile(models.Model):
+    """The Appropriate Experience of a member, in versions; the newest not superseded counts."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="ax_profiles")
+    valid_from = models.DateField()
+    superseded_on = models.DateField(null=True, blank=True)
+    inbound_minutes = models.PositiveIntegerField(default=0, help_text="a quarter")
+    async_minutes = models.PositiveIntegerField(default=0, help_text="a quarter")
+    sync_minutes = models.PositiveIntegerField(default=0, help_text="a quarter")
+    taskforce_minutes = models.PositiveIntegerField(default=0, help_text="a quarter")
+    expertise = models.TextField(choices=Expertise)
+    resources = models.TextField(choices=Resources)
+    guidance = models.TextField(choices=Guidance)
+    skills_needed = models.PositiveSmallIntegerField(
+        default=1, help_text="different contributor skills needed at once"
+    )
+    escalation_severity = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="of the gravest open escalation, 1 being gravest"
+    )
+    source = models.TextField(help_text="who said so: member, msm, simulated")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["member"],
+                condition=Q(superseded_on=None),
+                name="a_member_has_one_current_ax_profile",
+            ),
+            models.CheckConstraint(
+                condition=Q(sync_minutes=0) | Q(async_minutes__gt=0),
+                name="synchronous_experience_has_an_asynchronous_share",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"AX of {self.member} from {self.valid_from}"
+
+
+class Assignment(models.Model):
+    """The segment a member is in, why, and who looks after them; nobody while a pool does."""
+
+    member = models.OneToOneField(
+        Member, on_delete=models.CASCADE, primary_key=True, related_name="assignment"
+    )
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="assignments")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="assignments",
+    )
+    reason = models.TextField()
+    assigned_on = models.DateField()
+    override_reason = models.TextField(blank=True)
+    override_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    override_until = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(override_until=None) | ~Q(override_reason=""),
+                name="an_override_has_a_reason",
+            ),
+        ]
+        indexes = [models.Index(fields=["owner", "segment"], name="assignment_by_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.member}: {self.segment}"
+
+
+class AssignmentChange(models.Model):
+    """One move between segments or hands, kept for good."""
+
+    member = models.ForeignKey(
+        Member, on_delete=models.CASCADE, related_name="assignment_changes"
+    )
+    on = models.DateField()
+    from_segment = models.ForeignKey(
+        Segment, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    to_segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="+")
+    from_owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    to_owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reason = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["member", "on"], name="assignment_change_by_member")]
+
+    def __str__(self) -> str:
+        return f"{self.member} to {self.to_segment} on {self.on}"

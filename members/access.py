@@ -1,0 +1,24 @@
+"""Who may do what with members; everything not granted here is denied."""
+
+from enum import StrEnum
+
+from members.enums import Role
+
+
+class Permission(StrEnum):
+    MEMBER_VIEW = "members.member.view"
+    DUES_VIEW = "members.dues.view"
+    IMPORT_VIEW = "members.import.view"
+    PORTAL_VIEW = "members.portal.view"
+
+
+GRANTS: dict[str, frozenset[Permission]] = {
+    Role.DIRECTOR: frozenset(
+        {Permission.MEMBER_VIEW, Permission.DUES_VIEW, Permission.IMPORT_VIEW}
+    ),
+    Role.MSM: frozenset({Permission.MEMBER_VIEW}),
+    Role.OPERATIONS: frozenset(
+        {Permission.MEMBER_VIEW, Permission.DUES_VIEW, Permission.IMPORT_VIEW}
+    ),
+    Role.MEMBER: frozenset({Permission.PORTAL_VIEW}),
+}

@@ -1,0 +1,37 @@
+"""Who may work the queue, read the measures and see the runs; all else is denied."""
+
+from enum import StrEnum
+
+from members.enums import Role
+
+
+class Permission(StrEnum):
+    QUEUE_VIEW = "success.queue.view"
+    QUEUE_WORK = "success.queue.work"
+    VECTOR_VIEW = "success.vector.view"
+    REVENUE_VIEW = "success.revenue.view"
+    NIGHT_VIEW = "success.night.view"
+    PATH_VIEW = "success.path.view"
+
+
+GRANTS: dict[str, frozenset[Permission]] = {
+    Role.DIRECTOR: frozenset(
+        {
+            Permission.QUEUE_VIEW,
+            Permission.QUEUE_WORK,
+            Permission.VECTOR_VIEW,
+            Permission.REVENUE_VIEW,
+            Permission.NIGHT_VIEW,
+        }
+    ),
+    Role.MSM: frozenset({Permission.QUEUE_VIEW, Permission.QUEUE_WORK, Permission.VECTOR_VIEW}),
+    Role.OPERATIONS: frozenset(
+        {
+            Permission.QUEUE_VIEW,
+            Permission.VECTOR_VIEW,
+            Permission.REVENUE_VIEW,
+            Permission.NIGHT_VIEW,
+        }
+    ),
+    Role.MEMBER: frozenset({Permission.PATH_VIEW}),
+}

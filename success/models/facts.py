@@ -1,0 +1,142 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from coverage.models import Segment
+from members.models import Member, Person
+from success.enums import Dimension, Standing, State
+from success.models.plans import Milestone, Plan
+
+
+class MemberFacts(models.Model):
+    """The one projection that plays, queue, lists and dashboards ask: one row a member.
+
+    It keeps dates and integers, not day counts, so that the calendar alone rewrites few rows.
+    The day it speaks of is that of the last finished live night.
+    """
+
+    member = models.OneToOneField(
+        Member, on_delete=models.CASCADE, primary_key=True, related_name="known"
+    )
+    standing = models.TextField(choices=Standing)
+    joined_on = models.DateField(null=True, help_text="start of the unbroken run of terms")
+    term_ends_on = models.DateField(null=True, help_text="first day after the last known term")
+    tier = models.TextField(blank=True)
+    segment = models.ForeignKey(Segment, null=True, on_delete=models.SET_NULL, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    contact = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="+")
+    plan = models.ForeignKey(Plan, null=True, on_delete=models.SET_NULL, related_name="+")
+    anchor_on = models.DateField(null=True, help_text="plan-day 0")
+    state = models.TextField(choices=State, default=State.NO_PLAN)
+    held_on = models.DateField(
+        null=True,
+        help_text="day at which the plan clock is held, behind or ahead; null while it runs. "
+        "Position in days is held_on minus the day of the night",
+    )
+    pace_milli = models.IntegerField(
+        null=True, help_text="thousandths of a plan-day a day; null where not known"
+    )
+    direction = models.SmallIntegerField(null=True)
+    achieved_weight = models.PositiveSmallIntegerField(null=True)
+    expected_weight = models.PositiveSmallIntegerField(null=True)
+    blocking = models.ForeignKey(
+        Milestone,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="first gating milestone that is overdue",
+    )
+    blocked_since = models.DateField(
+        null=True, help_text="first day that milestone was overdue"
+    )
+    behind_since = models.DateField(
+        null=True, help_text="first day behind by more than tolerance"
+    )
+    next_milestone = models.ForeignKey(
+        Milestone, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    first_value_on = models.DateField(
+        null=True, help_text="day the first milestone was reached"
+    )
+    achieved_on = models.DateField(null=True, help_text="day the whole plan was achieved")
+    we_owe_since = models.DateField(null=True, help_text="earliest overdue promise of ours")
+    they_owe_since = models.DateField(null=True, help_text="earliest overdue promise of theirs")
+    people_involved = models.PositiveIntegerField(default=0)
+    subjects_involved = models.PositiveIntegerField(default=0)
+    last_fact_on = models.DateField(null=True)
+    changed_on = models.DateField(help_text="night that last wrote this row")
+
+    class Meta:
+        verbose_name_plural = "member facts"
+        indexes = [
+            models.Index(fields=["owner", "state"], name="facts_by_owner_state"),
+            models.Index(fields=["segment", "state"], name="facts_by_segment_state"),
+            # plays fire by crossing a range of dates, among the active only
+            models.Index(
+                fields=["behind_since"],
+                condition=Q(behind_since__isnull=False),
+                name="facts_behind_since",
+            ),
+            models.Index(
+                fields=["anchor_on"],
+                condition=Q(first_value_on=None),
+                name="facts_no_first_value",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} {self.state}"
+
+
+class VectorChange(models.Model):
+    """The vector of a member from this day on, until the next change. One row a change."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="vector_changes")
+    on = models.DateField()
+    plan = models.ForeignKey(Plan, null=True, on_delete=models.SET_NULL, related_name="+")
+    state = models.TextField(choices=State)
+    held_on = models.DateField(null=True)
+    pace_milli = models.IntegerField(null=True)
+    direction = models.SmallIntegerField(null=True)
+    achieved_weight = models.PositiveSmallIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["member", "on"], name="a_vector_changes_once_a_night"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} {self.on} {self.state}"
+
+
+class VectorRollup(models.Model):
+    """How a group of members is doing as of one night."""
+
+    as_of = models.DateField()
+    dimension = models.TextField(choices=Dimension)
+    value = models.TextField(
+        blank=True, help_text="key of the segment or owner; blank: everybody"
+    )
+    in_scope = models.PositiveIntegerField(help_text="members in force or in grace")
+    with_plan = models.PositiveIntegerField()
+    with_pace = models.PositiveIntegerField(help_text="plans with at least 7 observed days")
+    states = models.JSONField(help_text="{state: members}")
+    pace_sum_milli = models.BigIntegerField(help_text="of those with a pace")
+    forward = models.PositiveIntegerField(help_text="members whose direction is +1")
+    backward = models.PositiveIntegerField(help_text="members whose direction is -1")
+    median_position = models.IntegerField(null=True, help_text="days; null for an empty group")
+    we_owe = models.PositiveIntegerField(help_text="members to whom a promise of ours is late")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["as_of", "dimension", "value"], name="a_group_is_rolled_up_once_a_night"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.as_of} {self.dimension} {self.value}"
