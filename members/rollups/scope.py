@@ -1,0 +1,32 @@
+"""Which members a rollup is to recompute, as SQL, and what it reports back."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Written(NamedTuple):
+    """What a rollup did: rows it read, and rows it inserted, changed or deleted."""
+
+    rows_in: int
+    rows_out: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """A range of member ids, ends included; with ``only_dirty``, those whose facts changed."""
+
+    first: int
+    last: int
+    only_dirty: bool = False
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Values of the names that ``condition`` uses."""
+        return {"scope_first": self.first, "scope_last": self.last}
+
+    def condition(self, column: str) -> str:
+        """SQL predicate on ``column``, a member's id; ``column`` is never user input."""
+        within = f"{column} BETWEEN %(scope_first)s AND %(scope_last)s"
+        if not self.only_dirty:
+            return within
+        return f"{within} AND {column} IN (SELECT member_id FROM members_dirtymember)"
