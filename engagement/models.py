@@ -1,5 +1,6 @@
 """What members do: facts as they arrived, and the involvement derived from them."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -34,6 +35,8 @@ class Fact(models.Model):
         indexes = [
             # the timeline of a member, and the evidence of a range of members
             models.Index(fields=["member", "occurred_on"], name="fact_by_member_day"),
+            # a night that catches up looks for facts of the days since the last
+            BrinIndex(fields=["occurred_on"], name="fact_by_day"),
             # triggers look for what has arrived since they last looked
             models.Index(fields=["kind", "occurred_on"], name="fact_by_kind_day"),
         ]

@@ -13,6 +13,9 @@ class DirtyMember(models.Model):
         Member, on_delete=models.CASCADE, primary_key=True, related_name="+"
     )
     since = models.DateField()
+    taken_by = models.BigIntegerField(
+        null=True, help_text="the night that is working on it; a further change takes it back"
+    )
 
     def __str__(self) -> str:
         return f"{self.member_id} since {self.since}"

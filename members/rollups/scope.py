@@ -13,20 +13,27 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """A range of member ids, ends included; with ``only_dirty``, those whose facts changed."""
+    """A range of member ids, ends included; with ``taken_by``, those that night has taken on."""
 
     first: int
     last: int
-    only_dirty: bool = False
+    taken_by: int | None = None
 
     @property
-    def parameters(self) -> dict[str, int]:
+    def parameters(self) -> dict[str, int | None]:
         """Values of the names that ``condition`` uses."""
-        return {"scope_first": self.first, "scope_last": self.last}
+        return {
+            "scope_first": self.first,
+            "scope_last": self.last,
+            "scope_taken_by": self.taken_by,
+        }
 
     def condition(self, column: str) -> str:
         """SQL predicate on ``column``, a member's id; ``column`` is never user input."""
         within = f"{column} BETWEEN %(scope_first)s AND %(scope_last)s"
-        if not self.only_dirty:
+        if self.taken_by is None:
             return within
-        return f"{within} AND {column} IN (SELECT member_id FROM members_dirtymember)"
+        return (
+            f"{within} AND {column} IN (SELECT member_id FROM members_dirtymember"
+            " WHERE taken_by = %(scope_taken_by)s)"
+        )

@@ -66,6 +66,9 @@ class MemberFacts(models.Model):
     people_involved = models.PositiveIntegerField(default=0)
     subjects_involved = models.PositiveIntegerField(default=0)
     last_fact_on = models.DateField(null=True)
+    recheck_on = models.DateField(
+        null=True, help_text="first day on which the calendar alone may change this row"
+    )
     changed_on = models.DateField(help_text="night that last wrote this row")
 
     class Meta:
@@ -73,6 +76,12 @@ class MemberFacts(models.Model):
         indexes = [
             models.Index(fields=["owner", "state"], name="facts_by_owner_state"),
             models.Index(fields=["segment", "state"], name="facts_by_segment_state"),
+            # an ordinary night looks only at those whose day has come
+            models.Index(
+                fields=["recheck_on"],
+                condition=Q(recheck_on__isnull=False),
+                name="facts_recheck",
+            ),
             # plays fire by crossing a range of dates, among the active only
             models.Index(
                 fields=["behind_since"],
