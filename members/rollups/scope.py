@@ -13,7 +13,7 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """A range of member ids, ends included; with ``taken_by``, those that night has taken on."""
+    """A range of member ids, ends included; with ``taken_by``, those a night has taken on."""
 
     first: int
     last: int
