@@ -1,7 +1,8 @@
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 
 from engagement.models import Fact
 from members.enums import MemberKind
@@ -85,6 +86,17 @@ class Plan(models.Model):
                 fields=["member"],
                 condition=Q(closed_on=None),
                 name="a_member_has_one_open_plan",
+            ),
+            # one vector a member: on any day at most one version counts
+            ExclusionConstraint(
+                name="plan_versions_do_not_overlap",
+                expressions=[
+                    ("member", RangeOperators.EQUAL),
+                    (
+                        Func("anchor_on", "closed_on", function="daterange"),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
             ),
             models.CheckConstraint(
                 condition=Q(closed_on=None) | Q(closed_on__gte=F("anchor_on")),

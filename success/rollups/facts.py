@@ -1,0 +1,177 @@
+"""MemberFacts: the one row a member that plays, queue, lists and dashboards ask.
+
+Dates and integers, so that an ordinary night rewrites few rows. ``recheck_on`` says when the
+calendar alone may change a row; a night that takes on the changed members and those whose day
+has come leaves the same rows as one over everybody.
+"""
+
+from datetime import date
+
+from django.db import connection
+
+from members.rollups.scope import Scope, Written
+from success.rollups.vector import vector_parameters, vector_sql
+
+FACTS = """
+WITH {vector},
+known_term AS (
+    SELECT t.member_id, t.starts_on, t.ends_on, t.tier,
+           max(t.ends_on) OVER (
+               PARTITION BY t.member_id ORDER BY t.starts_on, t.ends_on, t.id
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+           ) AS covered_until
+    FROM members_term t
+    WHERE {scope_term} AND t.starts_on <= %(as_of)s
+),
+membership AS (
+    -- a renewal that starts inside the grace window goes on where the last term ended
+    SELECT member_id,
+           max(starts_on) FILTER (
+               WHERE covered_until IS NULL OR starts_on >= covered_until + %(grace)s
+           ) AS joined_on,
+           max(ends_on) AS term_ends_on,
+           (array_agg(tier ORDER BY ends_on DESC, starts_on DESC, tier))[1] AS tier
+    FROM known_term
+    GROUP BY member_id
+),
+coming_term AS (
+    SELECT t.member_id, min(t.starts_on) AS starts_on
+    FROM members_term t
+    WHERE {scope_term} AND t.starts_on > %(as_of)s
+    GROUP BY t.member_id
+),
+coming_plan AS (
+    SELECT p.member_id, min(p.anchor_on) AS anchor_on
+    FROM success_plan p
+    WHERE {scope_plan} AND p.anchor_on > %(as_of)s
+    GROUP BY p.member_id
+),
+promise AS (
+    SELECT v.member_id,
+           min(a.due_on) FILTER (
+               WHERE a.side = 'association' AND a.due_on < %(as_of)s
+           ) AS we_owe_since,
+           min(a.due_on) FILTER (
+               WHERE a.side = 'member' AND a.due_on < %(as_of)s
+           ) AS they_owe_since,
+           min(a.due_on + 1) FILTER (WHERE a.due_on >= %(as_of)s) AS next_due_on
+    FROM vector v
+    JOIN success_accountability a ON a.plan_id = v.plan_id
+    WHERE (a.done_on IS NULL OR a.done_on > %(as_of)s)
+      AND (a.waived_on IS NULL OR a.waived_on > %(as_of)s)
+    GROUP BY v.member_id
+),
+involved AS (
+    SELECT i.member_id,
+           count(DISTINCT i.person_id)::int AS people, count(DISTINCT i.subject)::int AS subjects
+    FROM engagement_involvement i
+    WHERE {scope_involvement} AND i.starts_on <= %(as_of)s
+      AND (i.ends_on IS NULL OR i.ends_on > %(as_of)s)
+    GROUP BY i.member_id
+),
+last_fact AS (
+    SELECT f.member_id, max(f.occurred_on) AS occurred_on
+    FROM engagement_fact f
+    WHERE {scope_fact} AND f.occurred_on <= %(as_of)s
+    GROUP BY f.member_id
+),
+said AS (
+    SELECT m.id AS member_id,
+           CASE
+               WHEN ms.term_ends_on IS NULL THEN 'not_yet'
+               WHEN ms.term_ends_on > %(as_of)s THEN 'in_force'
+               WHEN ms.term_ends_on + %(grace)s > %(as_of)s THEN 'in_grace'
+               ELSE 'lapsed'
+           END AS standing,
+           ms.joined_on, ms.term_ends_on, coalesce(ms.tier, '') AS tier,
+           a.segment_id, a.owner_id, c.person_id AS contact_id,
+           v.plan_id, v.anchor_on, coalesce(v.state, 'no_plan') AS state, v.held_on,
+           v.pace_milli, v.direction, v.achieved_weight, v.expected_weight, v.blocking_id,
+           v.blocked_since, v.behind_since, v.next_milestone_id, v.first_value_on, v.achieved_on,
+           pr.we_owe_since, pr.they_owe_since,
+           coalesce(i.people, 0) AS people_involved, coalesce(i.subjects, 0) AS subjects_involved,
+           lf.occurred_on AS last_fact_on,
+           least(
+               v.recheck_on, pr.next_due_on, ct.starts_on, cp.anchor_on,
+               CASE
+                   WHEN ms.term_ends_on > %(as_of)s THEN ms.term_ends_on
+                   WHEN ms.term_ends_on + %(grace)s > %(as_of)s THEN ms.term_ends_on + %(grace)s
+               END
+           ) AS recheck_on
+    FROM members_member m
+    LEFT JOIN membership ms ON ms.member_id = m.id
+    LEFT JOIN coming_term ct ON ct.member_id = m.id
+    LEFT JOIN coming_plan cp ON cp.member_id = m.id
+    LEFT JOIN vector v ON v.member_id = m.id
+    LEFT JOIN promise pr ON pr.member_id = m.id
+    LEFT JOIN involved i ON i.member_id = m.id
+    LEFT JOIN last_fact lf ON lf.member_id = m.id
+    LEFT JOIN coverage_assignment a ON a.member_id = m.id
+    LEFT JOIN members_affiliation c
+        ON c.member_id = m.id AND c.is_primary_contact AND c.ends_on IS NULL
+    WHERE {scope_member}
+),
+different AS MATERIALIZED (
+    SELECT said.*,
+           (said.plan_id, said.state, said.held_on, said.pace_milli, said.direction,
+            said.achieved_weight)
+               IS DISTINCT FROM
+           (old.plan_id, old.state, old.held_on, old.pace_milli, old.direction,
+            old.achieved_weight) AS vector_moved
+    FROM said
+    LEFT JOIN success_memberfacts old ON old.member_id = said.member_id
+    WHERE old.member_id IS NULL
+       OR ({said_columns}) IS DISTINCT FROM ({old_columns})
+),
+written AS (
+    INSERT INTO success_memberfacts (member_id, {columns}, changed_on)
+    SELECT member_id, {columns}, %(as_of)s FROM different
+    ON CONFLICT (member_id) DO UPDATE SET {assignments}, changed_on = excluded.changed_on
+    RETURNING member_id
+),
+remembered AS (
+    INSERT INTO success_vectorchange
+        (member_id, "on", plan_id, state, held_on, pace_milli, direction, achieved_weight)
+    SELECT member_id, %(as_of)s, plan_id, state, held_on, pace_milli, direction, achieved_weight
+    FROM different
+    WHERE vector_moved
+    ON CONFLICT (member_id, "on") DO UPDATE
+    SET plan_id = excluded.plan_id, state = excluded.state, held_on = excluded.held_on,
+        pace_milli = excluded.pace_milli, direction = excluded.direction,
+        achieved_weight = excluded.achieved_weight
+    RETURNING member_id
+)
+SELECT (SELECT count(*) FROM said),
+       (SELECT count(*) FROM written) + (SELECT count(*) FROM remembered)
+"""
+
+COLUMNS = (
+    "standing joined_on term_ends_on tier segment_id owner_id contact_id plan_id anchor_on state"
+    " held_on pace_milli direction achieved_weight expected_weight blocking_id blocked_since"
+    " behind_since next_milestone_id first_value_on achieved_on we_owe_since they_owe_since"
+    " people_involved subjects_involved last_fact_on recheck_on"
+).split()
+
+
+def refresh(*, as_of: date, scope: Scope, grace_days: int) -> Written:
+    """Bring MemberFacts to ``as_of`` for the members of ``scope``, and remember moved vectors.
+
+    Standing follows terms and the grace rule (DOMAIN 4.3), the vector section 3. Facts dated
+    after ``as_of`` are not seen. Only rows that differ are written: a second run writes none.
+    """
+    sql = FACTS.format(
+        vector=vector_sql(scope=scope),
+        scope_member=scope.condition("m.id"),
+        scope_term=scope.condition("t.member_id"),
+        scope_plan=scope.condition("p.member_id"),
+        scope_involvement=scope.condition("i.member_id"),
+        scope_fact=scope.condition("f.member_id"),
+        columns=", ".join(COLUMNS),
+        said_columns=", ".join(f"said.{column}" for column in COLUMNS),
+        old_columns=", ".join(f"old.{column}" for column in COLUMNS),
+        assignments=", ".join(f"{column} = excluded.{column}" for column in COLUMNS),
+    )
+    parameters = vector_parameters(as_of=as_of, scope=scope) | {"grace": grace_days}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return Written(*cursor.fetchone())

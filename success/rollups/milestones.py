@@ -1,0 +1,192 @@
+"""Milestones whose evidence is in the facts, achieved on the fact's date.
+
+An evidence rule is data, ``{"rule": name, …}``, over stretches of involvement that reach into
+the plan (those that ended before its anchor are another story):
+
+* ``first`` (areas): the first involvement in any of the areas;
+* ``subjects`` (areas, count): involvement in that many different subjects, at one time or another;
+* ``peers`` (areas, count): involvement in a subject at the same time as people of that many
+  other members;
+* ``kept`` (areas, days): involvement that has not been interrupted for that many days.
+
+The day of ``kept`` may lie ahead; readers count evidence only once its day has come, and a
+change of facts before then takes it back. Milestones that people have spoken about (with
+events) are left to those events.
+"""
+
+from datetime import date
+
+from django.db import connection
+
+from members.rollups.scope import Scope, Written
+
+STRETCH = """
+    SELECT r.id AS rule_id, path.path_id, path.anchor_on, r.wanted, r.days,
+           i.member_id, i.area, i.subject, i.starts_on, i.ends_on
+    FROM path
+    JOIN rule r ON r.name = '{rule}'
+    JOIN engagement_involvement i
+        ON i.member_id = path.member_id AND i.area = ANY (r.areas)
+       AND (i.ends_on IS NULL OR i.ends_on > path.anchor_on)
+       AND (path.closed_on IS NULL OR i.starts_on < path.closed_on)
+"""
+
+EVIDENCE = f"""
+first_seen AS (
+    SELECT rule_id, path_id, greatest(min(starts_on), anchor_on) AS achieved_on
+    FROM ({STRETCH.format(rule="first")}) AS s
+    GROUP BY rule_id, path_id, anchor_on
+),
+nth_subject AS (
+    SELECT rule_id, path_id,
+           greatest((array_agg(since ORDER BY since))[wanted], anchor_on) AS achieved_on
+    FROM (
+        SELECT rule_id, path_id, anchor_on, wanted, subject, min(starts_on) AS since
+        FROM ({STRETCH.format(rule="subjects")}) AS s
+        GROUP BY rule_id, path_id, anchor_on, wanted, subject
+    ) AS subjects
+    GROUP BY rule_id, path_id, anchor_on, wanted
+    HAVING count(*) >= wanted
+),
+nth_peer AS (
+    SELECT rule_id, path_id,
+           greatest((array_agg(since ORDER BY since))[wanted], anchor_on) AS achieved_on
+    FROM (
+        SELECT s.rule_id, s.path_id, s.anchor_on, s.wanted, other.member_id,
+               min(greatest(s.starts_on, other.starts_on)) AS since
+        FROM ({STRETCH.format(rule="peers")}) AS s
+        JOIN engagement_involvement other
+            ON other.area = s.area AND other.subject = s.subject
+           AND other.member_id <> s.member_id
+           AND (other.ends_on IS NULL OR other.ends_on > greatest(s.starts_on, s.anchor_on))
+           AND (s.ends_on IS NULL OR other.starts_on < s.ends_on)
+        GROUP BY s.rule_id, s.path_id, s.anchor_on, s.wanted, other.member_id
+    ) AS peers
+    GROUP BY rule_id, path_id, anchor_on, wanted
+    HAVING count(*) >= wanted
+),
+unbroken AS (
+    SELECT rule_id, path_id, anchor_on, days, min(starts_on) AS starts_on,
+           CASE WHEN bool_or(ends_on IS NULL) THEN NULL ELSE max(ends_on) END AS ends_on
+    FROM (
+        SELECT o.*, count(*) FILTER (WHERE starts_on > covered_until)
+                   OVER (PARTITION BY rule_id, path_id ORDER BY starts_on, ends_on) AS island
+        FROM (
+            SELECT s.*, max(coalesce(ends_on, 'infinity')) OVER (
+                       PARTITION BY rule_id, path_id ORDER BY starts_on, ends_on
+                       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                   ) AS covered_until
+            FROM ({STRETCH.format(rule="kept")}) AS s
+        ) AS o
+    ) AS islands
+    GROUP BY rule_id, path_id, anchor_on, days, island
+),
+kept AS (
+    SELECT rule_id, path_id, min(greatest(starts_on, anchor_on) + days) AS achieved_on
+    FROM unbroken
+    WHERE ends_on IS NULL OR ends_on >= greatest(starts_on, anchor_on) + days
+    GROUP BY rule_id, path_id
+),
+evidence AS (
+    SELECT * FROM first_seen
+    UNION ALL SELECT * FROM nth_subject
+    UNION ALL SELECT * FROM nth_peer
+    UNION ALL SELECT * FROM kept
+)
+"""
+
+RULE = """
+    SELECT {rule_id} AS id, {rule} ->> 'rule' AS name,
+           ARRAY(SELECT jsonb_array_elements_text({rule} -> 'areas')) AS areas,
+           ({rule} ->> 'count')::int AS wanted, ({rule} ->> 'days')::int AS days
+"""
+
+REFRESH = f"""
+WITH spoken AS (
+    SELECT DISTINCT e.milestone_id
+    FROM success_milestoneevent e
+    JOIN success_milestone m ON m.id = e.milestone_id
+    JOIN success_plan p ON p.id = m.plan_id
+    WHERE {{scope}}
+),
+watched AS (
+    SELECT m.id, m.plan_id, m.evidence_rule, m.evidence_dates, m.evidence_source
+    FROM success_milestone m
+    JOIN success_plan p ON p.id = m.plan_id
+    WHERE {{scope}} AND m.evidence_rule <> '{{{{}}}}'
+      AND NOT EXISTS (SELECT 1 FROM spoken WHERE spoken.milestone_id = m.id)
+),
+distinct_rule AS (
+    SELECT row_number() OVER ()::int AS id, evidence_rule
+    FROM (SELECT DISTINCT evidence_rule FROM watched) AS d
+),
+rule AS ({RULE.format(rule_id="id", rule="evidence_rule")} FROM distinct_rule),
+path AS (
+    SELECT p.id AS path_id, p.member_id, p.anchor_on, p.closed_on
+    FROM success_plan p
+    WHERE {{scope}}
+),
+{EVIDENCE},
+due AS (
+    SELECT w.id, CASE WHEN e.achieved_on IS NOT NULL THEN ARRAY[e.achieved_on] END AS dates
+    FROM watched w
+    JOIN distinct_rule r ON r.evidence_rule = w.evidence_rule
+    LEFT JOIN evidence e ON e.rule_id = r.id AND e.path_id = w.plan_id
+),
+written AS (
+    UPDATE success_milestone m
+    SET evidence_dates = due.dates,
+        evidence_source = CASE WHEN due.dates IS NULL THEN '' ELSE 'derived' END
+    FROM due
+    WHERE due.id = m.id AND m.evidence_dates IS DISTINCT FROM due.dates
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM watched), (SELECT count(*) FROM written)
+"""
+
+SPELLS = f"""
+WITH rule AS (
+    {RULE.format(rule_id="m.id", rule="m.evidence_rule")}
+    FROM success_templatemilestone m
+    WHERE m.template_id = %(template)s AND m.evidence_rule <> '{{}}'
+),
+path AS (
+    SELECT spell.id AS path_id, spell.member_id, spell.anchor_on, spell.closed_on
+    FROM unnest(%(members)s::bigint[], %(anchors)s::date[], %(closings)s::date[])
+        WITH ORDINALITY AS spell (member_id, anchor_on, closed_on, id)
+),
+{EVIDENCE}
+SELECT path_id, rule_id, achieved_on FROM evidence
+"""
+
+
+def refresh(*, scope: Scope) -> Written:
+    """Bring the derived evidence of every plan in ``scope`` to what the facts say.
+
+    Writes ``evidence_dates`` and its source where they differ; a second run writes nothing.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(REFRESH.format(scope=scope.condition("p.member_id")), scope.parameters)
+        return Written(*cursor.fetchone())
+
+
+def evidence_of_spells(
+    *, template_id: int, spells: list[tuple[int, date, date | None]]
+) -> dict[tuple[int, int], date]:
+    """When each spell would have reached each milestone of a template.
+
+    ``spells`` are (member id, first day, first day after or null). The answer is keyed by
+    (index of the spell, id of the template's milestone); what was not reached is absent.
+    """
+    members, anchors, closings = zip(*spells, strict=True) if spells else ((), (), ())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            SPELLS,
+            {
+                "template": template_id,
+                "members": list(members),
+                "anchors": list(anchors),
+                "closings": list(closings),
+            },
+        )
+        return {(path - 1, rule): on for path, rule, on in cursor.fetchall()}

@@ -1,0 +1,201 @@
+"""The Success Vector of many members in one statement; ``engine.vector`` is what it must equal.
+
+``VECTOR`` is a list of common table expressions that ends in ``vector``: one row for each plan
+in force on ``%(as_of)s`` among the members in scope. It asks for the parameters of
+``vector_parameters`` and for a scope condition on ``p.member_id``.
+
+How it works. A milestone stands on a day if an odd number of its evidence dates are not after
+it, which is the parity of ``width_bucket``. The first milestone that does not stand gives the
+plan clock: D = min(max(t, e before it), its e). All days are dates and integers, so that PostgreSQL
+and Python agree to the last digit.
+
+``recheck_on`` is the first later day on which the calendar alone may change the row. It is
+tomorrow while anything is in motion, and far away or null in three settled cases: running on
+plan, held ahead, and held behind with nothing turned inside the window.
+"""
+
+from datetime import date
+from typing import Any
+
+from members.rollups.scope import Scope
+from success.engine.vector import SHORTEST_WINDOW, TOLERANCE_DAYS, WINDOW_DAYS
+
+VECTOR = """
+stopped AS (
+    -- pauses joined into runs without overlap; plans without any are not here
+    SELECT p.id AS plan_id,
+           range_agg(daterange(pause.starts_on, coalesce(pause.ends_on, 'infinity')))
+               * datemultirange(daterange(p.anchor_on, 'infinity')) AS runs
+    FROM success_plan p
+    JOIN success_planpause pause ON pause.plan_id = p.id
+    WHERE {scope}
+    GROUP BY p.id
+),
+path AS (
+    SELECT p.id AS plan_id, p.member_id, p.anchor_on, p.closed_on, s.runs,
+           %(as_of)s - p.anchor_on - coalesce(paused.days, 0) AS t
+    FROM success_plan p
+    LEFT JOIN stopped s ON s.plan_id = p.id
+    LEFT JOIN LATERAL (
+        SELECT sum(upper(run) - lower(run))::int AS days
+        FROM unnest(s.runs * datemultirange(daterange(p.anchor_on, %(as_of)s))) AS run
+        WHERE s.runs IS NOT NULL
+    ) paused ON true
+    WHERE {scope} AND p.anchor_on <= %(as_of)s
+      AND (p.closed_on IS NULL OR p.closed_on > %(as_of)s)
+),
+windowed AS (
+    SELECT path.*, least(%(window)s, t) AS h,
+           -- the last date on which the plan read day t - h
+           CASE WHEN runs IS NULL THEN %(as_of)s - least(%(window)s, t)
+           ELSE (
+               SELECT max(day)
+               FROM generate_series(0, %(as_of)s - anchor_on) AS since,
+                    LATERAL (SELECT anchor_on + since AS day) AS d,
+                    LATERAL (
+                        SELECT coalesce(sum(upper(run) - lower(run)), 0)::int AS days
+                        FROM unnest(runs * datemultirange(daterange(anchor_on, day))) AS run
+                    ) AS p
+               WHERE since - p.days <= t - least(%(window)s, t)
+           ) END AS window_on
+    FROM path
+),
+reading AS (
+    SELECT w.plan_id,
+           count(*)::int AS milestones,
+           min(m.position) FILTER (WHERE NOT now.stands) AS open_now,
+           min(m.position) FILTER (WHERE NOT was.stands) AS open_before,
+           array_agg(m.expected_day ORDER BY m.position) AS expected,
+           array_agg(m.id ORDER BY m.position) AS ids,
+           array_agg(m.evidence_dates[now.turns] ORDER BY m.position) AS turned_on,
+           coalesce(sum(m.weight) FILTER (WHERE now.stands), 0)::int AS achieved_weight,
+           coalesce(sum(m.weight) FILTER (WHERE was.stands), 0)::int AS weight_before,
+           coalesce(sum(m.weight) FILTER (WHERE m.expected_day < w.t), 0)::int
+               AS expected_weight,
+           bool_or(now.turns <> was.turns) AS turned_in_window,
+           min(m.evidence_dates[now.turns + 1]) AS next_turn_on,
+           min(m.expected_day) FILTER (WHERE m.expected_day >= w.t) AS next_expected
+    FROM windowed w
+    JOIN success_milestone m ON m.plan_id = w.plan_id
+    CROSS JOIN LATERAL (
+        SELECT turns, turns %% 2 = 1 AS stands
+        FROM (SELECT coalesce(width_bucket(%(as_of)s, m.evidence_dates), 0) AS turns) AS n
+    ) AS now
+    CROSS JOIN LATERAL (
+        SELECT turns, turns %% 2 = 1 AS stands
+        FROM (SELECT coalesce(width_bucket(w.window_on, m.evidence_dates), 0) AS turns) AS n
+    ) AS was
+    GROUP BY w.plan_id
+),
+clocked AS (
+    SELECT w.plan_id, w.member_id, w.anchor_on, w.closed_on, w.runs, w.t, w.h, r.*,
+           least(
+               greatest(w.t, coalesce(r.expected[coalesce(r.open_now - 1, r.milestones)], 0)),
+               r.expected[r.open_now]
+           ) AS clock_now,
+           least(
+               greatest(
+                   w.t - w.h,
+                   coalesce(r.expected[coalesce(r.open_before - 1, r.milestones)], 0)
+               ),
+               r.expected[r.open_before]
+           ) AS clock_before
+    FROM windowed w
+    JOIN reading r USING (plan_id)
+),
+moving AS (
+    SELECT clocked.*,
+           clock_now - t AS ahead,
+           CASE WHEN h >= %(shortest_window)s THEN clock_now - clock_before END AS gained,
+           achieved_weight > weight_before AS gained_weight,
+           open_now IS NOT NULL AND t > expected[open_now] AS is_blocked
+    FROM clocked
+),
+vector AS (
+    SELECT plan_id, member_id, anchor_on, t AS plan_day, ahead,
+           CASE WHEN ahead <> 0 THEN %(as_of)s + ahead END AS held_on,
+           CASE
+               WHEN gained IS NULL THEN NULL
+               WHEN gained >= 0 AND ahead >= 0
+                   THEN least(2000, greatest(1000, (2000 * gained + h) / (2 * h)))
+               ELSE greatest(-2000, least(2000,
+                   sign(gained)::int * ((2000 * abs(gained) + h) / (2 * h))))
+           END AS pace_milli,
+           CASE
+               WHEN gained IS NULL THEN NULL
+               WHEN gained < 0 THEN -1
+               WHEN gained > 0 OR ahead >= 0 OR gained_weight THEN 1
+               ELSE 0
+           END AS direction,
+           achieved_weight, expected_weight,
+           CASE
+               WHEN open_now IS NULL THEN 'achieved'
+               WHEN gained < 0 THEN 'regressing'
+               WHEN ahead < -%(tolerance)s AND gained = 0 AND NOT gained_weight THEN 'stalled'
+               WHEN ahead < -%(tolerance)s THEN 'slipping'
+               WHEN ahead > 0 THEN 'ahead'
+               ELSE 'on_track'
+           END AS state,
+           CASE WHEN is_blocked THEN ids[open_now] END AS blocking_id,
+           CASE WHEN is_blocked THEN greatest(late.since, turned_on[open_now]) END
+               AS blocked_since,
+           CASE WHEN is_blocked AND ahead < -%(tolerance)s
+               THEN greatest(late.beyond_tolerance, turned_on[open_now]) END AS behind_since,
+           ids[open_now] AS next_milestone_id,
+           CASE WHEN open_now IS NULL OR open_now > 1 THEN turned_on[1] END AS first_value_on,
+           CASE WHEN open_now IS NULL
+               THEN (SELECT max(day) FROM unnest(turned_on) AS day) END AS achieved_on,
+           least(
+               next_turn_on,
+               closed_on,
+               -- a milestone falls due: more is expected, and an open one becomes overdue
+               anchor_on + next_expected + 1,
+               CASE
+                   WHEN runs IS NOT NULL OR turned_in_window OR t < %(shortest_window)s
+                       THEN %(as_of)s + 1
+                   -- held ahead: until the calendar has caught up
+                   WHEN ahead > 0 THEN %(as_of)s + ahead
+                   -- running on plan: until that milestone falls due
+                   WHEN ahead = 0 AND clock_before >= t - h THEN NULL
+                   -- held behind for the whole window: nothing moves until evidence comes
+                   WHEN ahead < -%(tolerance)s AND clock_now = clock_before AND h = %(window)s
+                       THEN NULL
+                   ELSE %(as_of)s + 1
+               END
+           ) AS recheck_on
+    FROM moving
+    LEFT JOIN LATERAL (
+        SELECT anchor_on + expected[open_now] + 1 AS since,
+               anchor_on + expected[open_now] + %(tolerance)s + 1 AS beyond_tolerance
+        WHERE is_blocked AND runs IS NULL
+        UNION ALL
+        -- with pauses, the first dates on which the plan read those days
+        SELECT min(day) FILTER (WHERE since - p.days > expected[open_now]),
+               min(day) FILTER (WHERE since - p.days > expected[open_now] + %(tolerance)s)
+        FROM generate_series(0, %(as_of)s - anchor_on) AS since,
+             LATERAL (SELECT anchor_on + since AS day) AS d,
+             LATERAL (
+                 SELECT coalesce(sum(upper(run) - lower(run)), 0)::int AS days
+                 FROM unnest(runs * datemultirange(daterange(anchor_on, day))) AS run
+             ) AS p
+        WHERE is_blocked AND runs IS NOT NULL
+        HAVING bool_or(is_blocked AND runs IS NOT NULL)
+    ) AS late ON true
+)
+"""
+
+
+def vector_parameters(*, as_of: date, scope: Scope) -> dict[str, Any]:
+    """The values that ``VECTOR`` asks for, as of a day, for the members of ``scope``."""
+    return {
+        "as_of": as_of,
+        "window": WINDOW_DAYS,
+        "shortest_window": SHORTEST_WINDOW,
+        "tolerance": TOLERANCE_DAYS,
+        **scope.parameters,
+    }
+
+
+def vector_sql(*, scope: Scope) -> str:
+    """``VECTOR`` for the members of ``scope``, to stand behind WITH."""
+    return VECTOR.format(scope=scope.condition("p.member_id"))

@@ -1,0 +1,373 @@
+"""The night: every derived thing brought to a day, in stages, over ranges of members.
+
+A night is a row, its steps are rows. A step's work and its mark commit together, so a killed
+worker loses only the step it was in, and any number of workers may share a night. Run again
+for the same day, it finds nothing to write.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Case, F, Min, Value, When
+
+from coverage.rollups import assignment
+from engagement.rollups import involvement
+from members.models import Association, DirtyMember
+from members.rollups.scope import Scope, Written
+from success.enums import NightKind, NightStatus, StepStatus
+from success.models import MemberFacts, Night, NightStep
+from success.queries import nights as reads
+from success.rollups import facts, groups, milestones, plays, revenue
+
+DEFINITION = "1"
+FULL_RANGE = 10_000
+ORDINARY_RANGE = 100_000
+FULL_EVERY = timedelta(days=7)
+FULL_ABOVE_SHARE = 0.15
+WAIT_SECONDS = 0.2
+
+Clock = Callable[[], datetime]
+
+
+class FutureNight(Exception):
+    """A night was asked for a day that has not come."""
+
+
+class NightFailed(Exception):
+    """A step failed; the night keeps what was done and goes on from there when run again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a step is to do: for which night, over whom, and at what moment."""
+
+    night: Night
+    scope: Scope
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A part of the night. One that is not ranged is a single step over everybody."""
+
+    name: str
+    run: Callable[[Job], Written]
+    is_ranged: bool = True
+
+
+# Stages of a live night, in order; each sees what those before it have written.
+
+COLLECT = """
+WITH came_due AS (
+    INSERT INTO members_dirtymember (member_id, since, taken_by)
+    SELECT member_id, min(since), %(night)s
+    FROM (
+        -- facts that were known but lay ahead of the last night
+        SELECT member_id, occurred_on AS since
+        FROM engagement_fact
+        WHERE occurred_on > %(last)s AND occurred_on <= %(as_of)s
+        UNION ALL
+        SELECT member_id, recheck_on
+        FROM success_memberfacts
+        WHERE recheck_on <= %(as_of)s
+        UNION ALL
+        SELECT a.member_id, %(as_of)s
+        FROM coverage_assignment a
+        WHERE a.override_until <= %(as_of)s
+    ) AS due
+    GROUP BY member_id
+    ON CONFLICT (member_id) DO NOTHING
+)
+UPDATE members_dirtymember SET taken_by = %(night)s
+WHERE taken_by IS DISTINCT FROM %(night)s
+"""
+
+COMPANIONS = """
+INSERT INTO members_dirtymember (member_id, since, taken_by)
+SELECT other.member_id, min(f.occurred_on), %(night)s
+FROM members_dirtymember d
+JOIN engagement_fact f ON f.member_id = d.member_id AND f.occurred_on >= d.since
+JOIN engagement_involvement other
+    ON other.subject = f.subject AND other.area = split_part(f.kind, '.', 1)
+WHERE d.taken_by = %(night)s AND other.member_id <> d.member_id
+GROUP BY other.member_id
+ON CONFLICT (member_id) DO UPDATE
+SET taken_by = excluded.taken_by WHERE members_dirtymember.taken_by IS NULL
+"""
+
+
+def _collect(job: Job) -> Written:
+    """Take on the members whose facts changed or whose day has come, and who works with them."""
+    last = reads.last_live_day() or date.min
+    values = {"night": job.night.pk, "as_of": job.night.as_of, "last": last}
+    with connection.cursor() as cursor:
+        if job.night.is_full:
+            cursor.execute(
+                "UPDATE members_dirtymember SET taken_by = %(night)s"
+                " WHERE taken_by IS DISTINCT FROM %(night)s",
+                values,
+            )
+        else:
+            cursor.execute(COLLECT, values)
+            cursor.execute(COMPANIONS, values)
+    taken = DirtyMember.objects.filter(taken_by=job.night.pk).count()
+    return Written(rows_in=taken, rows_out=0)
+
+
+def _revenue(job: Job) -> Written:
+    since = None
+    if not job.night.is_full:
+        taken = DirtyMember.objects.filter(taken_by=job.night.pk)
+        since = taken.aggregate(since=Min("since"))["since"] or job.night.as_of
+    return revenue.refresh(as_of=job.night.as_of, since=since, at=job.at)
+
+
+def _everybody(scope: Scope) -> Scope:
+    return Scope(first=scope.first, last=scope.last)
+
+
+LIVE_STAGES = (
+    Stage(name="collect", run=_collect, is_ranged=False),
+    Stage(
+        name="involvement",
+        run=lambda job: involvement.refresh(as_of=job.night.as_of, scope=job.scope),
+    ),
+    Stage(
+        name="coverage",
+        run=lambda job: assignment.refresh(as_of=job.night.as_of, scope=job.scope),
+    ),
+    Stage(name="milestones", run=lambda job: milestones.refresh(scope=job.scope)),
+    Stage(
+        name="facts",
+        run=lambda job: facts.refresh(
+            as_of=job.night.as_of, scope=job.scope, grace_days=Association.current().grace_days
+        ),
+    ),
+    Stage(
+        name="groups", run=lambda job: groups.refresh(as_of=job.night.as_of), is_ranged=False
+    ),
+    # a day that plays wait for may come for anybody, so they look at everybody
+    Stage(
+        name="plays",
+        run=lambda job: plays.refresh(
+            as_of=job.night.as_of, scope=_everybody(job.scope), at=job.at
+        ),
+    ),
+    Stage(name="revenue", run=_revenue, is_ranged=False),
+)
+
+
+# A past night: the same statements into tables that vanish with the transaction.
+
+SHADOWS = ("success_memberfacts", "success_vectorchange")
+
+
+def _look_back(job: Job) -> Written:
+    """Say what that night would have said, without touching anything but its own figures.
+
+    Temporary tables of the same names stand before the real ones for this transaction. Segments
+    and owners are those of today; no intervention is opened and nothing is sent.
+    """
+    as_of = job.night.as_of
+    with connection.cursor() as cursor:
+        for table in SHADOWS:
+            cursor.execute(
+                f"CREATE TEMPORARY TABLE {table} (LIKE {table} INCLUDING DEFAULTS"
+                " INCLUDING INDEXES INCLUDING IDENTITY) ON COMMIT DROP"
+            )
+    written = facts.refresh(
+        as_of=as_of, scope=job.scope, grace_days=Association.current().grace_days
+    )
+    groups.refresh(as_of=as_of)
+    job.night.result = reads.figures(as_of=as_of) | {
+        "would_open": plays.would_open(as_of=as_of, scope=job.scope)
+    }
+    job.night.save(update_fields=["result"])
+    return written
+
+
+PAST_STAGES = (Stage(name="look_back", run=_look_back, is_ranged=False),)
+STAGES = {NightKind.LIVE: LIVE_STAGES, NightKind.PAST: PAST_STAGES}
+
+
+# Starting and working a night.
+
+
+def start_night(*, as_of: date, today: date, at: datetime, full: bool = False) -> Night:
+    """The night of ``as_of`` to be worked: one left unfinished, or a new one with its steps.
+
+    A day before the last live night is looked back upon: it says what that night would have
+    said and changes nothing. A live night left unfinished is handed out first, whatever its
+    day, so that nights go in order. Raises ``FutureNight`` for a day after ``today``.
+    """
+    if as_of > today:
+        raise FutureNight(f"{as_of} is still to come; today is {today}.")
+    last = reads.last_live_day()
+    kind = NightKind.PAST if last is not None and as_of < last else NightKind.LIVE
+    with transaction.atomic(), connection.cursor() as cursor:
+        # two starters would otherwise both lay out the same steps
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('success.start_night'))")
+        unfinished = Night.objects.exclude(status=NightStatus.DONE).filter(kind=kind)
+        if kind == NightKind.PAST:
+            unfinished = unfinished.filter(as_of=as_of)
+        night = unfinished.order_by("as_of", "pk").first()
+        if night is None:
+            night = Night.objects.create(
+                as_of=as_of,
+                kind=kind,
+                is_full=kind == NightKind.PAST or full or _wants_full(at=at),
+                started_at=at,
+                definition=DEFINITION,
+            )
+            _lay_out(night)
+        elif night.status == NightStatus.FAILED:
+            night.status = NightStatus.RUNNING
+            night.save(update_fields=["status"])
+    return night
+
+
+def run_night(
+    *,
+    as_of: date,
+    today: date,
+    clock: Clock,
+    full: bool = False,
+    on_step: Callable[[NightStep], None] = lambda step: None,
+) -> Night:
+    """Run the night of ``as_of`` to its end, and before it one that had been left unfinished.
+
+    Safe to repeat, to share with other workers and to kill. Raises ``FutureNight`` and
+    ``NightFailed``.
+    """
+    while True:
+        night = start_night(as_of=as_of, today=today, at=clock(), full=full)
+        while not work_night(night_id=night.pk, clock=clock, on_step=on_step):
+            time.sleep(WAIT_SECONDS)  # another worker holds the steps that are left
+        if night.as_of == as_of:
+            night.refresh_from_db()
+            return night
+
+
+def work_night(
+    *,
+    night_id: int,
+    clock: Clock,
+    on_step: Callable[[NightStep], None] = lambda step: None,
+) -> bool:
+    """Work the steps of a night that nobody else holds; True once the night is done.
+
+    False means that others hold what is left. Raises ``NightFailed`` when a step fails; what
+    was done stays done.
+    """
+    night = Night.objects.get(pk=night_id)
+    while (position := _first_unfinished(night)) is not None:
+        step = _take(night, position=position, at=clock())
+        if step is None:
+            return False
+        if _work(night, step, clock=clock):
+            on_step(step)
+    _finish(night, at=clock())
+    return True
+
+
+def _wants_full(*, at: datetime) -> bool:
+    """The first night, one under new definitions, one a week, and one after a great change."""
+    last_full = (
+        Night.objects.filter(
+            kind=NightKind.LIVE, status=NightStatus.DONE, is_full=True, definition=DEFINITION
+        )
+        .order_by("-pk")
+        .first()
+    )
+    if last_full is None or last_full.started_at <= at - FULL_EVERY:
+        return True
+    return DirtyMember.objects.count() > FULL_ABOVE_SHARE * MemberFacts.objects.count()
+
+
+def _lay_out(night: Night) -> None:
+    size = FULL_RANGE if night.is_full else ORDINARY_RANGE
+    ranges = reads.member_ranges(size=size)
+    whole = (ranges[0][0], ranges[-1][1])
+    NightStep.objects.bulk_create(
+        NightStep(
+            night=night,
+            stage=stage.name,
+            position=position,
+            range_from=first,
+            range_to=last,
+        )
+        for position, stage in enumerate(STAGES[NightKind(night.kind)])
+        for first, last in (ranges if stage.is_ranged else [whole])
+    )
+
+
+def _first_unfinished(night: Night) -> int | None:
+    unfinished = night.steps.exclude(status=StepStatus.DONE)
+    position: int | None = unfinished.aggregate(first=Min("position"))["first"]
+    return position
+
+
+def _take(night: Night, *, position: int, at: datetime) -> NightStep | None:
+    """Mark a step that nobody is working on as running; None if there is none."""
+    with transaction.atomic():
+        step = (
+            night.steps.select_for_update(skip_locked=True)
+            .filter(position=position)
+            .exclude(status=StepStatus.DONE)
+            # those that nobody has begun come first
+            .order_by(Case(When(status=StepStatus.PENDING, then=Value(0)), default=1), "pk")
+            .first()
+        )
+        if step is not None:
+            step.status = StepStatus.RUNNING
+            step.attempts = F("attempts") + 1
+            step.started_at = at
+            step.save(update_fields=["status", "attempts", "started_at"])
+    return step
+
+
+def _work(night: Night, step: NightStep, *, clock: Clock) -> bool:
+    """Do a step and mark it done in one transaction; False if another worker got there first."""
+    stage = STAGES[NightKind(night.kind)][step.position]
+    taken_by = night.pk if stage.is_ranged and not night.is_full else None
+    scope = Scope(first=step.range_from, last=step.range_to, taken_by=taken_by)
+    try:
+        with transaction.atomic():
+            held = (
+                NightStep.objects.select_for_update(skip_locked=True)
+                .filter(pk=step.pk)
+                .exclude(status=StepStatus.DONE)
+                .first()
+            )
+            if held is None:
+                return False
+            written = stage.run(Job(night=night, scope=scope, at=clock()))
+            step.refresh_from_db()
+            step.status = StepStatus.DONE
+            step.rows_in, step.rows_out = written
+            step.finished_at = clock()
+            step.error = ""
+            step.save(update_fields=["status", "rows_in", "rows_out", "finished_at", "error"])
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        NightStep.objects.filter(pk=step.pk).update(status=StepStatus.FAILED, error=reason)
+        Night.objects.filter(pk=night.pk).update(status=NightStatus.FAILED)
+        raise NightFailed(
+            f"{stage.name} of members {step.range_from}-{step.range_to}"
+        ) from error
+    return True
+
+
+@transaction.atomic
+def _finish(night: Night, *, at: datetime) -> None:
+    """Close a night whose steps are all done; harmless when another worker has closed it."""
+    said = {}
+    if night.kind == NightKind.LIVE:
+        DirtyMember.objects.filter(taken_by=night.pk).delete()
+        said = {"result": reads.figures(as_of=night.as_of)}
+    Night.objects.filter(pk=night.pk).exclude(status=NightStatus.DONE).update(
+        status=NightStatus.DONE, finished_at=at, **said
+    )

@@ -1,0 +1,176 @@
+"""Plans from templates: when members like these reached each milestone, and a plan for each."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from django.db import connection, transaction
+
+from members.models import Association
+from success.engine.survival import FEWEST_EVENTS, Observation, kaplan_meier
+from success.enums import ExpectedBasis
+from success.models import PlanTemplate, TemplateMilestone
+from success.rollups.milestones import evidence_of_spells
+
+SPELLS = """
+WITH known AS (
+    SELECT t.member_id, t.starts_on, t.ends_on,
+           max(t.ends_on) OVER (
+               PARTITION BY t.member_id ORDER BY t.starts_on, t.ends_on, t.id
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+           ) AS covered_until
+    FROM members_term t
+    JOIN members_member m ON m.id = t.member_id
+    WHERE m.kind = %(kind)s AND t.starts_on <= %(as_of)s
+),
+numbered AS (
+    SELECT known.*, count(*) FILTER (WHERE starts_on >= covered_until + %(grace)s)
+               OVER (PARTITION BY member_id ORDER BY starts_on, ends_on) AS spell
+    FROM known
+)
+SELECT member_id, min(starts_on), max(ends_on)
+FROM numbered
+GROUP BY member_id, spell
+ORDER BY member_id, spell
+"""
+
+AGREE = """
+WITH spell AS (
+    SELECT s.*, row_number() OVER (PARTITION BY member_id ORDER BY anchor_on) AS version
+    FROM unnest(%(members)s::bigint[], %(anchors)s::date[], %(closings)s::date[])
+        AS s (member_id, anchor_on, closed_on)
+),
+plan AS (
+    INSERT INTO success_plan
+        (member_id, template_id, version, goal, anchor_on, closed_on, is_simulated)
+    SELECT s.member_id, %(template)s, s.version, %(goal)s, s.anchor_on, s.closed_on,
+           %(is_simulated)s
+    FROM spell s
+    WHERE NOT EXISTS (SELECT 1 FROM success_plan p WHERE p.member_id = s.member_id)
+    RETURNING id, member_id
+),
+milestone AS (
+    INSERT INTO success_milestone
+        (plan_id, position, title, expected_day, expected_basis, weight, evidence_rule,
+         evidence_source)
+    SELECT plan.id, m.position, m.title, m.expected_day, m.expected_basis, m.weight,
+           m.evidence_rule, ''
+    FROM plan
+    CROSS JOIN success_templatemilestone m
+    WHERE m.template_id = %(template)s
+),
+dirty AS (
+    INSERT INTO members_dirtymember (member_id, since)
+    SELECT s.member_id, min(s.anchor_on)
+    FROM spell s
+    WHERE s.member_id IN (SELECT member_id FROM plan)
+    GROUP BY s.member_id
+    ON CONFLICT (member_id) DO UPDATE
+    SET since = least(members_dirtymember.since, excluded.since), taken_by = NULL
+)
+SELECT count(*) FROM plan
+"""
+
+Spell = tuple[int, date, date]
+
+
+def spells_of(*, kind: str, as_of: date) -> list[Spell]:
+    """The unbroken runs of membership of members of a kind: (member id, first day, first day after).
+
+    A renewal inside the grace window does not break a run (DOMAIN 4.3 #5).
+    """
+    grace = Association.current().grace_days
+    with connection.cursor() as cursor:
+        cursor.execute(SPELLS, {"kind": kind, "as_of": as_of, "grace": grace})
+        spells: list[Spell] = cursor.fetchall()
+    return spells
+
+
+@transaction.atomic
+def calibrate(*, template: PlanTemplate, as_of: date, records_begin: date) -> int:
+    """Set a template's expected days from its cohort; the number of milestones so set.
+
+    The cohort are the spells of the template's audience that began once records did, so that
+    every start was seen. A milestone takes the Kaplan-Meier median of the days to reach it where
+    at least 20 did and half of the cohort is seen to; else it stays as it is, assumed. Expected
+    days never fall along the path (DOMAIN 2.5, 2.6, 7).
+    """
+    spells = [
+        (member, start, _end_if_over(end, as_of=as_of))
+        for member, start, end in spells_of(kind=template.audience, as_of=as_of)
+        if start >= records_begin
+    ]
+    reached = evidence_of_spells(template_id=template.pk, spells=spells)
+    calibrated = 0
+    earliest = 0
+    for milestone in template.milestones.order_by("position"):
+        seen = [
+            observation
+            for index, (_, start, end) in enumerate(spells)
+            if (
+                observation := _observe(
+                    start, until=end or as_of, reached_on=reached.get((index, milestone.pk))
+                )
+            )
+        ]
+        curve = kaplan_meier(seen)
+        if curve.events >= FEWEST_EVENTS and curve.median is not None:
+            milestone.expected_day = max(curve.median, earliest)
+            milestone.expected_basis = ExpectedBasis.COHORT
+            calibrated += 1
+        else:
+            milestone.expected_day = max(milestone.expected_day, earliest)
+            milestone.expected_basis = ExpectedBasis.ASSUMED
+        earliest = milestone.expected_day
+        milestone.save(update_fields=["expected_day", "expected_basis"])
+    return calibrated
+
+
+@transaction.atomic
+def agree_from_template(*, template: PlanTemplate, as_of: date, is_simulated: bool) -> int:
+    """A plan from ``template`` for every spell of its audience without any; how many were made.
+
+    Anchored on the first day of the spell, closed where the spell is over. Members who have a
+    plan are left alone, so it is safe to repeat. Marks the members dirty.
+    """
+    spells = spells_of(kind=template.audience, as_of=as_of)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            AGREE,
+            {
+                "template": template.pk,
+                "goal": template.goal,
+                "is_simulated": is_simulated,
+                "members": [member for member, _, _ in spells],
+                "anchors": [start for _, start, _ in spells],
+                "closings": [_end_if_over(end, as_of=as_of) for _, _, end in spells],
+            },
+        )
+        made: int = cursor.fetchone()[0]
+    return made
+
+
+def ensure_template(
+    *, key: str, defaults: dict[str, object], milestones: Sequence[dict[str, object]]
+) -> PlanTemplate:
+    """The template ``key`` with its milestones, made if it is not there; otherwise untouched."""
+    template, is_new = PlanTemplate.objects.get_or_create(key=key, defaults=defaults)
+    if is_new:
+        TemplateMilestone.objects.bulk_create(
+            TemplateMilestone(template=template, position=position, **milestone)
+            for position, milestone in enumerate(milestones, start=1)
+        )
+    return template
+
+
+def _end_if_over(end: date, *, as_of: date) -> date | None:
+    """The end of a spell that is over on ``as_of``, its grace included; null while it is not."""
+    grace = timedelta(days=Association.current().grace_days)
+    return end if end + grace <= as_of else None
+
+
+def _observe(start: date, *, until: date, reached_on: date | None) -> Observation | None:
+    """What was seen of one spell; null when it was watched for no time at all."""
+    if reached_on is not None and reached_on <= until:
+        return Observation(time=max((reached_on - start).days, 0), happened=True)
+    days = (until - start).days
+    return Observation(time=days, happened=False) if days > 0 else None
