@@ -12,7 +12,9 @@ from success.models import Intervention, Night, NightStep, VectorRollup
 
 RANGES = """
 SELECT min(id), max(id)
-FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / %(size)s AS slice FROM members_member) AS m
+FROM (
+    SELECT id, (row_number() OVER (ORDER BY id) - 1) / %(size)s AS slice FROM members_member
+) AS m
 GROUP BY slice ORDER BY slice
 """
 

@@ -129,7 +129,7 @@ def pace_between(*, earlier: date, later: date) -> PaceChange:
 
 
 def states_between(*, earlier: date, later: date) -> list[tuple[str, str, int]]:
-    """Members by their state on two days, as (then, now, members); 'not_there' where out of plan."""
+    """Members by state on two days: (then, now, members); 'not_there' where out of plan."""
     with connection.cursor() as cursor:
         cursor.execute(*_two_days(STATES_BETWEEN, earlier=earlier, later=later))
         flows: list[tuple[str, str, int]] = cursor.fetchall()

@@ -63,7 +63,8 @@ promise AS (
 ),
 involved AS (
     SELECT i.member_id,
-           count(DISTINCT i.person_id)::int AS people, count(DISTINCT i.subject)::int AS subjects
+           count(DISTINCT i.person_id)::int AS people,
+           count(DISTINCT i.subject)::int AS subjects
     FROM engagement_involvement i
     WHERE {scope_involvement} AND i.starts_on <= %(as_of)s
       AND (i.ends_on IS NULL OR i.ends_on > %(as_of)s)
@@ -87,9 +88,10 @@ said AS (
            a.segment_id, a.owner_id, c.person_id AS contact_id,
            v.plan_id, v.anchor_on, coalesce(v.state, 'no_plan') AS state, v.held_on,
            v.pace_milli, v.direction, v.achieved_weight, v.expected_weight, v.blocking_id,
-           v.blocked_since, v.behind_since, v.next_milestone_id, v.first_value_on, v.achieved_on,
-           pr.we_owe_since, pr.they_owe_since,
-           coalesce(i.people, 0) AS people_involved, coalesce(i.subjects, 0) AS subjects_involved,
+           v.blocked_since, v.behind_since, v.next_milestone_id, v.first_value_on,
+           v.achieved_on, pr.we_owe_since, pr.they_owe_since,
+           coalesce(i.people, 0) AS people_involved,
+           coalesce(i.subjects, 0) AS subjects_involved,
            lf.occurred_on AS last_fact_on,
            least(
                v.recheck_on, pr.next_due_on, ct.starts_on, cp.anchor_on,
@@ -146,11 +148,34 @@ SELECT (SELECT count(*) FROM said),
 """
 
 COLUMNS = (
-    "standing joined_on term_ends_on tier segment_id owner_id contact_id plan_id anchor_on state"
-    " held_on pace_milli direction achieved_weight expected_weight blocking_id blocked_since"
-    " behind_since next_milestone_id first_value_on achieved_on we_owe_since they_owe_since"
-    " people_involved subjects_involved last_fact_on recheck_on"
-).split()
+    "standing",
+    "joined_on",
+    "term_ends_on",
+    "tier",
+    "segment_id",
+    "owner_id",
+    "contact_id",
+    "plan_id",
+    "anchor_on",
+    "state",
+    "held_on",
+    "pace_milli",
+    "direction",
+    "achieved_weight",
+    "expected_weight",
+    "blocking_id",
+    "blocked_since",
+    "behind_since",
+    "next_milestone_id",
+    "first_value_on",
+    "achieved_on",
+    "we_owe_since",
+    "they_owe_since",
+    "people_involved",
+    "subjects_involved",
+    "last_fact_on",
+    "recheck_on",
+)
 
 
 def refresh(*, as_of: date, scope: Scope, grace_days: int) -> Written:

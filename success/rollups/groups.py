@@ -55,8 +55,8 @@ gone AS (
 ),
 written AS (
     INSERT INTO success_vectorrollup
-        (as_of, dimension, value, in_scope, with_plan, with_pace, states, pace_sum_milli, forward,
-         backward, median_position, we_owe)
+        (as_of, dimension, value, in_scope, with_plan, with_pace, states, pace_sum_milli,
+         forward, backward, median_position, we_owe)
     SELECT %(as_of)s, c.*
     FROM counted c
     LEFT JOIN success_vectorrollup old

@@ -4,7 +4,7 @@ An evidence rule is data, ``{"rule": name, …}``, over stretches of involvement
 the plan (those that ended before its anchor are another story):
 
 * ``first`` (areas): the first involvement in any of the areas;
-* ``subjects`` (areas, count): involvement in that many different subjects, at one time or another;
+* ``subjects`` (areas, count): involvement in that many different subjects;
 * ``peers`` (areas, count): involvement in a subject at the same time as people of that many
   other members;
 * ``kept`` (areas, days): involvement that has not been interrupted for that many days.

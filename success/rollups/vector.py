@@ -6,7 +6,7 @@ in force on ``%(as_of)s`` among the members in scope. It asks for the parameters
 
 How it works. A milestone stands on a day if an odd number of its evidence dates are not after
 it, which is the parity of ``width_bucket``. The first milestone that does not stand gives the
-plan clock: D = min(max(t, e before it), its e). All days are dates and integers, so that PostgreSQL
+plan clock: D = min(max(t, e before it), its e). All is dates and integers, so that PostgreSQL
 and Python agree to the last digit.
 
 ``recheck_on`` is the first later day on which the calendar alone may change the row. It is

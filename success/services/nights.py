@@ -12,9 +12,9 @@ from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Case, F, Min, Value, When
+from engagement.rollups import involvement
 
 from coverage.rollups import assignment
-from engagement.rollups import involvement
 from members.models import Association, DirtyMember
 from members.rollups.scope import Scope, Written
 from success.enums import NightKind, NightStatus, StepStatus
@@ -100,7 +100,7 @@ SET taken_by = excluded.taken_by WHERE members_dirtymember.taken_by IS NULL
 
 
 def _collect(job: Job) -> Written:
-    """Take on the members whose facts changed or whose day has come, and who works with them."""
+    """Take on members whose facts changed or whose day has come, and who works with them."""
     last = reads.last_live_day() or date.min
     values = {"night": job.night.pk, "as_of": job.night.as_of, "last": last}
     with connection.cursor() as cursor:
@@ -235,7 +235,7 @@ def run_night(
     today: date,
     clock: Clock,
     full: bool = False,
-    on_step: Callable[[NightStep], None] = lambda step: None,
+    on_step: Callable[[NightStep], None] | None = None,
 ) -> Night:
     """Run the night of ``as_of`` to its end, and before it one that had been left unfinished.
 
@@ -255,7 +255,7 @@ def work_night(
     *,
     night_id: int,
     clock: Clock,
-    on_step: Callable[[NightStep], None] = lambda step: None,
+    on_step: Callable[[NightStep], None] | None = None,
 ) -> bool:
     """Work the steps of a night that nobody else holds; True once the night is done.
 
@@ -267,7 +267,7 @@ def work_night(
         step = _take(night, position=position, at=clock())
         if step is None:
             return False
-        if _work(night, step, clock=clock):
+        if _work(night, step, clock=clock) and on_step is not None:
             on_step(step)
     _finish(night, at=clock())
     return True
@@ -330,7 +330,7 @@ def _take(night: Night, *, position: int, at: datetime) -> NightStep | None:
 
 
 def _work(night: Night, step: NightStep, *, clock: Clock) -> bool:
-    """Do a step and mark it done in one transaction; False if another worker got there first."""
+    """Do a step and mark it done in one transaction; False if another worker was first."""
     stage = STAGES[NightKind(night.kind)][step.position]
     taken_by = night.pk if stage.is_ranged and not night.is_full else None
     scope = Scope(first=step.range_from, last=step.range_to, taken_by=taken_by)

@@ -74,7 +74,7 @@ Spell = tuple[int, date, date]
 
 
 def spells_of(*, kind: str, as_of: date) -> list[Spell]:
-    """The unbroken runs of membership of members of a kind: (member id, first day, first day after).
+    """The unbroken runs of membership of members of a kind, as (member id, first day, end).
 
     A renewal inside the grace window does not break a run (DOMAIN 4.3 #5).
     """
@@ -90,9 +90,9 @@ def calibrate(*, template: PlanTemplate, as_of: date, records_begin: date) -> in
     """Set a template's expected days from its cohort; the number of milestones so set.
 
     The cohort are the spells of the template's audience that began once records did, so that
-    every start was seen. A milestone takes the Kaplan-Meier median of the days to reach it where
-    at least 20 did and half of the cohort is seen to; else it stays as it is, assumed. Expected
-    days never fall along the path (DOMAIN 2.5, 2.6, 7).
+    every start was seen. A milestone takes the Kaplan-Meier median of the days to reach it
+    where at least 20 did and half of the cohort is seen to; else it stays as it is, assumed.
+    Expected days never fall along the path (DOMAIN 2.5, 2.6, 7).
     """
     spells = [
         (member, start, _end_if_over(end, as_of=as_of))
@@ -152,7 +152,7 @@ def agree_from_template(*, template: PlanTemplate, as_of: date, is_simulated: bo
 def ensure_template(
     *, key: str, defaults: dict[str, object], milestones: Sequence[dict[str, object]]
 ) -> PlanTemplate:
-    """The template ``key`` with its milestones, made if it is not there; otherwise untouched."""
+    """The template ``key`` with its milestones, made if it is not there; else untouched."""
     template, is_new = PlanTemplate.objects.get_or_create(key=key, defaults=defaults)
     if is_new:
         TemplateMilestone.objects.bulk_create(
@@ -163,7 +163,7 @@ def ensure_template(
 
 
 def _end_if_over(end: date, *, as_of: date) -> date | None:
-    """The end of a spell that is over on ``as_of``, its grace included; null while it is not."""
+    """The end of a spell that is over on ``as_of``, grace included; null while it is not."""
     grace = timedelta(days=Association.current().grace_days)
     return end if end + grace <= as_of else None
 
