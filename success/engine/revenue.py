@@ -19,10 +19,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from typing import TypeVar
 
 from members.engine.standing import Span, back_dated_starts, grace_closes_on
 
 Account = str | int
+Linked = TypeVar("Linked", bound=Account)
 
 ZERO = Decimal(0)
 ONE_DAY = timedelta(days=1)
@@ -207,7 +209,7 @@ def at_constant_rate(
 
 
 def link(
-    lines: Iterable[TermLine], *, survivors: Mapping[Account, Account]
+    lines: Iterable[TermLine], *, survivors: Mapping[Linked, Linked]
 ) -> tuple[TermLine, ...]:
     """Return ``lines`` booked on the surviving account of each linked one.
 
@@ -215,8 +217,9 @@ def link(
     raises ``LinkCycle`` when a chain has no end. Linking two accounts of the cohort never
     changes NRR in force, only GRR (DOMAIN 4.3 #13-14).
     """
+    chain = dict[Account, Account](survivors.items())
     return tuple(
-        replace(line, account=_survivor(line.account, survivors=survivors)) for line in lines
+        replace(line, account=_survivor(line.account, survivors=chain)) for line in lines
     )
 
 

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from statistics import median
+from typing import TypeVar
 
 from success.engine.vector import WINDOW_DAYS, State
 
 Account = str | int
+Key = TypeVar("Key", bound=Account)
 
 SMALLEST_GROUP = 5
 ALARMING_FALL = Fraction(-1, 10)
@@ -98,9 +100,7 @@ def mean(values: Iterable[Fraction]) -> Fraction | None:
     return sum(given, Fraction(0)) / len(given) if given else None
 
 
-def like_for_like(
-    before: Mapping[Account, Fraction], after: Mapping[Account, Fraction]
-) -> LikeForLike:
+def like_for_like(before: Mapping[Key, Fraction], after: Mapping[Key, Fraction]) -> LikeForLike:
     """Compare mean pace on two days over the accounts measured on both (DOMAIN 3.4).
 
     Newcomers at full speed can make a falling group look better; the alarm therefore reads

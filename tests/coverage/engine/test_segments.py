@@ -28,16 +28,14 @@ SELF_RELIANT = {
 
 
 def make_profile(**overrides: Any) -> AxProfile:
-    return AxProfile(
-        **{
-            "expertise": Expertise.MEDIUM,
-            "internal_resources_sufficient": True,
-            "guidance": Guidance.REGULAR,
-            "sync_share": Fraction(1, 10),
-            "async_share": Fraction(7, 10),
-        }
-        | overrides
-    )
+    values: dict[str, Any] = {
+        "expertise": Expertise.MEDIUM,
+        "internal_resources_sufficient": True,
+        "guidance": Guidance.REGULAR,
+        "sync_share": Fraction(1, 10),
+        "async_share": Fraction(7, 10),
+    }
+    return AxProfile(**values | overrides)
 
 
 @pytest.mark.parametrize(

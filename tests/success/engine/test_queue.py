@@ -14,9 +14,13 @@ START = date(2025, 1, 1)
 
 
 def make_item(key: str, kind: QueueClass = QueueClass.SLIPPING, **overrides: Any) -> QueueItem:
-    return QueueItem(
-        **{"key": key, "kind": kind, "since": START, "hours": Fraction(1)} | overrides
-    )
+    values: dict[str, Any] = {
+        "key": key,
+        "kind": kind,
+        "since": START,
+        "hours": Fraction(1),
+    }
+    return QueueItem(**values | overrides)
 
 
 def keys(items: tuple[QueueItem, ...]) -> str:

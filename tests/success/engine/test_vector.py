@@ -67,7 +67,7 @@ def vector_on(plan: Plan, day: int, **settings: Any) -> Vector:
 REBASELINED = (30, 60, 150, 180, 300)
 NEW_GOAL = (20, 60, 120)
 
-CASES = {
+CASES: dict[str, tuple[Evidence, int, tuple[int, ...]]] = {
     "SV1_on_track": ({1: (28,), 2: (55,)}, 75, EXPECTED_DAYS),
     "SV2_stalled": ({1: (30,)}, 110, EXPECTED_DAYS),
     "SV3_slipping_recover": ({1: (30,), 2: (85,)}, 100, EXPECTED_DAYS),
@@ -146,7 +146,7 @@ def test_experience_discounts_progress(case: str) -> None:
 
     vector = vector_on(make_plan({1: (28,), 2: (55,)}), 75, fit=fit)
 
-    assert (vector.pace, vector.effective_pace) == (1, Fraction(1, 5))
+    assert (vector.pace, vector.effective_pace) == (Fraction(1), Fraction(1, 5))
     assert vector.state is State.ON_TRACK
 
 
@@ -233,6 +233,13 @@ def test_a_pause_stops_the_plan_day_and_nothing_else() -> None:
     assert (vector.plan_day, vector.paused_days) == (40, 10)
     assert vector.blocked_since == on_day(41)
     assert vector.behind_since == on_day(48)
+
+
+def test_a_pause_that_begins_on_the_first_late_day_does_not_move_it() -> None:
+    plan = make_plan({}, pauses=(Pause(on_day(31), on_day(41)),))
+
+    assert vector_on(plan, 31).blocked_since == on_day(31)
+    assert vector_on(plan, 60).blocked_since == on_day(31)
 
 
 def test_overlapping_pauses_count_once_and_an_open_one_runs_on() -> None:
