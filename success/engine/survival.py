@@ -1,0 +1,204 @@
+"""How long until it happens, when for many it has not happened yet.
+
+Kaplan-Meier with late entry, in exact fractions. One estimator serves tenure (months to the
+expiry), time to first value (days) and milestone lateness (days, negative when early).
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+HALF = Fraction(1, 2)
+FEWEST_EVENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One member: the time up to which we know, and whether it happened then.
+
+    ``entry`` is the time at which they came under observation; null means from the start.
+    """
+
+    time: int
+    happened: bool
+    entry: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.entry is not None and self.entry >= self.time:
+            raise ValueError(f"Observed from {self.entry} to {self.time}, which is no time")
+
+    def at_risk(self, time: int) -> bool:
+        """Tell whether this member could still be seen to have it happen at ``time`` (7)."""
+        return time <= self.time and (self.entry is None or self.entry < time)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One fall of the curve; ``survival`` is the value just after ``time``.
+
+    ``error`` is Greenwood's standard error, null where nobody is left.
+    """
+
+    time: int
+    at_risk: int
+    events: int
+    survival: Fraction
+    error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A step curve. ``horizon`` is the last time observed; null when nobody was."""
+
+    steps: tuple[Step, ...]
+    observed: int
+    horizon: int | None
+
+    @property
+    def events(self) -> int:
+        return sum(step.events for step in self.steps)
+
+    def survival(self, time: int) -> Fraction:
+        """Return the share still waiting just after ``time``: 1 before any event (7)."""
+        step = self._step(time)
+        return Fraction(1) if step is None else step.survival
+
+    def error(self, time: int) -> float | None:
+        """Return Greenwood's standard error at ``time``: 0 before any event (DOMAIN 7).
+
+        Null once the curve has fallen to zero, where the formula divides by nobody.
+        """
+        step = self._step(time)
+        return 0.0 if step is None else step.error
+
+    @property
+    def median(self) -> int | None:
+        """Return the first time at which half or fewer still wait; null if never (2.6)."""
+        return next((step.time for step in self.steps if step.survival <= HALF), None)
+
+    def _step(self, time: int) -> Step | None:
+        return next((step for step in reversed(self.steps) if step.time <= time), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LogRank:
+    """The log-rank comparison: chi-square, degrees of freedom, two-sided p value."""
+
+    chi_square: Fraction
+    degrees: int
+    p_value: float
+
+
+def kaplan_meier(observations: Iterable[Observation]) -> Curve:
+    """Estimate the share still waiting at each event time (DOMAIN 7).
+
+    At a tie events come before censorings. With late entry a member joins the risk set after
+    ``entry``; a risk set that empties early takes the curve to zero for good, so look at
+    ``at_risk`` before reading the tail. Order is irrelevant; all censored gives no steps.
+    """
+    given = tuple(observations)
+    survival = Fraction(1)
+    greenwood: Fraction | None = Fraction(0)
+    steps: list[Step] = []
+    for time in sorted({seen.time for seen in given if seen.happened}):
+        at_risk = sum(seen.at_risk(time) for seen in given)
+        events = sum(seen.happened and seen.time == time for seen in given)
+        survival *= Fraction(at_risk - events, at_risk)
+        if greenwood is None or at_risk == events:
+            greenwood = None
+        else:
+            greenwood += Fraction(events, at_risk * (at_risk - events))
+        error = None if greenwood is None else float(survival) * math.sqrt(greenwood)
+        steps.append(Step(time, at_risk, events, survival, error))
+    return Curve(
+        steps=tuple(steps),
+        observed=len(given),
+        horizon=max((seen.time for seen in given), default=None),
+    )
+
+
+def probability_within(
+    curve: Curve, *, after: int, until: int, fewest_events: int = FEWEST_EVENTS
+) -> Fraction | None:
+    """Return P(it happens by ``until`` | it had not by ``after``): 1 - S(until) / S(after).
+
+    Null, which reads "not forecastable", with fewer than ``fewest_events`` events, beyond the
+    last time observed, or where nobody was left waiting (DOMAIN 3.5).
+    """
+    waiting = curve.survival(after)
+    if curve.events < fewest_events or curve.horizon is None or until > curve.horizon:
+        return None
+    return 1 - curve.survival(until) / waiting if waiting else None
+
+
+def log_rank(groups: Mapping[str, Iterable[Observation]]) -> LogRank | None:
+    """Compare the curves of two or more groups (DOMAIN 7).
+
+    Null when they cannot be compared: fewer than two groups with anybody ever at risk, or no
+    event while two groups were. Exact up to the p value.
+    """
+    samples = [tuple(group) for group in groups.values()]
+    times = sorted({s.time for sample in samples for s in sample if s.happened})
+    samples = [
+        sample for sample in samples if any(s.at_risk(time) for s in sample for time in times)
+    ]
+    if len(samples) < 2:
+        return None
+    free = len(samples) - 1
+    excess = [Fraction(0)] * free
+    covariance = [[Fraction(0)] * free for _ in range(free)]
+    for time in times:
+        at_risk = [sum(s.at_risk(time) for s in sample) for sample in samples]
+        events = [sum(s.happened and s.time == time for s in sample) for sample in samples]
+        everyone, happened = sum(at_risk), sum(events)
+        if everyone < 2:
+            continue
+        spread = Fraction(happened * (everyone - happened), everyone**2 * (everyone - 1))
+        for i in range(free):
+            excess[i] += events[i] - Fraction(happened * at_risk[i], everyone)
+            for j in range(free):
+                own = everyone if i == j else 0
+                covariance[i][j] += spread * at_risk[i] * (own - at_risk[j])
+    weights = _solve(covariance, excess)
+    if weights is None:
+        return None
+    chi_square = sum((w * e for w, e in zip(weights, excess, strict=True)), Fraction(0))
+    return LogRank(chi_square, free, chi_square_tail(float(chi_square), degrees=free))
+
+
+def chi_square_tail(value: float, *, degrees: int) -> float:
+    """Return P(X > ``value``) for chi-square with whole ``degrees``, in closed form (7)."""
+    half = value / 2
+    if degrees % 2:
+        tail, term, start = math.erfc(math.sqrt(half)), math.sqrt(half / math.pi) * 2, 1.5
+    else:
+        tail, term, start = 0.0, 1.0, 1.0
+    series = 0.0
+    for step in range(degrees // 2):
+        series += term
+        term *= half / (start + step)
+    return tail + math.exp(-half) * series
+
+
+def _solve(
+    matrix: Sequence[Sequence[Fraction]], right: Sequence[Fraction]
+) -> list[Fraction] | None:
+    """Solve a small linear system exactly by elimination; null when it is singular."""
+    size = len(right)
+    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
+    for pivot in range(size):
+        swap = next((i for i in range(pivot, size) if rows[i][pivot]), None)
+        if swap is None:
+            return None
+        rows[pivot], rows[swap] = rows[swap], rows[pivot]
+        head = rows[pivot][pivot]
+        rows[pivot] = [value / head for value in rows[pivot]]
+        for i in range(size):
+            factor = rows[i][pivot]
+            if i != pivot and factor:
+                rows[i] = [
+                    value - factor * lead
+                    for value, lead in zip(rows[i], rows[pivot], strict=True)
+                ]
+    return [row[-1] for row in rows]
