@@ -138,9 +138,7 @@ CACHES = {
     }
 }
 CELERY_BROKER_URL = (
-    f"redis+socket://{urlsplit(REDIS_URL).path}"
-    if REDIS_URL.startswith("unix:")
-    else REDIS_URL
+    f"redis+socket://{urlsplit(REDIS_URL).path}" if REDIS_URL.startswith("unix:") else REDIS_URL
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A task lost with its worker comes back; one that runs longer than this is delivered twice,

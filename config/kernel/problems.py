@@ -23,7 +23,9 @@ class Conflict(exceptions.APIException):
     default_detail = "Somebody else was here first."
     default_code = "conflict"
 
-    def __init__(self, detail: str | None = None, *, extra: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, detail: str | None = None, *, extra: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(detail)
         self.extra = dict(extra or {})
 
