@@ -368,8 +368,8 @@ def _account() -> Account:
     try:
         found = pwd.getpwnam(ROOT_RUNS_AS)
     except KeyError:
-        made = shutil.which("useradd") and subprocess.run(
-            ["useradd", "--system", "--no-create-home", ROOT_RUNS_AS],  # noqa: S607
+        made = shutil.which("useradd") and subprocess.run(  # noqa: S603  fixed arguments
+            ["useradd", "--system", "--no-create-home", ROOT_RUNS_AS],  # noqa: S607  where it lies varies
             check=False,
             capture_output=True,
         )

@@ -4,7 +4,7 @@ Importing it starts nothing: where DATABASE_URL or REDIS_URL is absent it only c
 the embedded server will listen. With DEBUG off it refuses to run on anything made for trying.
 """
 
-import datetime
+import datetime as dt
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,8 +47,8 @@ if not DEBUG:
 # The association. WAYMARK_TODAY pins its today, as the demo does; only the clock reads it.
 WAYMARK_ASSOCIATION = env.str("WAYMARK_ASSOCIATION", "Your association")
 WAYMARK_TIME_ZONE = env.str("WAYMARK_TIME_ZONE", "UTC")
-WAYMARK_TODAY: datetime.date | None = (
-    datetime.date.fromisoformat(pinned) if (pinned := env.str("WAYMARK_TODAY", "")) else None
+WAYMARK_TODAY: dt.date | None = (
+    dt.date.fromisoformat(pinned) if (pinned := env.str("WAYMARK_TODAY", "")) else None
 )
 
 # Apps, top to bottom: an app imports only from those below it.

@@ -59,7 +59,7 @@ def django_db_setup(
             _server(f'CREATE DATABASE "{clone}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         _connect_to(clone)
         # Rows that migrations put there come back after a test that truncates.
-        connection._test_serialized_contents = connection.creation.serialize_db_to_string()  # type: ignore[attr-defined]
+        connection._test_serialized_contents = connection.creation.serialize_db_to_string()  # noqa: SLF001  Django's own place for it
     yield
     with django_db_blocker.unblock():
         connection.close()
@@ -124,6 +124,6 @@ def _server(statement: str) -> list[Any]:
     from django.db import connection
 
     connection.close()
-    with connection._nodb_cursor() as cursor:
+    with connection._nodb_cursor() as cursor:  # noqa: SLF001  as Django's own test runner
         cursor.execute(statement)
         return cursor.fetchall() if cursor.description else []

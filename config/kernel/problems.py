@@ -30,7 +30,7 @@ class Conflict(exceptions.APIException):
         self.extra = dict(extra or {})
 
 
-def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
+def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:  # noqa: ARG001  DRF passes it
     """Turn what a view raised into a problem; None leaves it to Django as a failure."""
     if isinstance(error, Http404):
         error = exceptions.NotFound()
