@@ -29,6 +29,7 @@ from typing import Any
 DATABASE = "waymark"
 SUPERUSER = "postgres"
 START_SECONDS = 60
+START_TRIES = 5
 STOP_SECONDS = 60
 LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 POSTGRES_SOCKET = ".s.PGSQL.5432"
@@ -140,6 +141,9 @@ class Servers:
         if owner != os.getpid():  # never entered, or a forked child of the one that did
             return
         del _held[self.state]
+        if not self.state.exists():  # removed meanwhile; PostgreSQL notices and ends
+            os.close(users)
+            return
         with self._gate():
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -191,12 +195,15 @@ class Servers:
         if self.throw_away:
             options |= THROW_AWAY_OPTIONS
         flags = " ".join(f"-c {shlex.quote(f'{k}={v}')}" for k, v in options.items())
-        if not self._postmaster_lives():
-            (self.pgdata / "postmaster.pid").unlink(missing_ok=True)
-            self._pg_ctl("start", "-W", "-l", str(log), "-o", flags)
-        if not _eventually(self.postgres_answers, seconds=START_SECONDS):
+        for _ in range(START_TRIES):
+            if self._postmaster_lives() or self._launch(log, flags):
+                break
+            # Children of a killed server hold its shared memory until they notice.
+            time.sleep(0.5)
+        patience = START_SECONDS if self._postmaster_lives() else 0
+        if not _eventually(self.postgres_answers, seconds=patience):
             raise EmbeddedError(
-                f"PostgreSQL did not start within {START_SECONDS} seconds.\n{_tail(log)}"
+                f"PostgreSQL did not start (patience: {START_SECONDS} s).\n{_tail(log)}"
             )
         self._make_database()
 
@@ -232,6 +239,14 @@ class Servers:
             raise EmbeddedError(f"initdb failed.\n{made.stdout}")
         new.rename(self.pgdata)
 
+    def _launch(self, log: Path, flags: str) -> bool:
+        """Start a server where none runs; False if it ended again at once."""
+        for stale in (self.pgdata / "postmaster.pid", Path(f"{self.postgres_socket}.lock")):
+            stale.unlink(missing_ok=True)
+        seconds = str(START_SECONDS)
+        started = self._pg_ctl("start", "-w", "-t", seconds, "-l", str(log), "-o", flags)
+        return started.returncode == 0
+
     def _postmaster_lives(self) -> bool:
         """Say whether the process of ``postmaster.pid`` is a PostgreSQL, of this folder.
 
@@ -262,16 +277,12 @@ class Servers:
     def _stop_postgres(self) -> None:
         if not self._postmaster_lives():
             return
-        stopped = self._pg_ctl("stop", "-m", "fast", "-w", "-t", str(STOP_SECONDS), check=False)
+        stopped = self._pg_ctl("stop", "-m", "fast", "-w", "-t", str(STOP_SECONDS))
         if stopped.returncode:
-            self._pg_ctl("stop", "-m", "immediate", "-w", "-t", str(STOP_SECONDS), check=False)
+            self._pg_ctl("stop", "-m", "immediate", "-w", "-t", str(STOP_SECONDS))
 
-    def _pg_ctl(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = _run("pg_ctl", "-D", str(self.pgdata), *arguments)
-        if check and done.returncode:
-            log = self.logs / "postgres.log"
-            raise EmbeddedError(f"pg_ctl {arguments[0]} failed.\n{done.stdout}{_tail(log)}")
-        return done
+    def _pg_ctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return _run("pg_ctl", "-D", str(self.pgdata), *arguments)
 
     # Valkey.
 

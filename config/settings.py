@@ -250,7 +250,9 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG  # no collectstatic on a laptop
+# No collectstatic on a laptop. Said here, since a test run turns DEBUG off afterwards.
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
 
 # The API.
 REST_FRAMEWORK = {

@@ -106,6 +106,8 @@ class Run:
                 "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{self.port} --log-level warning",
                 "PATH": f"{beside_python}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
                 "PYTHONUNBUFFERED": "1",
+                # Celery warns root of pickle, which we do not accept anyway.
+                "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
                 **environment,
             },
             stdin=subprocess.DEVNULL,
