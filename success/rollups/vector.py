@@ -88,7 +88,7 @@ reading AS (
     GROUP BY w.plan_id
 ),
 clocked AS (
-    SELECT w.plan_id, w.member_id, w.anchor_on, w.closed_on, w.runs, w.t, w.h, r.*,
+    SELECT w.member_id, w.anchor_on, w.closed_on, w.runs, w.t, w.h, r.*,
            least(
                greatest(w.t, coalesce(r.expected[coalesce(r.open_now - 1, r.milestones)], 0)),
                r.expected[r.open_now]
@@ -170,16 +170,21 @@ vector AS (
         WHERE is_blocked AND runs IS NULL
         UNION ALL
         -- with pauses, the first dates on which the plan read those days
-        SELECT min(day) FILTER (WHERE since - p.days > expected[open_now]),
-               min(day) FILTER (WHERE since - p.days > expected[open_now] + %(tolerance)s)
-        FROM generate_series(0, %(as_of)s - anchor_on) AS since,
-             LATERAL (SELECT anchor_on + since AS day) AS d,
-             LATERAL (
-                 SELECT coalesce(sum(upper(run) - lower(run)), 0)::int AS days
-                 FROM unnest(runs * datemultirange(daterange(anchor_on, day))) AS run
-             ) AS p
+        SELECT first.late, first.beyond_tolerance
+        FROM (
+            SELECT min(day) FILTER (WHERE since - p.days > expected[open_now]) AS late,
+                   min(day) FILTER (
+                       WHERE since - p.days > expected[open_now] + %(tolerance)s
+                   ) AS beyond_tolerance
+            FROM generate_series(0, CASE WHEN runs IS NOT NULL THEN %(as_of)s - anchor_on END)
+                     AS since,
+                 LATERAL (SELECT anchor_on + since AS day) AS d,
+                 LATERAL (
+                     SELECT coalesce(sum(upper(run) - lower(run)), 0)::int AS days
+                     FROM unnest(runs * datemultirange(daterange(anchor_on, day))) AS run
+                 ) AS p
+        ) AS first
         WHERE is_blocked AND runs IS NOT NULL
-        HAVING bool_or(is_blocked AND runs IS NOT NULL)
     ) AS late ON true
 )
 """

@@ -1,0 +1,122 @@
+"""Small rows for tests, each with defaults that make it whole."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import count
+
+from coverage.models import Assignment, Segment
+from members.enums import MemberKind, Role
+from members.models import Dues, Member, Term, User
+from success.enums import InterventionStatus, QueueClass, StartKind
+from success.models import Accountability, Intervention, Milestone, Plan, Play
+
+NOON = datetime(2026, 7, 29, 12, tzinfo=UTC)
+TODAY = NOON.date()
+_numbers = count(1)
+
+
+def make_member(**overrides):
+    number = next(_numbers)
+    fields = {"name": f"Member {number}", "kind": MemberKind.ORGANISATION, "created_at": NOON}
+    return Member.objects.create(**(fields | overrides))
+
+
+def make_term(*, member=None, dues=Decimal("1000.00"), currency="USD", **overrides):
+    number = next(_numbers)
+    fields = {
+        "tier": "Silver",
+        "starts_on": date(2026, 1, 1),
+        "ends_on": date(2027, 1, 1),
+        "source": "test",
+        "external_id": f"T{number}",
+    }
+    term = Term.objects.create(member=member or make_member(), **(fields | overrides))
+    if dues is not None:
+        Dues.objects.create(term=term, annual_amount=dues, currency=currency)
+    return term
+
+
+def make_user(*, role=Role.MSM, **overrides):
+    number = next(_numbers)
+    if role == Role.MEMBER and "member" not in overrides:
+        overrides["member"] = make_member()
+    fields = {"email": f"user{number}@waymark.example", "name": f"User {number}", "role": role}
+    return User.objects.create_user(**(fields | overrides))
+
+
+def make_segment(**overrides):
+    number = next(_numbers)
+    fields = {
+        "key": f"segment-{number}",
+        "name": f"Segment {number}",
+        "position": number,
+        "rule": {"all": []},
+        "reason": "for a test",
+        "delivery": "person",
+    }
+    return Segment.objects.create(**(fields | overrides))
+
+
+def make_assignment(*, member=None, segment=None, **overrides):
+    fields = {"reason": "for a test", "assigned_on": date(2026, 1, 1)}
+    return Assignment.objects.create(
+        member=member or make_member(),
+        segment=segment or make_segment(),
+        **(fields | overrides),
+    )
+
+
+def make_plan(*, member=None, expected_days=(30, 60, 90), evidence=(), **overrides):
+    """A plan with a milestone for each expected day; ``evidence`` are their evidence dates."""
+    fields = {"goal": "Our people help build what we depend on", "anchor_on": date(2026, 1, 1)}
+    plan = Plan.objects.create(member=member or make_member(), **(fields | overrides))
+    for index, expected_day in enumerate(expected_days):
+        Milestone.objects.create(
+            plan=plan,
+            position=index + 1,
+            title=f"Milestone {index + 1}",
+            expected_day=expected_day,
+            weight=10,
+            evidence_dates=list(evidence[index]) if index < len(evidence) else None,
+        )
+    return plan
+
+
+def make_accountability(*, plan=None, **overrides):
+    fields = {"side": "association", "title": "Send the report", "due_on": date(2026, 7, 1)}
+    return Accountability.objects.create(plan=plan or make_plan(), **(fields | overrides))
+
+
+def make_play(**overrides):
+    number = next(_numbers)
+    fields = {
+        "key": f"play-{number}",
+        "title": f"Play {number}",
+        "aim": "They take the next step",
+        "start_kind": StartKind.DATA,
+        "start": {"fact": "behind_since"},
+        "audience": {"all": []},
+        "queue_class": QueueClass.STALLED,
+        "act": "Ring them",
+        "minutes": 30,
+        "due_days": 3,
+        "effective_from": date(2026, 7, 1),
+    }
+    return Play.objects.create(**(fields | overrides))
+
+
+def make_intervention(*, play=None, member=None, **overrides):
+    number = next(_numbers)
+    fields = {
+        "occurrence": f"occurrence {number}",
+        "occurred_on": date(2026, 7, 10),
+        "opened_on": TODAY,
+        "why": "Behind since 10 July 2026.",
+        "status": InterventionStatus.OPEN,
+        "queue_class": QueueClass.STALLED,
+        "due_on": date(2026, 8, 1),
+        "minutes": 30,
+    }
+    return Intervention.objects.create(
+        play=play or make_play(), member=member or make_member(), **(fields | overrides)
+    )
