@@ -124,3 +124,9 @@ def _between(start: datetime | None, end: datetime | None) -> timedelta | None:
     if start is None or end is None or end < start:
         return None
     return end - start
+
+
+def unfinished_night_ids() -> list[int]:
+    """Nights that are running, oldest day first; one that failed waits for a person."""
+    running = Night.objects.filter(status=NightStatus.RUNNING).order_by("as_of", "pk")
+    return list(running.values_list("pk", flat=True))

@@ -15,7 +15,7 @@ from django.db.models import Case, F, Min, Value, When
 from engagement.rollups import involvement
 
 from coverage.rollups import assignment
-from members.models import Association, DirtyMember
+from members.models import Association, DirtyMember, Member
 from members.rollups.scope import Scope, Written
 from success.enums import NightKind, NightStatus, StepStatus
 from success.models import MemberFacts, Night, NightStep
@@ -227,6 +227,21 @@ def start_night(*, as_of: date, today: date, at: datetime, full: bool = False) -
             night.status = NightStatus.RUNNING
             night.save(update_fields=["status"])
     return night
+
+
+def start_due_night(*, today: date, at: datetime) -> Night | None:
+    """Begin the night of ``today`` if none has brought the association to it; else None.
+
+    Due is "not done yet", never "due at this hour", so a worker that was off catches up. An
+    association without members has no nights, and one that failed is left to a person.
+    """
+    last = reads.last_live_day()
+    if last is not None and last >= today:
+        return None
+    unfinished = Night.objects.exclude(status=NightStatus.DONE).filter(kind=NightKind.LIVE)
+    if unfinished.exists() or not Member.objects.exists():
+        return None
+    return start_night(as_of=today, today=today, at=at)
 
 
 def run_night(

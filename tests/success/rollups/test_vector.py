@@ -43,8 +43,8 @@ def on_day(number):
 
 def store(specification):
     made = []
-    for points, stops in specification:
-        points = sorted(points, key=lambda point: point[0])
+    for unordered, stops in specification:
+        points = sorted(unordered, key=lambda point: point[0])
         plan = make_plan(anchor_on=ANCHOR, expected_days=())
         stored = [
             Milestone.objects.create(

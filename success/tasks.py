@@ -1,0 +1,24 @@
+"""What the workers do for success. Beat only ticks; what is due is found in the tables."""
+
+from celery import shared_task
+
+from config.kernel import clock
+from success.queries.nights import unfinished_night_ids
+from success.services.nights import start_due_night, work_night
+
+
+@shared_task(name="success.tick", ignore_result=True)
+def tick(**_: object) -> None:
+    """Each minute: begin the night if its day has come, and wake workers for unfinished ones.
+
+    Missing a tick is harmless: the day is still due at the next.
+    """
+    start_due_night(today=clock.today(), at=clock.now())
+    for night_id in unfinished_night_ids():
+        work.delay(night_id=night_id)
+
+
+@shared_task(name="success.work_night", acks_late=True, ignore_result=True)
+def work(*, night_id: int, **_: object) -> None:
+    """Work the steps of a night that no other worker holds."""
+    work_night(night_id=night_id, clock=clock.now)
