@@ -3,10 +3,11 @@ from django.db.models import Q
 
 
 class Association(models.Model):
-    """The one association this installation serves, and the rules it has set for itself."""
+    """The rules that the one association of this installation has set for itself.
 
-    name = models.TextField()
-    time_zone = models.TextField(default="UTC", help_text="IANA zone of the association's days")
+    Its name and the zone of its days are settings, since the clock and the page frame need them.
+    """
+
     grace_days = models.PositiveSmallIntegerField(
         default=30,
         help_text="days after the last day of a term in which a renewal leaves no gap",
@@ -19,9 +20,9 @@ class Association(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return f"grace {self.grace_days} days, dues in {self.currency}"
 
     @classmethod
     def current(cls) -> "Association":
-        """The association; before anybody has named it, one with the default rules, unsaved."""
-        return cls.objects.filter(pk=1).first() or cls(pk=1, name="")
+        """The rules in force; before anybody has set any, the default ones, unsaved."""
+        return cls.objects.filter(pk=1).first() or cls(pk=1)

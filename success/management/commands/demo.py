@@ -1,0 +1,163 @@
+"""The demonstration: a real association's ledger, its nights, and a log-in for each user."""
+
+import json
+import os
+import sys
+import tomllib
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from communications.services.gate import send_due
+from coverage.services.segments import ensure_default_segments
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from engagement.rollups import involvement
+from engagement.services.facts import record_file
+from members.services.imports import Ledger, apply_batch, plan_ledger
+
+from config.kernel import clock
+from members.models import Member, User
+from members.rollups.scope import Scope
+from success.queries.nights import last_live_day
+from success.services import demonstration as made_up
+from success.services.nights import run_night
+from success.services.plans import agree_from_template, calibrate
+from success.services.plays import ensure_default_plays
+
+DATA = Path(settings.BASE_DIR) / "data" / "cncf"
+NAME = "Cloud Native Computing Foundation"
+LEDGER_ENDS = date(2026, 7, 29)
+SWITCHED_ON = date(2026, 6, 30)
+PLAYS_FROM = date(2026, 7, 1)
+MAINTAINERS_LISTED_FROM = date(2021, 7, 29)
+MONTHS_BACK = 24
+ENVIRONMENT = {"WAYMARK_TODAY": LEDGER_ENDS.isoformat(), "WAYMARK_ASSOCIATION": NAME}
+
+
+class Command(BaseCommand):
+    help = "Load the demonstration once, and print its log-ins. Safe to repeat."
+
+    def handle(self, **options: Any) -> None:
+        self._hold_the_day()
+        if last_live_day() != LEDGER_ENDS:
+            self._load()
+        self._print_logins()
+
+    def _hold_the_day(self) -> None:
+        """Beyond the ledger's last day nothing is known, so the demonstration stays on it.
+
+        Written to the state folder, which every later start reads; then this command starts
+        again under it.
+        """
+        if clock.today() == LEDGER_ENDS:
+            return
+        kept = settings.STATE_DIR / "env"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        lines = [f'{name}="{value}"\n' for name, value in ENVIRONMENT.items()]
+        kept.write_text("".join(lines))
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ENVIRONMENT)  # noqa: S606  # our own arguments, no shell
+
+    def _load(self) -> None:
+        at = datetime.combine(SWITCHED_ON, time(8), tzinfo=UTC)
+        step = self._step
+        step("Importing the ledger", lambda: self._ledger(at=at))
+        step(
+            "Importing maintainer records",
+            lambda: self._facts("maintainer_events", "maintainers"),
+        )
+        step("Importing certifications", lambda: self._facts("program_events", "programs"))
+        step("Making up contacts and experience profiles", lambda: self._people(at=at))
+        step("Finding how long members took, and agreeing plans", self._plans)
+        logins = self._logins(at=at)
+        step("Publishing three plays", lambda: ensure_default_plays(effective_from=PLAYS_FROM))
+        step("The night on which it was switched on", lambda: self._night(SWITCHED_ON))
+        step("Last night", lambda: self._night(LEDGER_ENDS))
+        step("Looking back two years, month by month", self._look_back)
+        step("Sending what is due to the mail folder", lambda: send_due(at=clock.now()))
+        self._keep(logins)
+
+    def _step(self, what: str, do: Callable[[], Any]) -> None:
+        began = clock.now()
+        self.stdout.write(f"{what} …", ending="")
+        self.stdout.flush()
+        do()
+        seconds = (clock.now() - began).total_seconds()
+        self.stdout.write(f"\r{what:<56}{seconds:>6.1f} s")
+
+    def _ledger(self, *, at: datetime) -> None:
+        batch = plan_ledger(
+            ledger=Ledger(
+                organisations=DATA / "organisations.csv",
+                terms=DATA / "memberships.csv",
+                mapping=_mapping("members"),
+            ),
+            at=at,
+        )
+        apply_batch(batch_id=batch.pk, accept_refusals=False, at=at, today=SWITCHED_ON)
+
+    def _facts(self, file: str, mapping: str) -> None:
+        record_file(
+            file=DATA / f"{file}.csv",
+            mapping=_mapping(mapping),
+            today=LEDGER_ENDS,
+            at=clock.now(),
+        )
+
+    def _people(self, *, at: datetime) -> None:
+        made_up.ensure_individual(on=LEDGER_ENDS, at=at)
+        made_up.ensure_contacts(on=SWITCHED_ON)
+        ensure_default_segments()
+        made_up.ensure_experience_profiles(on=SWITCHED_ON)
+
+    def _plans(self) -> None:
+        involvement.refresh(as_of=LEDGER_ENDS, scope=Scope(first=0, last=2**62))
+        organisations, individuals = made_up.ensure_templates()
+        calibrate(
+            template=organisations, as_of=SWITCHED_ON, records_begin=MAINTAINERS_LISTED_FROM
+        )
+        for template in (organisations, individuals):
+            agree_from_template(template=template, as_of=SWITCHED_ON, is_simulated=True)
+        made_up.ensure_promises(on=LEDGER_ENDS)
+
+    def _logins(self, *, at: datetime) -> list[made_up.Login]:
+        individual = made_up.ensure_individual(on=LEDGER_ENDS, at=at)
+        logins = made_up.make_logins(member=made_up.portal_member(), individual=individual)
+        confirmed_by = User.objects.get(email="msm1@waymark.example")
+        made_up.ensure_individual_progress(member=individual, by=confirmed_by, at=at)
+        return logins
+
+    def _night(self, day: date) -> None:
+        run_night(as_of=day, today=LEDGER_ENDS, clock=clock.now)
+
+    def _look_back(self) -> None:
+        months = [
+            date(LEDGER_ENDS.year + (LEDGER_ENDS.month - 1 - back) // 12,
+                 (LEDGER_ENDS.month - 1 - back) % 12 + 1, 1)
+            for back in range(MONTHS_BACK)
+        ]  # fmt: skip
+        for month in reversed(months):
+            if month < SWITCHED_ON:
+                self._night(month)
+
+    def _keep(self, logins: list[made_up.Login]) -> None:
+        kept = [{"email": l.email, "name": l.name, "password": l.password} for l in logins]
+        path = settings.STATE_DIR / "demo-logins.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(kept, indent=2))
+
+    def _print_logins(self) -> None:
+        path = settings.STATE_DIR / "demo-logins.json"
+        self.stdout.write(
+            f"\n{Member.objects.count():,} members as of {LEDGER_ENDS}. Log in as:"
+        )
+        if not path.exists():
+            self._keep(self._logins(at=clock.now()))
+        for login in json.loads(path.read_text()):
+            self.stdout.write(f"  {login['email']:<32}{login['password']:<16}{login['name']}")
+
+
+def _mapping(name: str) -> dict[str, Any]:
+    return tomllib.loads((DATA / f"{name}.toml").read_text(encoding="utf-8"))
