@@ -5,7 +5,7 @@ from django.db.models import Q
 class Association(models.Model):
     """The rules that the one association of this installation has set for itself.
 
-    Its name and the zone of its days are settings, since the clock and the page frame need them.
+    Its name and the zone of its days are settings: the clock and the page frame need them.
     """
 
     grace_days = models.PositiveSmallIntegerField(

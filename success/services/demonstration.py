@@ -201,7 +201,7 @@ def ensure_individual_progress(*, member: Member, by: User, at: datetime) -> Non
 
 
 def portal_member() -> Member:
-    """The organisation whose portal the demonstration opens: in force, and furthest on its way."""
+    """The organisation whose portal is opened: furthest on its way, with a way to go."""
     return (
         Member.objects.filter(kind=MemberKind.ORGANISATION, plans__closed_on=None)
         .annotate(

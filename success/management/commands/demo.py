@@ -5,6 +5,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from config.kernel import clock
 from members.models import Member, User
 from members.rollups.scope import Scope
 from success.queries.nights import last_live_day
+from success.rollups import milestones
 from success.services import demonstration as made_up
 from success.services.nights import run_night
 from success.services.plans import agree_from_template, calibrate
@@ -33,6 +35,7 @@ SWITCHED_ON = date(2026, 6, 30)
 PLAYS_FROM = date(2026, 7, 1)
 MAINTAINERS_LISTED_FROM = date(2021, 7, 29)
 MONTHS_BACK = 24
+EVERYBODY = Scope(first=0, last=2**62)
 ENVIRONMENT = {"WAYMARK_TODAY": LEDGER_ENDS.isoformat(), "WAYMARK_ASSOCIATION": NAME}
 
 
@@ -113,13 +116,14 @@ class Command(BaseCommand):
         made_up.ensure_experience_profiles(on=SWITCHED_ON)
 
     def _plans(self) -> None:
-        involvement.refresh(as_of=LEDGER_ENDS, scope=Scope(first=0, last=2**62))
+        involvement.refresh(as_of=LEDGER_ENDS, scope=EVERYBODY)
         organisations, individuals = made_up.ensure_templates()
         calibrate(
             template=organisations, as_of=SWITCHED_ON, records_begin=MAINTAINERS_LISTED_FROM
         )
         for template in (organisations, individuals):
             agree_from_template(template=template, as_of=SWITCHED_ON, is_simulated=True)
+        milestones.refresh(scope=EVERYBODY)
         made_up.ensure_promises(on=LEDGER_ENDS)
 
     def _logins(self, *, at: datetime) -> list[made_up.Login]:
@@ -143,7 +147,7 @@ class Command(BaseCommand):
                 self._night(month)
 
     def _keep(self, logins: list[made_up.Login]) -> None:
-        kept = [{"email": l.email, "name": l.name, "password": l.password} for l in logins]
+        kept = [asdict(login) for login in logins]
         path = settings.STATE_DIR / "demo-logins.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(kept, indent=2))
