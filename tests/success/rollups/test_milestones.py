@@ -1,0 +1,150 @@
+"""Evidence from involvement, dated as the facts are."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from engagement.models import Involvement
+from members.rollups.scope import Scope, Written
+from success.models import Milestone, MilestoneEvent
+from success.rollups import milestones
+from tests.factories import NOON, make_member, make_plan
+
+EVERYBODY = Scope(first=0, last=2**62)
+START = date(2026, 1, 1)
+
+pytestmark = pytest.mark.django_db
+
+
+def day(number):
+    return START + timedelta(days=number)
+
+
+def involve(member, subject, starts, ends=None, area="maintainer"):
+    return Involvement.objects.create(
+        member=member,
+        area=area,
+        subject=subject,
+        starts_on=day(starts),
+        ends_on=None if ends is None else day(ends),
+    )
+
+
+def evidence(rule, *, member, anchor=0, closed=None):
+    plan = make_plan(
+        member=member,
+        anchor_on=day(anchor),
+        closed_on=None if closed is None else day(closed),
+        expected_days=(30,),
+    )
+    plan.milestones.update(evidence_rule={"areas": ["maintainer"], **rule})
+    milestones.refresh(scope=EVERYBODY)
+    [dates] = plan.milestones.values_list("evidence_dates", flat=True)
+    return dates
+
+
+def test_first_involvement_is_achieved_on_its_own_day():
+    member = make_member()
+    involve(member, "Kiln", 40)
+    involve(member, "Loom", 25)
+    involve(member, "Report", 5, area="certification")
+    involve(make_member(), "Kiln", 1)
+
+    assert evidence({"rule": "first"}, member=member) == [day(25)]
+
+
+def test_involvement_that_was_there_already_counts_from_the_anchor():
+    member = make_member()
+    involve(member, "Kiln", 5)
+
+    assert evidence({"rule": "first"}, member=member, anchor=30) == [day(30)]
+
+
+def test_involvement_that_ended_before_the_plan_is_another_story():
+    member = make_member()
+    involve(member, "Kiln", 5, 30)
+
+    assert evidence({"rule": "first"}, member=member, anchor=30) is None
+
+
+def test_involvement_after_the_plan_closed_is_not_evidence():
+    member = make_member()
+    involve(member, "Kiln", 50)
+
+    assert evidence({"rule": "first"}, member=member, closed=50) is None
+
+
+def test_the_second_subject_counts_when_it_is_another_one():
+    member = make_member()
+    involve(member, "Kiln", 10, 20)
+    involve(member, "Kiln", 30)
+
+    assert evidence({"rule": "subjects", "count": 2}, member=member) is None
+
+    involve(member, "Loom", 44)
+    milestones.refresh(scope=EVERYBODY)
+    assert Milestone.objects.get().evidence_dates == [day(44)]
+
+
+def test_peers_are_other_members_in_the_same_subject_at_the_same_time():
+    member = make_member()
+    involve(member, "Kiln", 10, 100)
+    for start, end in ((0, 9), (5, 60), (30, None), (100, None), (70, 80)):
+        involve(make_member(), "Kiln", start, end)
+    involve(make_member(), "Loom", 0)
+
+    assert evidence({"rule": "peers", "count": 3}, member=member) == [day(70)]
+
+
+def test_kept_wants_a_stretch_without_a_gap():
+    member = make_member()
+    involve(member, "Kiln", 0, 50)
+    involve(member, "Loom", 60, 100)
+    involve(member, "Mill", 100)
+
+    assert evidence({"rule": "kept", "days": 90}, member=member) == [day(150)]
+
+
+def test_evidence_is_taken_back_with_the_involvement():
+    member = make_member()
+    stretch = involve(member, "Kiln", 10)
+    assert evidence({"rule": "first"}, member=member) == [day(10)]
+
+    stretch.delete()
+
+    assert milestones.refresh(scope=EVERYBODY) == Written(rows_in=1, rows_out=1)
+    assert Milestone.objects.get().evidence_dates is None
+    assert milestones.refresh(scope=EVERYBODY) == Written(rows_in=1, rows_out=0)
+
+
+def test_what_people_have_said_of_a_milestone_stands():
+    member = make_member()
+    plan = make_plan(member=member, expected_days=(30,), evidence=[[day(3)]])
+    plan.milestones.update(evidence_rule={"rule": "first", "areas": ["maintainer"]})
+    MilestoneEvent.objects.create(
+        milestone=plan.milestones.get(), achieved=True, on=day(3), source="confirmed",
+        recorded_at=NOON,
+    )  # fmt: skip
+
+    assert milestones.refresh(scope=EVERYBODY) == Written(rows_in=0, rows_out=0)
+
+
+def test_evidence_of_spells_needs_no_plan():
+    from success.models import PlanTemplate, TemplateMilestone
+
+    template = PlanTemplate.objects.create(
+        key="t", title="T", audience="organisation", goal="g"
+    )
+    wanted = TemplateMilestone.objects.create(
+        template=template, position=1, title="First", expected_day=30, weight=10,
+        evidence_rule={"rule": "first", "areas": ["maintainer"]},
+    )  # fmt: skip
+    member = make_member()
+    involve(member, "Kiln", 12)
+
+    found = milestones.evidence_of_spells(
+        template_id=template.pk,
+        spells=[(make_member().pk, START, None), (member.pk, START, day(90))],
+    )
+
+    assert found == {(1, wanted.pk): day(12)}
