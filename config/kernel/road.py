@@ -1,0 +1,622 @@
+"""The road: a plan drawn along its days, worked out as plain numbers and words.
+
+Pure Python. ``config.kernel.templatetags.road`` turns a ``Drawing`` into SVG; this module
+decides where everything stands, which labels fit, and what the text equivalent says.
+Positions are SVG user units; days are plan-days (``DOMAIN.md`` section 3).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Evidence(StrEnum):
+    """How an achievement is known; each kind has its own shape on the road."""
+
+    DERIVED = "derived"  # found in the facts: a circle
+    CONFIRMED = "confirmed"  # somebody at the association confirmed it: a diamond
+    DECLARED = "declared"  # the member said so: a square
+
+
+@dataclass(frozen=True)
+class Station:
+    """A milestone: its expected plan-day, and whether and how it was achieved."""
+
+    title: str
+    expected_day: int
+    achieved: bool = False
+    evidence: str = Evidence.DERIVED
+    blocking: bool = False
+
+
+@dataclass(frozen=True)
+class Road:
+    """What the road shows. Nothing here is computed; the caller's engine did that.
+
+    ``day`` is t (today on the plan), ``plan_clock`` is D, ``clock_30_days_ago`` is D thirty
+    days earlier (None while too new to say), ``horizon`` the plan's last day. ``baseline``
+    holds the expected days agreed first, when the plan was moved since: drawn as a ghost.
+    """
+
+    stations: Sequence[Station]
+    day: int
+    plan_clock: int
+    clock_30_days_ago: int | None
+    horizon: int
+    baseline: Sequence[int] = field(default=())
+
+    @property
+    def position(self) -> int:
+        """S = D - t in days: negative behind, positive ahead."""
+        return self.plan_clock - self.day
+
+    @property
+    def moved(self) -> int | None:
+        """Plan days gained (or lost) in the last 30; None when not known."""
+        if self.clock_30_days_ago is None:
+            return None
+        return self.plan_clock - self.clock_30_days_ago
+
+    @property
+    def end(self) -> int:
+        """The last day that must be visible; at least 1, so a scale always exists."""
+        days = [station.expected_day for station in self.stations]
+        return max(1, self.horizon, self.day, self.plan_clock, *days, *self.baseline)
+
+    @property
+    def blocking(self) -> Station | None:
+        return next((station for station in self.stations if station.blocking), None)
+
+    @property
+    def next(self) -> Station | None:
+        """The first station in plan order that is not achieved: the one that gates."""
+        waiting = [station for station in ordered(self.stations) if not station.achieved]
+        return waiting[0] if waiting else None
+
+
+def ordered(stations: Iterable[Station]) -> list[Station]:
+    return sorted(stations, key=lambda station: station.expected_day)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Days to units, linear between knots, so a schematic and a true scale are one thing."""
+
+    days: tuple[float, ...]
+    units: tuple[float, ...]
+
+    def __call__(self, day: float) -> float:
+        """Where ``day`` stands; days outside the knots are held at the ends."""
+        if day <= self.days[0]:
+            return self.units[0]
+        for left in range(len(self.days) - 1):
+            start, stop = self.days[left], self.days[left + 1]
+            if day <= stop:
+                share = (day - start) / (stop - start)
+                span = self.units[left + 1] - self.units[left]
+                return round(self.units[left] + share * span, 2)
+        return self.units[-1]
+
+
+@dataclass(frozen=True)
+class Label:
+    """Text beside a station: its lines, where they stand, and the leader to the station."""
+
+    lines: tuple[str, ...]
+    note: str
+    x: float
+    y: float
+    anchor: str
+    width: float
+    lane: int
+    leader: bool
+    note_y: float
+
+    def rows(self) -> list[tuple[float, str]]:
+        return [(self.y + index * LINE_HEIGHT, line) for index, line in enumerate(self.lines)]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A station with its place. ``cls`` carries shape and state for the style sheet."""
+
+    station: Station
+    x: float
+    y: float
+    cls: str
+    label: Label | None
+
+
+@dataclass(frozen=True)
+class Flag:
+    """The words at the traveller or at today's mark."""
+
+    text: str
+    x: float
+    y: float
+    anchor: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Everything the SVG template needs; ``upright`` roads run from top to bottom."""
+
+    upright: bool
+    width: float
+    height: float
+    line: float
+    start: float
+    stop: float
+    traveller: float
+    today: float | None
+    gap: tuple[float, float] | None
+    gap_kind: str
+    movement: tuple[float, float] | None
+    chevrons: tuple[float, ...]
+    backwards: bool
+    stops: tuple[Stop, ...]
+    ghosts: tuple[float, ...]
+    here: Flag | None
+    now: Flag | None
+
+
+LINE_HEIGHT = 16.0
+CHARACTER = 7.6  # a careful mean advance at 14 units, so that labels never touch
+CHEVRON_STEP = 11.0
+WIDE, NARROW, CARD = 800.0, 320.0, 360.0
+SMALL = (120.0, 16.0)
+
+
+def days_in_words(number: int) -> str:
+    return f"{number} day" if abs(number) == 1 else f"{number} days"
+
+
+def position_in_words(road: Road) -> str:
+    """`15 days behind`, `3 days ahead` or `on plan`."""
+    if road.position < 0:
+        return f"{days_in_words(-road.position)} behind"
+    if road.position > 0:
+        return f"{days_in_words(road.position)} ahead"
+    return "on plan"
+
+
+def movement_in_words(road: Road) -> str:
+    """The last 30 days in plan days, or that they are not known yet."""
+    moved = road.moved
+    if moved is None:
+        return "too new to say how fast"
+    if moved < 0:
+        return f"went back {days_in_words(-moved)} in the last 30"
+    if moved == 0:
+        return "has not moved in the last 30 days"
+    return f"moved {days_in_words(moved)} in the last 30"
+
+
+def sentence(road: Road, *, portal: bool = False) -> str:
+    """The text equivalent: what the picture says, in one or two sentences.
+
+    With ``portal`` it tells where I am and what is next, and never lateness or pace.
+    """
+    total = len(road.stations)
+    reached = sum(station.achieved for station in road.stations)
+    if portal:
+        if not total:
+            return "Your path has no milestones yet. We will agree them with you."
+        upcoming = road.next
+        done = f"You have reached {reached} of {total} milestones."
+        return f"{done} Next: {upcoming.title}." if upcoming else f"{done} That is all of them."
+    parts = [
+        f"On plan day {road.plan_clock} on calendar day {road.day}, {position_in_words(road)}",
+        movement_in_words(road),
+    ]
+    if road.blocking:
+        parts.append(f"waiting on {road.blocking.title} (day {road.blocking.expected_day})")
+    text = ", ".join(parts) + f". {reached} of {total} milestones achieved."
+    if road.baseline:
+        text += " The plan was moved; its first dates are shown as a ghost."
+    return text
+
+
+def station_in_words(station: Station, *, portal: bool = False, upcoming: bool = False) -> str:
+    """One line of the list that stands for the stations on the picture."""
+    if station.achieved:
+        if portal:
+            return f"{station.title}: reached"
+        return f"{station.title}: day {station.expected_day}, achieved, {station.evidence}"
+    if portal:
+        return f"{station.title}: next" if upcoming else f"{station.title}: later"
+    waits = ", this is what it waits on" if station.blocking else ""
+    return f"{station.title}: day {station.expected_day}, not yet{waits}"
+
+
+def wrap(text: str, *, characters: int, lines: int) -> tuple[str, ...]:
+    """``text`` on at most ``lines`` lines; what does not fit ends in an ellipsis."""
+    rows: list[str] = []
+    words = text.split()
+    while words and len(rows) < lines:
+        row = words.pop(0)
+        while words and len(row) + 1 + len(words[0]) <= characters:
+            row = f"{row} {words.pop(0)}"
+        if len(row) > characters and len(rows) + 1 < lines:
+            words.insert(0, row[characters - 1 :])
+            row = row[: characters - 1] + "-"
+        rows.append(row)
+    if rows and (words or len(rows[-1]) > characters):
+        rows[-1] = rows[-1][: characters - 1].rstrip(" ,.;:-") + "…"
+    return tuple(rows)
+
+
+def stop_class(station: Station, *, portal: bool, upcoming: bool) -> str:
+    names = ["road-stop", f"is-{station.evidence}"]
+    if station.achieved:
+        names.append("is-achieved")
+    elif portal and upcoming:
+        names.append("is-next")
+    elif station.blocking and not portal:
+        names.append("is-blocking")
+    return " ".join(names)
+
+
+def chevrons(*, begin: float, finish: float) -> tuple[float, ...]:
+    """Where the arrow's feathers stand between two places; at least one if it moved at all."""
+    low, high = sorted((begin, finish))
+    count = int((high - low) // CHEVRON_STEP)
+    if high - low < 1:
+        return ()
+    if count < 2:
+        return (round((low + high) / 2, 2),)
+    step = (high - low) / count
+    return tuple(round(low + step * (index + 0.5), 2) for index in range(count))
+
+
+@dataclass(frozen=True)
+class Common:
+    """What every size draws along its axis."""
+
+    traveller: float
+    today: float | None
+    gap: tuple[float, float] | None
+    gap_kind: str
+    movement: tuple[float, float] | None
+    chevrons: tuple[float, ...]
+    backwards: bool
+    ghosts: tuple[float, ...]
+
+
+def along(road: Road, *, scale: Scale, portal: bool) -> Common:
+    here, now = scale(road.plan_clock), scale(road.day)
+    movement: tuple[float, float] | None = None
+    if not portal and road.clock_30_days_ago is not None and road.moved:
+        movement = (scale(road.clock_30_days_ago), here)
+    low, high = sorted((here, now))
+    kind = "is-behind" if road.position < 0 else "is-ahead"
+    return Common(
+        traveller=here,
+        today=None if portal else now,
+        gap=None if portal or road.position == 0 else (low, high),
+        gap_kind=kind,
+        movement=movement,
+        chevrons=chevrons(begin=movement[0], finish=movement[1]) if movement else (),
+        backwards=bool(movement and movement[1] < movement[0]),
+        ghosts=() if portal else tuple(scale(day) for day in road.baseline),
+    )
+
+
+@dataclass
+class Box:
+    """Room that a placed label or leader takes."""
+
+    left: float
+    right: float
+    lane: int
+
+
+def place_labels(
+    road: Road, *, scale: Scale, width: float, first_y: float, lanes: int, portal: bool
+) -> dict[int, Label]:
+    """Labels by station number: the important first, none touching another or a leader.
+
+    A station whose label finds no room keeps its mark and stays in the list of words.
+    """
+    stations = ordered(road.stations)
+    upcoming = road.next
+    importance: dict[int, tuple[int, int]] = {}
+    for number, station in enumerate(stations):
+        rank = 3
+        if station.blocking:
+            rank = 0
+        elif station is upcoming:
+            rank = 1
+        elif number in {0, len(stations) - 1}:
+            rank = 2
+        importance[number] = (rank, number)
+    boxes: list[Box] = []
+    leaders: list[tuple[float, int]] = []
+    placed: dict[int, Label] = {}
+    lane_height = LINE_HEIGHT * 2 + 26
+    for number in sorted(importance, key=lambda key: importance[key]):
+        station = stations[number]
+        lines = wrap(station.title, characters=17, lines=2)
+        note = station_note(station, portal=portal, upcoming=station is upcoming)
+        label_width = CHARACTER * max(len(text) for text in (*lines, note))
+        x = scale(station.expected_day)
+        centre = min(max(x, label_width / 2 + 2), width - label_width / 2 - 2)
+        left, right = centre - label_width / 2 - 6, centre + label_width / 2 + 6
+        for lane in range(lanes):
+            if any(b.lane == lane and b.left < right and left < b.right for b in boxes):
+                continue
+            if any(top > lane and left < leader < right for leader, top in leaders):
+                continue
+            if any(b.lane < lane and b.left < x < b.right for b in boxes):
+                continue
+            boxes.append(Box(left=left, right=right, lane=lane))
+            leaders.append((x, lane))
+            y = first_y + lane * lane_height
+            placed[number] = Label(
+                lines=lines,
+                note=note,
+                x=round(centre, 2),
+                y=y,
+                anchor="middle",
+                width=label_width,
+                lane=lane,
+                leader=lane > 0,
+                note_y=y + len(lines) * LINE_HEIGHT,
+            )
+            break
+    return placed
+
+
+def station_note(station: Station, *, portal: bool, upcoming: bool) -> str:
+    """The small line under a station's title."""
+    if portal:
+        if station.achieved:
+            return "reached"
+        return "next" if upcoming else ""
+    if station.blocking and not station.achieved:
+        return f"waiting, day {station.expected_day}"
+    return f"day {station.expected_day}"
+
+
+def flag(
+    text: str, *, at: float, away: float | None, y: float, width: float, note: str = ""
+) -> Flag:
+    """Words at a mark, on the side that points away from the other mark if they fit there."""
+    room = CHARACTER * len(text) + 16
+    leftwards = away is not None and away > at
+    if leftwards and at - room < 0:
+        leftwards = False
+    if not leftwards and at + room > width:
+        leftwards = True
+    return Flag(
+        text=text,
+        x=round(at - 14 if leftwards else at + 14, 2),
+        y=y,
+        anchor="end" if leftwards else "start",
+        note=note,
+    )
+
+
+def draw_wide(road: Road, *, portal: bool = False) -> Drawing:
+    """The large road as it lies: 800 units wide, labels in up to three lanes below."""
+    margin = 34.0
+    scale = Scale(days=(0, road.end), units=(margin, WIDE - margin))
+    common = along(road, scale=scale, portal=portal)
+    line = 74.0
+    labels = place_labels(
+        road, scale=scale, width=WIDE, first_y=line + 34, lanes=3, portal=portal
+    )
+    deepest = max((label.lane for label in labels.values()), default=0)
+    height = line + 34 + (deepest + 1) * (LINE_HEIGHT * 2 + 26) - 14
+    here, now = wide_flags(road, common=common, portal=portal)
+    return assemble(
+        road,
+        common=common,
+        labels=labels,
+        scale=scale,
+        portal=portal,
+        size=(WIDE, height),
+        line=line,
+        flags=(here, now),
+    )
+
+
+def wide_flags(road: Road, *, common: Common, portal: bool) -> tuple[Flag, Flag | None]:
+    """The traveller's words low, today's words high, so that they can never touch."""
+    at = common.traveller
+    if portal:
+        return flag("You are here", at=at, away=None, y=34, width=WIDE), None
+    today = common.today if common.today is not None else at
+    words = f"Plan day {road.plan_clock}, {position_in_words(road)}"
+    if abs(today - at) < 1:
+        words = f"Today, day {road.day}: {position_in_words(road)}"
+        return flag(words, at=at, away=None, y=34, width=WIDE), None
+    here = flag(words, at=at, away=today, y=42, width=WIDE)
+    now = flag(f"Today, day {road.day}", at=today, away=at, y=16, width=WIDE)
+    return here, now
+
+
+def draw_card(road: Road, *, portal: bool = False) -> Drawing:
+    """The medium road: 360 units, only the words that a card needs."""
+    margin = 18.0
+    scale = Scale(days=(0, road.end), units=(margin, CARD - margin))
+    common = along(road, scale=scale, portal=portal)
+    line = 46.0
+    at = common.traveller
+    words = "You are here" if portal else f"Day {road.plan_clock}, {position_in_words(road)}"
+    here = flag(words, at=at, away=common.today, y=22, width=CARD)
+    target = road.blocking if road.blocking and not portal else road.next
+    labels: dict[int, Label] = {}
+    for number, station in enumerate(ordered(road.stations)):
+        if station is target:
+            lines = wrap(station.title, characters=34, lines=1)
+            note = station_note(station, portal=portal, upcoming=True)
+            width = CHARACTER * max(len(lines[0]), len(note))
+            x = min(max(scale(station.expected_day), width / 2 + 2), CARD - width / 2 - 2)
+            labels[number] = Label(
+                lines=lines,
+                note=note,
+                x=round(x, 2),
+                y=line + 30,
+                anchor="middle",
+                width=width,
+                lane=0,
+                leader=False,
+                note_y=line + 30 + LINE_HEIGHT,
+            )
+    height = line + (54 if labels else 20)
+    return assemble(
+        road,
+        common=common,
+        labels=labels,
+        scale=scale,
+        portal=portal,
+        size=(CARD, height),
+        line=line,
+        flags=(here, None),
+    )
+
+
+def draw_small(road: Road, *, portal: bool = False) -> Drawing:
+    """The road in a row of a list: 120 by 16 units, shapes only."""
+    width, height = SMALL
+    scale = Scale(days=(0, road.end), units=(6.0, width - 6))
+    common = along(road, scale=scale, portal=portal)
+    return assemble(
+        road,
+        common=common,
+        labels={},
+        scale=scale,
+        portal=portal,
+        size=(width, height),
+        line=10.0,
+        flags=(None, None),
+    )
+
+
+def upright_scale(road: Road) -> Scale:
+    """True to the days where there is room, and never closer than a label is high."""
+    days: list[float] = [0.0]
+    units: list[float] = [26.0]
+    unit = 260 / road.end
+    previous_lines = 1
+    for station in ordered(road.stations):
+        span = station.expected_day - days[-1]
+        need = 34.0 + LINE_HEIGHT * previous_lines
+        previous_lines = len(wrap(station.title, characters=24, lines=2))
+        if span <= 0:
+            continue
+        days.append(float(station.expected_day))
+        units.append(round(units[-1] + max(need, span * unit), 2))
+    if days[-1] < road.end:
+        units.append(round(units[-1] + max(58.0, (road.end - days[-1]) * unit), 2))
+        days.append(float(road.end))
+    if len(days) == 1:
+        return Scale(days=(0.0, 1.0), units=(26.0, 126.0))
+    return Scale(days=tuple(days), units=tuple(units))
+
+
+def draw_upright(road: Road, *, portal: bool = False) -> Drawing:
+    """The large road on a phone: 320 units wide, running down like a line's diagram."""
+    scale = upright_scale(road)
+    common = along(road, scale=scale, portal=portal)
+    line = 96.0
+    stations = ordered(road.stations)
+    labels: dict[int, Label] = {}
+    taken: set[float] = set()
+    for number, station in enumerate(stations):
+        y = scale(station.expected_day)
+        if y in taken:  # two milestones on one day share a place; the words list has both
+            continue
+        taken.add(y)
+        lines = wrap(station.title, characters=24, lines=2)
+        labels[number] = Label(
+            lines=lines,
+            note=station_note(station, portal=portal, upcoming=station is road.next),
+            x=line + 24,
+            y=y + 5,
+            anchor="start",
+            width=0,
+            lane=0,
+            leader=False,
+            note_y=y + 5 + len(lines) * LINE_HEIGHT,
+        )
+    at = common.traveller
+    today = common.today
+    end = line - 20
+    if portal:
+        here, now = Flag("You are", end, at - 3, "end", "here"), None
+    elif today is None or abs(today - at) < 1:
+        here, now = Flag("Today", end, at - 3, "end", f"day {road.day}"), None
+    else:
+        here_y, now_y = apart(at, today, least=36.0)
+        here = Flag("Here", end, here_y - 3, "end", f"day {road.plan_clock}")
+        now = Flag("Today", end, now_y - 3, "end", f"day {road.day}")
+    height = scale.units[-1] + 56
+    return assemble(
+        road,
+        common=common,
+        labels=labels,
+        scale=scale,
+        portal=portal,
+        size=(NARROW, height),
+        line=line,
+        flags=(here, now),
+        upright=True,
+    )
+
+
+def apart(first: float, second: float, *, least: float) -> tuple[float, float]:
+    """Two places moved away from each other until ``least`` units lie between them."""
+    missing = least - abs(first - second)
+    if missing <= 0:
+        return first, second
+    shift = missing / 2
+    sign = 1 if first <= second else -1
+    return round(first - sign * shift, 2), round(second + sign * shift, 2)
+
+
+def assemble(
+    road: Road,
+    *,
+    common: Common,
+    labels: dict[int, Label],
+    scale: Scale,
+    portal: bool,
+    size: tuple[float, float],
+    line: float,
+    flags: tuple[Flag | None, Flag | None],
+    upright: bool = False,
+) -> Drawing:
+    stops = []
+    for number, station in enumerate(ordered(road.stations)):
+        place = scale(station.expected_day)
+        stops.append(
+            Stop(
+                station=station,
+                x=line if upright else place,
+                y=place if upright else line,
+                cls=stop_class(station, portal=portal, upcoming=station is road.next),
+                label=labels.get(number),
+            )
+        )
+    return Drawing(
+        upright=upright,
+        width=size[0],
+        height=round(size[1], 2),
+        line=line,
+        start=scale.units[0],
+        stop=scale.units[-1],
+        traveller=common.traveller,
+        today=common.today,
+        gap=common.gap,
+        gap_kind=common.gap_kind,
+        movement=common.movement,
+        chevrons=common.chevrons,
+        backwards=common.backwards,
+        stops=tuple(stops),
+        ghosts=common.ghosts,
+        here=flags[0],
+        now=flags[1],
+    )
