@@ -8,6 +8,7 @@ Positions are SVG user units; days are plan-days (``DOMAIN.md`` section 3).
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise, product
 
 
 class Evidence(StrEnum):
@@ -159,11 +160,14 @@ class Drawing:
     ghosts: tuple[float, ...]
     here: Flag | None
     now: Flag | None
+    crowded: bool
 
 
 LINE_HEIGHT = 16.0
-CHARACTER = 7.6  # a careful mean advance at 14 units, so that labels never touch
+CHARACTER = 8.0  # a careful mean advance at 14 units, so that labels never touch
 CHEVRON_STEP = 11.0
+WRAPPINGS = ((26, 2, True), (17, 3, True), (13, 3, True), (17, 3, False))
+CROWDED = 17.0  # marks closer than this are drawn smaller
 WIDE, NARROW, CARD = 800.0, 320.0, 360.0
 SMALL = (120.0, 16.0)
 
@@ -333,17 +337,20 @@ def place_labels(
         importance[number] = (rank, number)
     boxes: list[Box] = []
     leaders: list[tuple[float, int]] = []
-    placed: dict[int, Label] = {}
-    lane_height = LINE_HEIGHT * 2 + 26
+    chosen: dict[int, tuple[int, float, tuple[str, ...], str]] = {}
+    places = [scale(station.expected_day) for station in stations]
     for number in sorted(importance, key=lambda key: importance[key]):
         station = stations[number]
-        lines = wrap(station.title, characters=17, lines=2)
         note = station_note(station, portal=portal, upcoming=station is upcoming)
-        label_width = CHARACTER * max(len(text) for text in (*lines, note))
-        x = scale(station.expected_day)
-        centre = min(max(x, label_width / 2 + 2), width - label_width / 2 - 2)
-        left, right = centre - label_width / 2 - 6, centre + label_width / 2 + 6
-        for lane in range(lanes):
+        x = places[number]
+        for lane, (characters, rows, polite) in product(range(lanes), WRAPPINGS):
+            lines = wrap(station.title, characters=characters, lines=rows)
+            label_width = text_width(*lines, note, heavy=station.blocking)
+            centre = min(max(x, label_width / 2 + 2), width - label_width / 2 - 2)
+            left, right = centre - label_width / 2 - 6, centre + label_width / 2 + 6
+            over_another = any(left < other < right for other in places if other != x)
+            if polite and (over_another or lines[-1].endswith("…")):
+                continue  # another wrapping leaves the neighbours room for theirs
             if any(b.lane == lane and b.left < right and left < b.right for b in boxes):
                 continue
             if any(top > lane and left < leader < right for leader, top in leaders):
@@ -352,20 +359,42 @@ def place_labels(
                 continue
             boxes.append(Box(left=left, right=right, lane=lane))
             leaders.append((x, lane))
-            y = first_y + lane * lane_height
-            placed[number] = Label(
-                lines=lines,
-                note=note,
-                x=round(centre, 2),
-                y=y,
-                anchor="middle",
-                width=label_width,
-                lane=lane,
-                leader=lane > 0,
-                note_y=y + len(lines) * LINE_HEIGHT,
-            )
+            chosen[number] = (lane, centre, lines, note)
             break
+    tops = lane_tops(chosen.values(), first_y=first_y, lanes=lanes)
+    placed = {
+        number: Label(
+            lines=lines,
+            note=note,
+            x=round(centre, 2),
+            y=tops[lane],
+            anchor="middle",
+            width=text_width(*lines, note, heavy=stations[number].blocking),
+            lane=lane,
+            leader=lane > 0,
+            note_y=tops[lane] + len(lines) * LINE_HEIGHT,
+        )
+        for number, (lane, centre, lines, note) in chosen.items()
+    }
     return placed
+
+
+def lane_tops(
+    chosen: Iterable[tuple[int, float, tuple[str, ...], str]], *, first_y: float, lanes: int
+) -> list[float]:
+    """The first line's place in each lane: below the tallest label of the lane above."""
+    tallest = [0] * lanes
+    for lane, _, lines, _ in chosen:
+        tallest[lane] = max(tallest[lane], len(lines))
+    tops = [first_y]
+    for lines_above in tallest[:-1]:
+        tops.append(tops[-1] + (lines_above + 1) * LINE_HEIGHT + (10 if lines_above else 0))
+    return tops
+
+
+def text_width(*rows: str, heavy: bool = False) -> float:
+    """A careful guess of the longest row's width; ``heavy`` for bold type."""
+    return max(len(row) for row in rows) * CHARACTER * (1.1 if heavy else 1.0)
 
 
 def station_note(station: Station, *, portal: bool, upcoming: bool) -> str:
@@ -379,23 +408,32 @@ def station_note(station: Station, *, portal: bool, upcoming: bool) -> str:
     return f"day {station.expected_day}"
 
 
-def flag(
-    text: str, *, at: float, away: float | None, y: float, width: float, note: str = ""
-) -> Flag:
-    """Words at a mark, on the side that points away from the other mark if they fit there."""
-    room = CHARACTER * len(text) + 16
-    leftwards = away is not None and away > at
-    if leftwards and at - room < 0:
+def beside(text: str, *, at: float, away: float | None, y: float, width: float) -> Flag | None:
+    """Words beside a mark: on the side away from the other mark, else between them, else None."""
+    room = text_width(text) + 14
+    fits_left, fits_right = at - room >= 0, at + room <= width
+    if away is not None and away >= at:
+        fits_right = fits_right and at + room < away - 12
+    if away is not None and away < at:
+        fits_left = fits_left and at - room > away + 12
+    leftwards = away is not None and away >= at
+    if leftwards and not fits_left:
         leftwards = False
-    if not leftwards and at + room > width:
+        if not fits_right:
+            return None
+    elif not leftwards and not fits_right:
         leftwards = True
-    return Flag(
-        text=text,
-        x=round(at - 14 if leftwards else at + 14, 2),
-        y=y,
-        anchor="end" if leftwards else "start",
-        note=note,
-    )
+        if not fits_left:
+            return None
+    x = at - 10 if leftwards else at + 10
+    return Flag(text=text, x=round(x, 2), y=y, anchor="end" if leftwards else "start")
+
+
+def above(text: str, *, at: float, y: float, width: float) -> Flag:
+    """Words centred over a mark, held inside the picture."""
+    half = text_width(text, heavy=True) / 2
+    x = width / 2 if half * 2 > width else min(max(at, half + 2), width - half - 2)
+    return Flag(text=text, x=round(x, 2), y=y, anchor="middle")
 
 
 def draw_wide(road: Road, *, portal: bool = False) -> Drawing:
@@ -407,8 +445,7 @@ def draw_wide(road: Road, *, portal: bool = False) -> Drawing:
     labels = place_labels(
         road, scale=scale, width=WIDE, first_y=line + 34, lanes=3, portal=portal
     )
-    deepest = max((label.lane for label in labels.values()), default=0)
-    height = line + 34 + (deepest + 1) * (LINE_HEIGHT * 2 + 26) - 14
+    height = max((label.note_y for label in labels.values()), default=line + 12) + 8
     here, now = wide_flags(road, common=common, portal=portal)
     return assemble(
         road,
@@ -423,18 +460,19 @@ def draw_wide(road: Road, *, portal: bool = False) -> Drawing:
 
 
 def wide_flags(road: Road, *, common: Common, portal: bool) -> tuple[Flag, Flag | None]:
-    """The traveller's words low, today's words high, so that they can never touch."""
+    """The traveller's words above the pin, today's beside its mark; one line if too close."""
     at = common.traveller
     if portal:
-        return flag("You are here", at=at, away=None, y=34, width=WIDE), None
+        return above("You are here", at=at, y=26, width=WIDE), None
     today = common.today if common.today is not None else at
-    words = f"Plan day {road.plan_clock}, {position_in_words(road)}"
     if abs(today - at) < 1:
         words = f"Today, day {road.day}: {position_in_words(road)}"
-        return flag(words, at=at, away=None, y=34, width=WIDE), None
-    here = flag(words, at=at, away=today, y=42, width=WIDE)
-    now = flag(f"Today, day {road.day}", at=today, away=at, y=16, width=WIDE)
-    return here, now
+        return above(words, at=at, y=26, width=WIDE), None
+    words = f"Plan day {road.plan_clock}, {position_in_words(road)}"
+    now = beside(f"Today, day {road.day}", at=today, away=at, y=50, width=WIDE)
+    if now is None:
+        words = f"{words}; today is day {road.day}"
+    return above(words, at=at, y=26, width=WIDE), now
 
 
 def draw_card(road: Road, *, portal: bool = False) -> Drawing:
@@ -442,17 +480,17 @@ def draw_card(road: Road, *, portal: bool = False) -> Drawing:
     margin = 18.0
     scale = Scale(days=(0, road.end), units=(margin, CARD - margin))
     common = along(road, scale=scale, portal=portal)
-    line = 46.0
+    line = 54.0
     at = common.traveller
     words = "You are here" if portal else f"Day {road.plan_clock}, {position_in_words(road)}"
-    here = flag(words, at=at, away=common.today, y=22, width=CARD)
+    here = above(words, at=at, y=14, width=CARD)
     target = road.blocking if road.blocking and not portal else road.next
     labels: dict[int, Label] = {}
     for number, station in enumerate(ordered(road.stations)):
         if station is target:
-            lines = wrap(station.title, characters=34, lines=1)
+            lines = wrap(station.title, characters=36, lines=1)
             note = station_note(station, portal=portal, upcoming=True)
-            width = CHARACTER * max(len(lines[0]), len(note))
+            width = text_width(lines[0], note, heavy=station.blocking)
             x = min(max(scale(station.expected_day), width / 2 + 2), CARD - width / 2 - 2)
             labels[number] = Label(
                 lines=lines,
@@ -504,13 +542,13 @@ def upright_scale(road: Road) -> Scale:
     for station in ordered(road.stations):
         span = station.expected_day - days[-1]
         need = 34.0 + LINE_HEIGHT * previous_lines
-        previous_lines = len(wrap(station.title, characters=24, lines=2))
+        previous_lines = len(wrap(station.title, characters=21, lines=2))
         if span <= 0:
             continue
         days.append(float(station.expected_day))
         units.append(round(units[-1] + max(need, span * unit), 2))
     if days[-1] < road.end:
-        units.append(round(units[-1] + max(58.0, (road.end - days[-1]) * unit), 2))
+        units.append(round(units[-1] + max(64.0, (road.end - days[-1]) * unit), 2))
         days.append(float(road.end))
     if len(days) == 1:
         return Scale(days=(0.0, 1.0), units=(26.0, 126.0))
@@ -521,7 +559,7 @@ def draw_upright(road: Road, *, portal: bool = False) -> Drawing:
     """The large road on a phone: 320 units wide, running down like a line's diagram."""
     scale = upright_scale(road)
     common = along(road, scale=scale, portal=portal)
-    line = 96.0
+    line = 112.0
     stations = ordered(road.stations)
     labels: dict[int, Label] = {}
     taken: set[float] = set()
@@ -530,7 +568,7 @@ def draw_upright(road: Road, *, portal: bool = False) -> Drawing:
         if y in taken:  # two milestones on one day share a place; the words list has both
             continue
         taken.add(y)
-        lines = wrap(station.title, characters=24, lines=2)
+        lines = wrap(station.title, characters=21, lines=2)
         labels[number] = Label(
             lines=lines,
             note=station_note(station, portal=portal, upcoming=station is road.next),
@@ -544,7 +582,7 @@ def draw_upright(road: Road, *, portal: bool = False) -> Drawing:
         )
     at = common.traveller
     today = common.today
-    end = line - 20
+    end = line - 42
     if portal:
         here, now = Flag("You are", end, at - 3, "end", "here"), None
     elif today is None or abs(today - at) < 1:
@@ -553,7 +591,8 @@ def draw_upright(road: Road, *, portal: bool = False) -> Drawing:
         here_y, now_y = apart(at, today, least=36.0)
         here = Flag("Here", end, here_y - 3, "end", f"day {road.plan_clock}")
         now = Flag("Today", end, now_y - 3, "end", f"day {road.day}")
-    height = scale.units[-1] + 56
+    lowest = max((label.note_y for label in labels.values()), default=0.0)
+    height = max(scale.units[-1] + 22, lowest + 8)
     return assemble(
         road,
         common=common,
@@ -589,6 +628,7 @@ def assemble(
     flags: tuple[Flag | None, Flag | None],
     upright: bool = False,
 ) -> Drawing:
+    places = [scale(station.expected_day) for station in ordered(road.stations)]
     stops = []
     for number, station in enumerate(ordered(road.stations)):
         place = scale(station.expected_day)
@@ -615,8 +655,9 @@ def assemble(
         movement=common.movement,
         chevrons=common.chevrons,
         backwards=common.backwards,
-        stops=tuple(stops),
+        stops=tuple(sorted(stops, key=lambda stop: "is-blocking" in stop.cls)),
         ghosts=common.ghosts,
         here=flags[0],
         now=flags[1],
+        crowded=any(right - left < CROWDED for left, right in pairwise(places)),
     )

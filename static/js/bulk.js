@@ -10,7 +10,7 @@ function refresh(form) {
   const bar = form.querySelector("[data-bulk-bar]");
   if (bar) bar.hidden = ticked === 0;
   const count = form.querySelector("[data-bulk-count]");
-  if (count) count.textContent = ticked === 1 ? "this 1" : `these ${ticked.toLocaleString("en")}`;
+  if (count) count.textContent = ticked === 1 ? "only this one" : `these ${ticked.toLocaleString("en")}`;
 }
 
 document.addEventListener("change", (event) => {

@@ -39,9 +39,13 @@ function colourOf(series, index) {
   return series.state ? token(`${series.state.replaceAll("_", "-")}-mark`) : palette()[index % palette().length];
 }
 
-function writer(spec) {
+function writer(spec, short = false) {
   return (value) => {
     if (value === null || value === undefined || Number.isNaN(value)) return "not known";
+    if (/^[A-Z]{3}$/.test(spec.unit || "")) {
+      const notation = short ? { notation: "compact", maximumFractionDigits: 1 } : { maximumFractionDigits: 2 };
+      return value.toLocaleString("en", { style: "currency", currency: spec.unit, minimumFractionDigits: 0, ...notation });
+    }
     const number = spec.percent ? value * 100 : value;
     const places = spec.percent ? 1 : 2;
     const text = number.toLocaleString("en", { maximumFractionDigits: places });
@@ -56,6 +60,7 @@ function points(series) {
   return series.data.map((value, index) => {
     const point = { value };
     if (series.provisional?.[index]) point.itemStyle = { decal: HATCH, opacity: 0.8 };
+    if (series.state === "not_enough_data") point.itemStyle = { decal: HATCH };
     return point;
   });
 }
@@ -84,17 +89,18 @@ function waterfall(spec) {
     shown,
     series: [
       { type: "bar", stack: "w", silent: true, itemStyle: { color: "transparent" }, data: base, tooltip: { show: false } },
-      { type: "bar", stack: "w", name: source.name, data: bars, barMaxWidth: 56, label: { show: true, position: "top", color: token("ink-2"), formatter: (p) => writer(spec)(shown[p.dataIndex]) } },
+      { type: "bar", stack: "w", name: source.name, data: bars, barMaxWidth: 56, label: { show: true, position: "top", color: token("ink-2"), formatter: (p) => writer(spec, true)(shown[p.dataIndex]) } },
     ],
   };
 }
 
-function option(spec) {
+function option(spec, width) {
   const ink = token("ink-2");
   const line = token("line");
   const write = writer(spec);
+  const brief = writer(spec, true);
   const many = spec.series.length > 1;
-  const narrow = matchMedia("(max-width: 700px)").matches;
+  const narrow = width < 480;
   let series;
   let shown = null;
   if (spec.kind === "waterfall") ({ shown, series } = waterfall(spec));
@@ -121,6 +127,8 @@ function option(spec) {
   }
   const bars = spec.kind !== "line" && spec.kind !== "step";
   const legend = many && (bars || narrow);
+  const letters = spec.series.reduce((sum, one) => sum + one.name.length * 7.5 + 36, 0);
+  const legendRows = Math.ceil(letters / Math.max(width - 16, 1));
   const endRoom = many && !bars && !narrow ? 110 : 16;
   const reduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
   return {
@@ -128,7 +136,7 @@ function option(spec) {
     animationDuration: 250,
     aria: { enabled: true },
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: ink },
-    grid: { left: 8, right: endRoom, top: legend ? 40 : 20, bottom: 8, containLabel: true },
+    grid: { left: 8, right: endRoom, top: legend ? 22 + legendRows * 20 : 20, bottom: 8, containLabel: true },
     legend: legend ? { top: 0, left: 0, itemWidth: 14, itemHeight: 10, textStyle: { color: ink } } : undefined,
     // Drawn on the canvas: an HTML tooltip would need inline styles, which the policy refuses.
     tooltip: {
@@ -150,7 +158,7 @@ function option(spec) {
       },
     },
     xAxis: { type: "category", data: spec.x, boundaryGap: bars, axisLine: { lineStyle: { color: token("line-strong") } }, axisTick: { show: false }, axisLabel: { color: ink, hideOverlap: true } },
-    yAxis: { type: "value", scale: !(bars || spec.zero), splitLine: { lineStyle: { color: line } }, axisLabel: { color: ink, formatter: (value) => write(value) } },
+    yAxis: { type: "value", scale: !(bars || spec.zero), splitLine: { lineStyle: { color: line } }, axisLabel: { color: ink, formatter: (value) => brief(value) } },
     series,
   };
 }
@@ -164,7 +172,7 @@ async function draw(figure) {
     const spec = await answer.json();
     canvas.hidden = false;
     const chart = echarts.init(canvas, null, { renderer: "canvas" });
-    chart.setOption(option(spec));
+    chart.setOption(option(spec, canvas.clientWidth));
     chart.on("click", (event) => {
       const source = spec.series.find((one) => one.name === event.seriesName) || spec.series[0];
       const link = source.links?.[event.dataIndex];
@@ -185,7 +193,12 @@ async function draw(figure) {
 }
 
 const sizes = new ResizeObserver((entries) => {
-  for (const { target } of entries) drawn.get(target.closest("[data-chart-src]"))?.chart.resize();
+  for (const { target } of entries) {
+    const entry = drawn.get(target.closest("[data-chart-src]"));
+    if (!entry || entry.chart.getWidth() === target.clientWidth) continue;
+    entry.chart.resize();
+    entry.chart.setOption(option(entry.spec, target.clientWidth), true);
+  }
 });
 const near = new IntersectionObserver(
   (entries) => {
@@ -211,7 +224,7 @@ function start() {
 }
 
 function repaint() {
-  for (const { chart, spec } of drawn.values()) chart.setOption(option(spec), true);
+  for (const { chart, spec } of drawn.values()) chart.setOption(option(spec, chart.getWidth()), true);
 }
 
 document.addEventListener("waymark:theme", repaint);

@@ -826,8 +826,8 @@ def field(bound: BoundField, label: str = "", help_text: str = "", autofocus: bo
     if autofocus:
         attributes["autofocus"] = True
     grouped_controls = isinstance(widget, CheckboxSelectMultiple | RadioSelect)
-    if grouped_controls:
-        attributes.pop("aria-describedby", None)
+    if grouped_controls:  # the widget wraps its inputs: name and description go to the fieldset
+        attributes = {}
     return {
         "bound": bound,
         "control": bound.as_widget(attrs=attributes),
