@@ -299,7 +299,7 @@ def along(road: Road, *, scale: Scale, portal: bool) -> Common:
         traveller=here,
         today=None if portal else now,
         gap=None if portal or road.position == 0 else (low, high),
-        gap_kind=kind,
+        gap_kind="" if portal else kind,
         movement=movement,
         chevrons=chevrons(begin=movement[0], finish=movement[1]) if movement else (),
         backwards=bool(movement and movement[1] < movement[0]),
@@ -314,9 +314,30 @@ class Box:
     left: float
     right: float
     lane: int
+    leader: float
+
+    def meets(self, other: "Box") -> bool:
+        """Say whether the labels touch, or the deeper one's leader runs through the other."""
+        if self.lane == other.lane:
+            return self.left < other.right and other.left < self.right
+        upper, deeper = (self, other) if self.lane < other.lane else (other, self)
+        return upper.left < deeper.leader < upper.right
 
 
-def place_labels(
+def by_importance(stations: Sequence[Station], *, upcoming: Station | None) -> list[int]:
+    """Station numbers in the order in which they get their labels."""
+
+    def rank(number: int) -> tuple[int, int]:
+        if stations[number].blocking:
+            return 0, number
+        if stations[number] is upcoming:
+            return 1, number
+        return (2 if number in {0, len(stations) - 1} else 3), number
+
+    return sorted(range(len(stations)), key=rank)
+
+
+def place_labels(  # noqa: PLR0913  # the picture's measures, all by name
     road: Road, *, scale: Scale, width: float, first_y: float, lanes: int, portal: bool
 ) -> dict[int, Label]:
     """Labels by station number: the important first, none touching another or a leader.
@@ -325,21 +346,10 @@ def place_labels(
     """
     stations = ordered(road.stations)
     upcoming = road.next
-    importance: dict[int, tuple[int, int]] = {}
-    for number, station in enumerate(stations):
-        rank = 3
-        if station.blocking:
-            rank = 0
-        elif station is upcoming:
-            rank = 1
-        elif number in {0, len(stations) - 1}:
-            rank = 2
-        importance[number] = (rank, number)
     boxes: list[Box] = []
-    leaders: list[tuple[float, int]] = []
     chosen: dict[int, tuple[int, float, tuple[str, ...], str]] = {}
     places = [scale(station.expected_day) for station in stations]
-    for number in sorted(importance, key=lambda key: importance[key]):
+    for number in by_importance(stations, upcoming=upcoming):
         station = stations[number]
         note = station_note(station, portal=portal, upcoming=station is upcoming)
         x = places[number]
@@ -351,18 +361,14 @@ def place_labels(
             over_another = any(left < other < right for other in places if other != x)
             if polite and (over_another or lines[-1].endswith("…")):
                 continue  # another wrapping leaves the neighbours room for theirs
-            if any(b.lane == lane and b.left < right and left < b.right for b in boxes):
+            box = Box(left=left, right=right, lane=lane, leader=x)
+            if any(box.meets(other) for other in boxes):
                 continue
-            if any(top > lane and left < leader < right for leader, top in leaders):
-                continue
-            if any(b.lane < lane and b.left < x < b.right for b in boxes):
-                continue
-            boxes.append(Box(left=left, right=right, lane=lane))
-            leaders.append((x, lane))
+            boxes.append(box)
             chosen[number] = (lane, centre, lines, note)
             break
     tops = lane_tops(chosen.values(), first_y=first_y, lanes=lanes)
-    placed = {
+    return {
         number: Label(
             lines=lines,
             note=note,
@@ -376,7 +382,6 @@ def place_labels(
         )
         for number, (lane, centre, lines, note) in chosen.items()
     }
-    return placed
 
 
 def lane_tops(
@@ -409,7 +414,7 @@ def station_note(station: Station, *, portal: bool, upcoming: bool) -> str:
 
 
 def beside(text: str, *, at: float, away: float | None, y: float, width: float) -> Flag | None:
-    """Words beside a mark: on the side away from the other mark, else between them, else None."""
+    """Words beside a mark: on the side away from the other mark, else between, else None."""
     room = text_width(text) + 14
     fits_left, fits_right = at - room >= 0, at + room <= width
     if away is not None and away >= at:
@@ -616,7 +621,7 @@ def apart(first: float, second: float, *, least: float) -> tuple[float, float]:
     return round(first - sign * shift, 2), round(second + sign * shift, 2)
 
 
-def assemble(
+def assemble(  # noqa: PLR0913  # the parts of one picture, all by name
     road: Road,
     *,
     common: Common,

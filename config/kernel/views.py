@@ -17,7 +17,7 @@ from config.kernel.templatetags import ui
 
 STAFF = frozenset({"director", "msm", "operations"})
 DAY = date(2026, 7, 29)
-LONG_NAME = "Association for the Advancement of Interoperable Infrastructure Software in Europe e.V."
+LONG_NAME = "Association for the Advancement of Interoperable Infrastructure Software in Europe"
 
 FIRST_VALUE = Station("First value", 30, achieved=True)
 PEERS = Station("Two decision makers with peer ties", 60, achieved=True, evidence="confirmed")
@@ -30,10 +30,11 @@ def late(station: Station) -> Station:
     return Station(station.title, station.expected_day, blocking=True)
 
 
+LATE_PLAN = (FIRST_VALUE, late(PEERS), BENCHMARK, IMPROVEMENT, DOCUMENTED)
 ROADS = {
     "on track": Road((FIRST_VALUE, PEERS, BENCHMARK, IMPROVEMENT, DOCUMENTED), 75, 75, 45, 300),
-    "slipping": Road((FIRST_VALUE, late(PEERS), BENCHMARK, IMPROVEMENT, DOCUMENTED), 75, 60, 45, 300),
-    "stalled": Road((FIRST_VALUE, late(PEERS), BENCHMARK, IMPROVEMENT, DOCUMENTED), 110, 60, 60, 300),
+    "slipping": Road(LATE_PLAN, 75, 60, 45, 300),
+    "stalled": Road(LATE_PLAN, 110, 60, 60, 300),
     "ahead": Road(
         (
             FIRST_VALUE,

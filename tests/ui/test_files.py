@@ -19,7 +19,9 @@ def test_template_compiles_and_holds_nothing_inline(template):
     source = template.read_text()
 
     get_template(str(template.relative_to(ROOT / "templates")))
-    assert re.findall(r"\sstyle=|<style|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", source) == []
+    assert (
+        re.findall(r"\sstyle=|<style|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", source) == []
+    )
 
 
 @pytest.mark.parametrize("name", ["403.html", "404.html", "500.html"])

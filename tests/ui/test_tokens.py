@@ -16,7 +16,10 @@ def block(selector):
     return dict(re.findall(r"--([\w-]+):\s*([^;]+);", body))
 
 
-THEMES = {"light": block(':root,\n[data-bs-theme="light"]'), "dark": block('[data-bs-theme="dark"]')}
+THEMES = {
+    "light": block(':root,\n[data-bs-theme="light"]'),
+    "dark": block('[data-bs-theme="dark"]'),
+}
 
 
 def luminance(colour):
@@ -33,7 +36,11 @@ def contrast(one, two):
 TEXT = [
     *[(f"{name}-ink", f"{name}-tint") for name in STATE_NAMES],
     *[(f"{name}-ink", "surface") for name in STATE_NAMES],
-    *[(ink, ground) for ink in ("ink", "ink-2", "ink-3", "brand") for ground in ("paper", "surface", "surface-2", "raised")],
+    *[
+        (ink, ground)
+        for ink in ("ink", "ink-2", "ink-3", "brand")
+        for ground in ("paper", "surface", "surface-2", "raised")
+    ],
     ("on-brand", "brand"),
     ("on-brand", "brand-strong"),
     ("brand-strong", "brand-tint"),

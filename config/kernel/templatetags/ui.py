@@ -1,8 +1,8 @@
 """The components: template tags with declared arguments; ``/gallery/`` shows every one.
 
-Load with ``{% load ui %}``. A misspelt or unknown argument is a ``TemplateSyntaxError`` when the
-template is compiled. Unknown values (None) are shown as *not known yet*, never as zero. No tag
-writes inline style, script or handlers. No tag asks the database.
+Load with ``{% load ui %}``. A misspelt or unknown argument is a ``TemplateSyntaxError`` when
+the template is compiled. Unknown values (None) are shown as *not known yet*, never as zero. No
+tag writes inline style, script or handlers. No tag asks the database.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 from zlib import crc32
 
 from django import template
-from django.forms import BaseForm, BoundField, CheckboxInput, RadioSelect, Select, SelectMultiple
+from django.forms import BaseForm, BoundField, CheckboxInput, RadioSelect, Select
 from django.forms.widgets import CheckboxSelectMultiple, ClearableFileInput
 from django.template.context import Context
 from django.template.loader import render_to_string
@@ -47,13 +47,9 @@ class NavItem:
 NAVIGATION = (
     NavItem("Today", "today", "success:today", "success.queue.view"),
     NavItem("Members", "members", "members:list", "members.member.view"),
-    NavItem("Measures", "measures", "success:measures", "success.measures.view"),
+    NavItem("Measures", "measures", "success:measures", "success.vector.view"),
     NavItem("Coverage", "coverage", "coverage:overview", "coverage.view"),
-    NavItem("Plays", "plays", "success:plays", "success.plays.view"),
-    NavItem("Community", "community", "community:circles", "community.view"),
-    NavItem("Messages", "messages", "communications:outbox", "communications.outbox.view"),
-    NavItem("Runs", "runs", "success:runs", "success.runs.view"),
-    NavItem("Settings", "settings", "members:settings", "members.settings.view"),
+    NavItem("Runs", "runs", "success:runs", "success.night.view"),
 )
 SEARCH = NavItem("Search", "search", "members:list", "members.member.view")
 
@@ -82,7 +78,7 @@ def navigation(*, permissions: Iterable[str], path: str) -> list[dict[str, Any]]
 
 @register.simple_tag(takes_context=True)
 def can(context: Context, permission: str) -> bool:
-    """``{% can "members.member.view" as may %}``: does the person at the screen hold it?"""
+    """Say whether the person at the screen holds it: ``{% can "coverage.view" as may %}``."""
     request = context.get("request")
     user = getattr(request, "user", None)
     return user is not None and permission in permissions_of(user)
@@ -104,6 +100,7 @@ ICONS = {
     "sun": "outline/sun",
     "moon": "outline/moon",
     "system": "outline/device-desktop",
+    "key": "outline/key",
     "sign-out": "outline/logout",
     "help": "outline/help-circle",
     "info": "outline/info-circle",
@@ -163,7 +160,7 @@ def icon(name: str, label: str = "", size: str = "md") -> SafeString:
         raise template.TemplateSyntaxError(f"No icon is called {name!r}; add it to ui.ICONS.")
     if size not in {"sm", "md", "lg"}:
         raise template.TemplateSyntaxError(f"icon size is sm, md or lg, not {size!r}")
-    spoken: SafeString = mark_safe('aria-hidden="true"')  # noqa: S308  # constant
+    spoken: SafeString = mark_safe('aria-hidden="true"')
     if label:
         spoken = format_html('role="img" aria-label="{}"', label)
     return format_html(
@@ -201,16 +198,21 @@ STATES = {
 SHAPES = {
     "ahead": '<path d="M8 2.5L14.5 13.5H1.5Z"/>',
     "on_track": '<circle cx="8" cy="8" r="5.5"/>',
-    "slipping": '<circle cx="8" cy="8" r="5.2" class="hollow"/><path d="M8 2.5a5.5 5.5 0 0 0 0 11Z"/>',
+    "slipping": '<circle cx="8" cy="8" r="5.2" class="hollow"/>'
+    '<path d="M8 2.5a5.5 5.5 0 0 0 0 11Z"/>',
     "stalled": '<rect x="3" y="3" width="10" height="10" rx="1"/>',
     "regressing": '<path d="M8 13.5L1.5 2.5H14.5Z"/>',
     "no_plan": '<circle cx="8" cy="8" r="5.2" class="hollow dashed"/>',
-    "achieved": '<path d="M8 1.4l2 4.3 4.7.6-3.5 3.2.9 4.7L8 11.9l-4.1 2.3.9-4.7L1.3 6.3 6 5.7Z"/>',
+    "achieved": '<path d="M8 1.4l2 4.3 4.7.6-3.5 3.2.9 4.7'
+    'L8 11.9l-4.1 2.3.9-4.7L1.3 6.3 6 5.7Z"/>',
     "not_enough_data": '<circle cx="8" cy="8" r="5.2" class="hollow dotted"/>'
     '<circle cx="8" cy="8" r="1.4"/>',
 }
 OVERLAYS = {
-    "assoc_blocked": ("we owe them", "A promise of ours is late; no nudge goes to this member."),
+    "assoc_blocked": (
+        "we owe them",
+        "A promise of ours is late; no nudge goes to this member.",
+    ),
     "ax_mismatch": (
         "experience mismatch",
         "What we deliver does not suit the way this member works.",
@@ -363,7 +365,7 @@ def unknown(why: str = "") -> SafeString:
 
 
 def grouped(value: Decimal | float, *, places: int = 0) -> str:
-    """`-1234.5` becomes `−1,234.5`, with a real minus sign."""
+    """`1234.5` becomes `1,234.5`; a negative number gets a real minus sign."""
     return f"{value:,.{places}f}".replace("-", MINUS)
 
 
@@ -433,9 +435,11 @@ def signed(value: Decimal | float | None, unit: str = "", places: int = 0) -> Sa
         return unknown()
     sign = "+" if value > 0 else (MINUS if value < 0 else "±")
     tone = "is-up" if value > 0 else ("is-down" if value < 0 else "is-even")
-    figure = grouped(abs(value), places=places)
+    figure = grouped(value if value > 0 else -value, places=places)
     tail = f"{NBSP}{unit}" if unit else ""
-    return format_html('<span class="wm-num wm-signed {}">{}{}{}</span>', tone, sign, figure, tail)
+    return format_html(
+        '<span class="wm-num wm-signed {}">{}{}{}</span>', tone, sign, figure, tail
+    )
 
 
 def days_apart(value: date, reference: date) -> str:
@@ -484,8 +488,9 @@ def define(term: str, text: str) -> SafeString:
     """A button that opens what ``term`` means; works by mouse, touch, keyboard, no script."""
     key = f"def-{slugify(term)}-{crc32(text.encode()):x}"
     return format_html(
-        '<button type="button" class="wm-define" popovertarget="{}" aria-label="What is this: {}">'
-        '{}</button><span popover id="{}" class="wm-definition" role="note">'
+        '<button type="button" class="wm-define" popovertarget="{}" '
+        'aria-label="What is this: {}">{}</button>'
+        '<span popover id="{}" class="wm-definition" role="note">'
         "<strong>{}</strong> {}</span>",
         key,
         term,
@@ -522,7 +527,7 @@ def person(name: str, detail: str = "", url: str = "") -> SafeString:
 
 
 @register.inclusion_tag("components/page_header.html", takes_context=True)
-def page_header(
+def page_header(  # noqa: PLR0913, PLR0917  # a tag declares its arguments
     context: Context,
     title: str,
     lead: str = "",
@@ -557,8 +562,12 @@ def as_of(
 
 
 @register.inclusion_tag("components/empty_state.html")
-def empty_state(
-    title: str, body: str = "", icon_name: str = "inbox", action_label: str = "", action_url: str = ""
+def empty_state(  # a tag declares its arguments
+    title: str,
+    body: str = "",
+    icon_name: str = "inbox",
+    action_label: str = "",
+    action_url: str = "",
 ) -> Any:
     """What would be here and how to get it there."""
     return {
@@ -594,9 +603,8 @@ def stat(label: str, value: Any, detail: Any = "", definition: str = "", url: st
     }
 
 
-@register.simple_block_tag(takes_context=True)
-def panel(
-    context: Context,
+@register.simple_block_tag
+def panel(  # noqa: PLR0913, PLR0917  # a tag declares its arguments
     content: SafeString,
     title: str = "",
     count: int | None = None,
@@ -651,15 +659,15 @@ def chart(
 
 
 @register.simple_block_tag
-def live(content: SafeString, url: str, key: str, every: int = 3, on: bool = True) -> SafeString:
+def live(
+    content: SafeString, url: str, key: str, every: int = 3, on: bool = True
+) -> SafeString:
     """A fragment that fetches itself from ``url`` every ``every`` seconds while ``on``.
 
     The view answers with the same fragment; ``on=False`` in it ends the polling. ``key``
     names the element. Without script the page simply does not refresh.
     """
-    poll = format_html(
-        ' hx-get="{}" hx-trigger="every {}s" hx-swap="outerHTML"', url, every
-    )
+    poll = format_html(' hx-get="{}" hx-trigger="every {}s" hx-swap="outerHTML"', url, every)
     return format_html(
         '<div id="{}" class="wm-live" aria-live="polite" aria-busy="false"{}>{}</div>',
         key,
@@ -695,7 +703,7 @@ def progress(
 
 
 @register.inclusion_tag("components/sort_header.html", takes_context=True)
-def sort_header(
+def sort_header(  # noqa: PLR0913, PLR0917  # a tag declares its arguments
     context: Context,
     label: str,
     by: str,
@@ -728,7 +736,7 @@ def row_link(label: str, url: str) -> SafeString:
 
 
 @register.inclusion_tag("components/pager.html", takes_context=True)
-def pager(
+def pager(  # noqa: PLR0913, PLR0917  # a tag declares its arguments
     context: Context,
     shown: int,
     noun: str,
@@ -795,7 +803,7 @@ def bulk_bar(total: int, noun: str, url: str = "", action_label: str = "Continue
 def control_class(widget: Any) -> str:
     if isinstance(widget, CheckboxSelectMultiple | RadioSelect | CheckboxInput):
         return "form-check-input"
-    if isinstance(widget, Select | SelectMultiple):
+    if isinstance(widget, Select):
         return "form-select"
     if isinstance(widget, ClearableFileInput):
         return "form-control wm-file"
@@ -803,7 +811,9 @@ def control_class(widget: Any) -> str:
 
 
 @register.inclusion_tag("components/field.html")
-def field(bound: BoundField, label: str = "", help_text: str = "", autofocus: bool = False) -> Any:
+def field(
+    bound: BoundField, label: str = "", help_text: str = "", autofocus: bool = False
+) -> Any:
     """A form field: label above, help below, the error in words beside it.
 
     ``label`` and ``help_text`` replace the form's own. Error and help are tied to the
@@ -845,7 +855,7 @@ def field(bound: BoundField, label: str = "", help_text: str = "", autofocus: bo
 
 @register.inclusion_tag("components/error_summary.html")
 def error_summary(form: BaseForm, title: str = "") -> Any:
-    """All errors of ``form`` at the top, each a link to its field; nothing when there are none."""
+    """All errors of ``form`` at the top, each a link to its field; nothing without errors."""
     errors: list[Mapping[str, Any]] = []
     if form.is_bound:
         errors = [
@@ -861,7 +871,9 @@ def error_summary(form: BaseForm, title: str = "") -> Any:
             for text in bound.errors
         ]
     count = len(errors)
-    words = "One thing needs your attention" if count == 1 else f"{count} things need your attention"
+    words = f"{count} things need your attention"
+    if count == 1:
+        words = "One thing needs your attention"
     return {"errors": errors, "title": title or words}
 
 
@@ -872,7 +884,7 @@ def form_fields(form: BaseForm) -> Any:
 
 
 @register.inclusion_tag("components/key_button.html")
-def key_button(
+def key_button(  # noqa: PLR0913, PLR0917  # a tag declares its arguments
     label: str,
     key: str,
     icon_name: str = "",
