@@ -589,7 +589,7 @@ def draw_upright(road: Road, *, portal: bool = False) -> Drawing:
     today = common.today
     end = line - 42
     if portal:
-        here, now = Flag("You are", end, at - 3, "end", "here"), None
+        here, now = Flag("You", end, at + 5, "end"), None
     elif today is None or abs(today - at) < 1:
         here, now = Flag("Today", end, at - 3, "end", f"day {road.day}"), None
     else:

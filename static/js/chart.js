@@ -60,9 +60,20 @@ function points(series) {
   return series.data.map((value, index) => {
     const point = { value };
     if (series.provisional?.[index]) point.itemStyle = { decal: HATCH, opacity: 0.8 };
-    if (series.state === "not_enough_data") point.itemStyle = { decal: HATCH };
     return point;
   });
+}
+
+// On lines the provisional stretch is a shaded field with its word, behind every series.
+function doubt(series, x) {
+  const first = series.provisional?.indexOf(true) ?? -1;
+  if (first < 0) return undefined;
+  return {
+    silent: true,
+    itemStyle: { color: token("slipping-tint"), opacity: 0.7 },
+    label: { color: token("slipping-ink"), position: "top", fontSize: 11 },
+    data: [[{ name: "provisional", xAxis: x[Math.max(first - 1, 0)] }, { xAxis: x.at(-1) }]],
+  };
 }
 
 function waterfall(spec) {
@@ -107,7 +118,8 @@ function option(spec, width) {
   else {
     series = spec.series.map((one, index) => {
       const colour = colourOf(one, index);
-      const common = { name: one.name, data: points(one), color: colour, itemStyle: { color: colour } };
+      const decal = one.state === "not_enough_data" ? HATCH : undefined;
+      const common = { name: one.name, data: points(one), color: colour, itemStyle: { color: colour, decal } };
       if (spec.kind === "line" || spec.kind === "step") {
         const direct = many && !narrow;
         return {
@@ -120,6 +132,7 @@ function option(spec, width) {
           lineStyle: { width: 2.5, color: colour, type: index % 2 ? "dashed" : "solid" },
           endLabel: { show: direct, formatter: "{a}", color: ink, distance: 8 },
           labelLayout: { moveOverlap: "shiftY" },
+          markArea: index === 0 ? doubt(one, spec.x) : undefined,
         };
       }
       return { ...common, type: "bar", stack: spec.kind === "stacked" ? "all" : undefined, barMaxWidth: 44 };
