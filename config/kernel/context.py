@@ -1,0 +1,69 @@
+"""What every page of the shell needs; add ``config.kernel.context.shell`` to the settings."""
+
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from config.kernel.clock import now, today
+from config.kernel.permissions import permissions_of
+from config.kernel.templatetags import ui
+
+ROLE_NAMES = {
+    "director": "Director",
+    "msm": "Member success manager",
+    "operations": "Operations",
+    "member": "Member",
+}
+
+
+class Shell:
+    """Rail, search and who I am; each is worked out when a template asks for it."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self._user = getattr(request, "user", None)
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        return permissions_of(self._user) if self._user is not None else frozenset()
+
+    @property
+    def navigation(self) -> list[dict[str, Any]]:
+        return ui.navigation(permissions=self.permissions, path=self._request.path)
+
+    @property
+    def search_url(self) -> str:
+        allowed = ui.SEARCH.permission in self.permissions
+        return ui.address(ui.SEARCH.url_name) if allowed else ""
+
+    @property
+    def home_url(self) -> str:
+        return ui.address("home") or "/"
+
+    @property
+    def sign_out_url(self) -> str:
+        return ui.address("account_logout")
+
+    @property
+    def sign_in_url(self) -> str:
+        return ui.address("account_login")
+
+    @property
+    def role(self) -> str:
+        return ROLE_NAMES.get(str(getattr(self._user, "role", "")), "")
+
+    @property
+    def held_day(self) -> date | None:
+        """The day at which a demonstration holds the association's calendar."""
+        return getattr(settings, "WAYMARK_TODAY", None)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: ``shell``, and ``today`` and ``moment`` of the kernel's clock."""
+    return {
+        "shell": Shell(request),
+        "today": today(),
+        "moment": now(),
+    }

@@ -1,0 +1,249 @@
+// [data-chart-src]: draws the JSON at that address with ECharts, loaded only when one is near.
+//
+// JSON: {
+//   kind: "line" | "bar" | "stacked" | "waterfall" | "step",
+//   title, unit: "%" | "USD" | "" …, note,
+//   x: ["2024", …],
+//   series: [{name, data: [number | null, …], state: "ahead" …, provisional: [bool, …],
+//             links: [address | null, …]}],
+//   percent: true     (numbers are ratios, shown as per cent)
+//   zero: true        (the axis holds zero; bars, stacked and waterfall always do)
+// }
+// A waterfall's single series holds the start, the signed movements and null for the end, which
+// is worked out. A point with a link opens its rows. Provisional points are hatched or dashed.
+const library = document.querySelector("meta[name=waymark-echarts]")?.content;
+let loading;
+const drawn = new Map();
+
+function load() {
+  if (window.echarts) return Promise.resolve(window.echarts);
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = library;
+    script.onload = () => resolve(window.echarts);
+    script.onerror = reject;
+    document.head.append(script);
+  });
+  return loading;
+}
+
+function token(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+function palette() {
+  return ["brand", "slipping-mark", "ahead-mark", "achieved-mark", "stalled-mark", "on-track-mark", "no-plan-mark"].map(token);
+}
+
+function colourOf(series, index) {
+  return series.state ? token(`${series.state.replaceAll("_", "-")}-mark`) : palette()[index % palette().length];
+}
+
+function writer(spec, short = false) {
+  return (value) => {
+    if (value === null || value === undefined || Number.isNaN(value)) return "not known";
+    if (/^[A-Z]{3}$/.test(spec.unit || "")) {
+      const notation = short ? { notation: "compact", maximumFractionDigits: 1 } : { maximumFractionDigits: 2 };
+      return value.toLocaleString("en", { style: "currency", currency: spec.unit, minimumFractionDigits: 0, ...notation });
+    }
+    const number = spec.percent ? value * 100 : value;
+    const places = spec.percent ? 1 : 2;
+    const text = number.toLocaleString("en", { maximumFractionDigits: places });
+    if (spec.percent) return `${text}%`;
+    return spec.unit ? `${text} ${spec.unit}` : text;
+  };
+}
+
+const HATCH = { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 4], rotation: -Math.PI / 4, color: "rgba(255,255,255,.55)" };
+
+function points(series) {
+  return series.data.map((value, index) => {
+    const point = { value };
+    if (series.provisional?.[index]) point.itemStyle = { decal: HATCH, opacity: 0.8 };
+    return point;
+  });
+}
+
+// On lines the provisional stretch is a shaded field with its word, behind every series.
+function doubt(series, x) {
+  const first = series.provisional?.indexOf(true) ?? -1;
+  if (first < 0) return undefined;
+  return {
+    silent: true,
+    itemStyle: { color: token("slipping-tint"), opacity: 0.7 },
+    label: { color: token("slipping-ink"), position: "top", fontSize: 11 },
+    data: [[{ name: "provisional", xAxis: x[Math.max(first - 1, 0)] }, { xAxis: x.at(-1) }]],
+  };
+}
+
+function waterfall(spec) {
+  const source = spec.series[0];
+  const base = [];
+  const bars = [];
+  const shown = [];
+  let level = 0;
+  source.data.forEach((value, index) => {
+    const total = index === 0 || value === null;
+    const height = value === null ? level : value;
+    const from = total ? 0 : level;
+    const to = total ? height : level + height;
+    level = to;
+    base.push(Math.min(from, to));
+    shown.push(height);
+    let colour = token("brand");
+    if (!total) colour = token(height < 0 ? "regressing-mark" : "on-track-mark");
+    const item = { value: Math.abs(to - from), itemStyle: { color: colour } };
+    if (source.provisional?.[index]) item.itemStyle.decal = HATCH;
+    bars.push(item);
+  });
+  return {
+    shown,
+    series: [
+      { type: "bar", stack: "w", silent: true, itemStyle: { color: "transparent" }, data: base, tooltip: { show: false } },
+      { type: "bar", stack: "w", name: source.name, data: bars, barMaxWidth: 56, label: { show: true, position: "top", color: token("ink-2"), formatter: (p) => writer(spec, true)(shown[p.dataIndex]) } },
+    ],
+  };
+}
+
+function option(spec, width) {
+  const ink = token("ink-2");
+  const line = token("line");
+  const write = writer(spec);
+  const brief = writer(spec, true);
+  const many = spec.series.length > 1;
+  const narrow = width < 480;
+  let series;
+  let shown = null;
+  if (spec.kind === "waterfall") ({ shown, series } = waterfall(spec));
+  else {
+    series = spec.series.map((one, index) => {
+      const colour = colourOf(one, index);
+      const decal = one.state === "not_enough_data" ? HATCH : undefined;
+      const common = { name: one.name, data: points(one), color: colour, itemStyle: { color: colour, decal } };
+      if (spec.kind === "line" || spec.kind === "step") {
+        const direct = many && !narrow;
+        return {
+          ...common,
+          type: "line",
+          step: spec.kind === "step" ? "end" : false,
+          connectNulls: false,
+          symbolSize: 6,
+          showSymbol: one.data.length <= 24,
+          lineStyle: { width: 2.5, color: colour, type: index % 2 ? "dashed" : "solid" },
+          endLabel: { show: direct, formatter: "{a}", color: ink, distance: 8 },
+          labelLayout: { moveOverlap: "shiftY" },
+          markArea: index === 0 ? doubt(one, spec.x) : undefined,
+        };
+      }
+      return { ...common, type: "bar", stack: spec.kind === "stacked" ? "all" : undefined, barMaxWidth: 44 };
+    });
+  }
+  const bars = spec.kind !== "line" && spec.kind !== "step";
+  const legend = many && (bars || narrow);
+  const letters = spec.series.reduce((sum, one) => sum + one.name.length * 7.5 + 36, 0);
+  const legendRows = Math.ceil(letters / Math.max(width - 16, 1));
+  const endRoom = many && !bars && !narrow ? 110 : 16;
+  const reduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  return {
+    animation: !reduced,
+    animationDuration: 250,
+    aria: { enabled: true },
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: ink },
+    grid: { left: 8, right: endRoom, top: legend ? 22 + legendRows * 20 : 20, bottom: 8, containLabel: true },
+    legend: legend ? { top: 0, left: 0, itemWidth: 14, itemHeight: 10, textStyle: { color: ink } } : undefined,
+    // Drawn on the canvas: an HTML tooltip would need inline styles, which the policy refuses.
+    tooltip: {
+      trigger: "axis",
+      renderMode: "richText",
+      confine: true,
+      backgroundColor: token("raised"),
+      borderColor: token("line-strong"),
+      textStyle: { color: token("ink") },
+      formatter: (all) => {
+        const seen = all.filter((one) => one.seriesName && !one.seriesName.startsWith("series"));
+        const rows = seen.map((one) => {
+          const value = shown ? shown[one.dataIndex] : one.value;
+          const source = spec.series.find((candidate) => candidate.name === one.seriesName);
+          const doubt = source?.provisional?.[one.dataIndex] ? " (provisional)" : "";
+          return `${one.seriesName}: ${write(value)}${doubt}`;
+        });
+        return [all[0].axisValueLabel, ...rows].join("\n");
+      },
+    },
+    xAxis: { type: "category", data: spec.x, boundaryGap: bars, axisLine: { lineStyle: { color: token("line-strong") } }, axisTick: { show: false }, axisLabel: { color: ink, hideOverlap: true } },
+    yAxis: { type: "value", scale: !(bars || spec.zero), splitLine: { lineStyle: { color: line } }, axisLabel: { color: ink, formatter: (value) => brief(value) } },
+    series,
+  };
+}
+
+async function draw(figure) {
+  const canvas = figure.querySelector("[data-chart-canvas]");
+  const table = figure.querySelector("[data-chart-table]");
+  try {
+    const [echarts, answer] = await Promise.all([load(), fetch(figure.dataset.chartSrc, { headers: { Accept: "application/json" }, credentials: "same-origin" })]);
+    if (!answer.ok) throw new Error(String(answer.status));
+    const spec = await answer.json();
+    canvas.hidden = false;
+    const chart = echarts.init(canvas, null, { renderer: "canvas" });
+    chart.setOption(option(spec, canvas.clientWidth));
+    chart.on("click", (event) => {
+      const source = spec.series.find((one) => one.name === event.seriesName) || spec.series[0];
+      const link = source.links?.[event.dataIndex];
+      if (link && link.startsWith("/")) location.assign(link);
+    });
+    drawn.set(figure, { chart, spec });
+    sizes.observe(canvas);
+    const note = figure.querySelector("[data-chart-note]");
+    if (note && spec.note) {
+      note.textContent = spec.note;
+      note.hidden = false;
+    }
+    if (table) table.open = false;
+  } catch {
+    canvas.hidden = true; // The table stays open: it has the same numbers.
+    if (table) table.open = true;
+  }
+}
+
+const sizes = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const entry = drawn.get(target.closest("[data-chart-src]"));
+    if (!entry || entry.chart.getWidth() === target.clientWidth) continue;
+    entry.chart.resize();
+    entry.chart.setOption(option(entry.spec, target.clientWidth), true);
+  }
+});
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      near.unobserve(entry.target);
+      draw(entry.target);
+    }
+  },
+  { rootMargin: "300px" },
+);
+
+function start() {
+  for (const figure of document.querySelectorAll("[data-chart-src]:not([data-chart-seen])")) {
+    figure.dataset.chartSeen = "";
+    near.observe(figure);
+  }
+  for (const [figure, { chart }] of drawn) {
+    if (figure.isConnected) continue;
+    chart.dispose();
+    drawn.delete(figure);
+  }
+}
+
+function repaint() {
+  for (const { chart, spec } of drawn.values()) chart.setOption(option(spec, chart.getWidth()), true);
+}
+
+document.addEventListener("waymark:theme", repaint);
+document.addEventListener("htmx:load", start);
+addEventListener("beforeprint", () => {
+  for (const { chart } of drawn.values()) chart.resize();
+  for (const table of document.querySelectorAll("[data-chart-table]")) table.open = true;
+});
+start();
