@@ -15,6 +15,7 @@ import os
 import pwd
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -96,6 +97,10 @@ class Servers:
     def redis_socket(self) -> Path:
         return self.sockets / "redis.sock"
 
+    @property
+    def redis_pid(self) -> Path:
+        return self.state / "redis" / "valkey.pid"
+
     def database(self) -> dict[str, Any]:
         """Return Django's description of the database, whether or not it runs."""
         return {
@@ -116,7 +121,8 @@ class Servers:
 
         Cheap when both run already: two locks and two socket checks. Idempotent.
         """
-        if _held.get(self.state, (0, 0))[1] == os.getpid():
+        hold = _held.get(self.state)
+        if hold is not None and hold.owner == os.getpid():
             return
         self.state.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(exist_ok=True)
@@ -132,20 +138,24 @@ class Servers:
             except BaseException:
                 self._stop_if_last(users)
                 raise
-        _held[self.state] = (users, os.getpid())
+        redis = int(self.redis_pid.read_text()) if self.redis else 0
+        _held[self.state] = _Hold(lock=users, owner=os.getpid(), redis=redis)
         atexit.register(self.leave)
 
     def leave(self) -> None:
         """Stop using the servers; stop them when nobody else does. Idempotent."""
-        users, owner = _held.get(self.state, (0, 0))
-        if owner != os.getpid():  # never entered, or a forked child of the one that did
+        hold = _held.get(self.state)
+        if hold is None or hold.owner != os.getpid():  # the latter: forked off the one that did
             return
         del _held[self.state]
-        if not self.state.exists():  # removed meanwhile; PostgreSQL notices and ends
-            os.close(users)
+        if not self.state.exists():  # removed meanwhile: PostgreSQL notices, Valkey does not
+            os.close(hold.lock)
+            if hold.redis:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(hold.redis, signal.SIGTERM)
             return
         with self._gate():
-            self._stop_if_last(users)
+            self._stop_if_last(hold.lock)
 
     def _stop_if_last(self, users: int) -> None:
         try:
@@ -314,7 +324,7 @@ class Servers:
             "unixsocketperm": "700",
             "dir": str(folder),
             "logfile": str(log),
-            "pidfile": str(folder / "valkey.pid"),
+            "pidfile": str(self.redis_pid),
             "daemonize": "yes",
             "save": "",  # work is a row in the database; a lost message loses nothing
             "appendonly": "no",
@@ -341,8 +351,16 @@ class Servers:
         self.redis_socket.unlink(missing_ok=True)
 
 
-_held: dict[Path, tuple[int, int]] = {}
-"""State folder to the lock's file descriptor and the process that took it."""
+@dataclass(frozen=True, kw_only=True)
+class _Hold:
+    """What a process that uses the servers keeps: its lock, itself, and Valkey's number."""
+
+    lock: int
+    owner: int
+    redis: int
+
+
+_held: dict[Path, _Hold] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
