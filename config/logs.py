@@ -58,7 +58,9 @@ def configuration(*, machine_readable: bool, level: str) -> dict[str, Any]:
     if machine_readable:
         last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        last += [structlog.dev.ConsoleRenderer(colors=False)]
+        # The default traceback prints every local variable, and people are in them.
+        plain = structlog.dev.plain_traceback
+        last += [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
     return {
         "version": 1,
         "disable_existing_loggers": False,

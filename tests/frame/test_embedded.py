@@ -1,9 +1,11 @@
 """The embedded servers: apart per folder, shared by processes, robust against kill -9."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
+import psutil
 import psycopg2
 import pytest
 
@@ -97,7 +99,7 @@ def test_killed_servers_start_again_with_what_was_committed(state):
     servers.use()
     ask(servers, "CREATE TABLE kept AS SELECT 7 AS seven; SELECT 1")
     os.kill(postmaster(servers), signal.SIGKILL)
-    os.kill(int((state / "redis/valkey.pid").read_text()), signal.SIGKILL)
+    os.kill(int(servers.redis_pid.read_text()), signal.SIGKILL)
     servers.leave()
 
     servers.use()
@@ -134,6 +136,22 @@ def test_a_forked_child_does_not_stop_what_its_parent_uses(state):
     servers.leave()
 
     assert seen == (True, True)
+
+
+def test_servers_whose_folder_was_removed_do_not_stay(state):
+    servers = Servers(state=state / "gone", throw_away=True)
+    servers.use()
+    processes = [
+        psutil.Process(postmaster(servers)),
+        psutil.Process(int(servers.redis_pid.read_text())),
+    ]
+    shutil.rmtree(servers.state)
+
+    servers.leave()
+    os.kill(processes[0].pid, signal.SIGINT)  # by itself it notices within a minute
+    _, alive = psutil.wait_procs(processes, timeout=30)
+
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_sockets_move_to_a_short_place_when_the_folder_is_deep():
