@@ -1,0 +1,374 @@
+"""The night against the clock: generated associations, the floor beside them, a table.
+
+Everything is measured in one run on one machine, so read the ratios. ``L`` is the floor: one
+sequential scan of the tables a night reads, and a plain copy of the rows it keeps.
+"""
+
+import os
+import platform
+import re
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from math import log
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from coverage.services.segments import ensure_default_segments
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connection
+
+from config.kernel import clock
+from members.models import Association, Member
+from success.engine import vector as engine
+from success.models import MemberFacts, Night, Play
+from success.queries.nights import progress
+from success.services.nights import run_night
+from success.services.plays import ensure_default_plays
+
+DATABASE = "waymark_bench"
+DAY = date(2026, 7, 29)
+PLAYS = 20
+LOOP_SAMPLE = 200
+REPORT = Path(settings.BASE_DIR) / "docs" / "performance.md"
+MARKS = ("<!-- bench:{} -->\n", "<!-- /bench:{} -->\n")
+
+GENERATE = (
+    """
+    INSERT INTO members_member (name, kind, homepage_url, details, created_at)
+    SELECT 'Member ' || n, 'organisation', '', '{}', now()
+    FROM generate_series(1, %(members)s) AS n
+    """,
+    # three yearly terms each; one member in ten left after the second
+    """
+    INSERT INTO members_term
+        (member_id, tier, starts_on, ends_on, source, external_id, details)
+    SELECT m.id, (ARRAY['Silver', 'Gold', 'Platinum'])[1 + m.id %% 3],
+           start + 365 * k, start + 365 * (k + 1), 'bench', m.id || '-' || k, '{}'
+    FROM members_member m
+    CROSS JOIN generate_series(0, 2) AS k
+    CROSS JOIN LATERAL (
+        SELECT %(day)s::date - 730 - (m.id * 7919 %% 330)::int AS start
+    ) AS s
+    WHERE k < 2 OR m.id %% 10 > 0
+    """,
+    """
+    INSERT INTO members_dues (term_id, annual_amount, currency)
+    SELECT id, 500 + (member_id * 31 %% 40) * 25 + (id %% 7 = 0)::int * 100, 'USD'
+    FROM members_term
+    """,
+    # twenty facts each: subjects taken up one after another, some let go again
+    """
+    INSERT INTO engagement_fact
+        (member_id, kind, subject, occurred_on, source, external_id, origin, recorded_at,
+         details)
+    SELECT m.id, CASE WHEN k %% 4 = 3 THEN 'work.removed' ELSE 'work.added' END,
+           'Project ' || (m.id / 6 * 20 + k - (k %% 4 = 3)::int),
+           %(day)s::date - 700 + (m.id * 131 %% 200)::int + k * 27, 'bench',
+           m.id || '-' || k, 'import', now(), '{}'
+    FROM members_member m
+    CROSS JOIN generate_series(0, 19) AS k
+    WHERE %(day)s::date - 700 + (m.id * 131 %% 200)::int + k * 27 < %(day)s::date
+       OR k < 18
+    """,
+    """
+    INSERT INTO success_plan (member_id, version, goal, anchor_on, is_simulated)
+    SELECT m.id, 1, 'A goal', %(day)s::date - (m.id * 37 %% 720)::int, true
+    FROM members_member m
+    """,
+    """
+    INSERT INTO success_milestone
+        (plan_id, position, title, expected_day, expected_basis, weight, evidence_rule,
+         evidence_source)
+    SELECT p.id, k, 'Milestone ' || k, k * 60, 'assumed', 10,
+           CASE WHEN k = 10 THEN '{"rule": "kept", "areas": ["work"], "days": 365}'
+                ELSE '{"rule": "subjects", "areas": ["work"], "count": ' || k || '}' END::jsonb,
+           ''
+    FROM success_plan p
+    CROSS JOIN generate_series(1, 10) AS k
+    """,
+    """
+    INSERT INTO coverage_axprofile
+        (member_id, valid_from, inbound_minutes, async_minutes, sync_minutes, taskforce_minutes,
+         expertise, resources, guidance, skills_needed, source)
+    SELECT m.id, %(day)s::date - 900, 0, 60, (m.id %% 5) * 15, 0,
+           (ARRAY['low', 'medium', 'high'])[1 + m.id %% 3],
+           CASE WHEN m.id %% 2 = 0 THEN 'sufficient' ELSE 'insufficient' END,
+           CASE WHEN m.id %% 7 < 4 THEN 'occasional' ELSE 'regular' END, 1, 'simulated'
+    FROM members_member m
+    """,
+)
+OURS = {"members", "engagement", "coverage", "success", "communications"}
+
+CHANGE = """
+WITH changed AS (
+    INSERT INTO engagement_fact
+        (member_id, kind, subject, occurred_on, source, external_id, origin, recorded_at,
+         details)
+    SELECT id, 'work.added', 'Project new ' || id / 6, %(day)s, 'bench', id || '-new', 'live',
+           now(), '{}'
+    FROM members_member
+    WHERE id %% 100 = 7
+    RETURNING member_id
+)
+INSERT INTO members_dirtymember (member_id, since)
+SELECT member_id, %(day)s FROM changed
+ON CONFLICT (member_id) DO UPDATE
+SET since = least(members_dirtymember.since, excluded.since), taken_by = NULL
+"""
+
+READ = (
+    "members_member",
+    "members_term",
+    "members_dues",
+    "success_plan",
+    "success_milestone",
+    "coverage_assignment",
+    "success_memberfacts",
+)
+
+
+@dataclass
+class Measured:
+    """Seconds by name for one size, and the rows the repeated night wrote."""
+
+    members: int
+    seconds: dict[str, float] = field(default_factory=dict)
+    stages: dict[str, dict[str, float]] = field(default_factory=dict)
+    rows_again: int = 0
+    wal_again: int = 0
+
+    def times_floor(self, name: str) -> float:
+        return self.seconds[name] / self.seconds["floor"]
+
+
+class Command(BaseCommand):
+    help = "Measure the night on generated associations, and the floor beside it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--members", type=int, nargs="+", default=[10_000, 100_000], metavar="N"
+        )
+        parser.add_argument("--write", action="store_true", help="into docs/performance.md")
+
+    def handle(self, **options: Any) -> None:
+        sizes = sorted(options["members"])
+        with _own_database():
+            results = [self._measure(members) for members in sizes]
+        report = _report(results)
+        self.stdout.write(report)
+        if options["write"]:
+            name = "large" if sizes[-1] > 100_000 else "usual"
+            text = REPORT.read_text(encoding="utf-8")
+            start, end = (mark.format(name) for mark in MARKS)
+            pattern = re.escape(start) + ".*?" + re.escape(end)
+            REPORT.write_text(
+                re.sub(pattern, lambda _: start + report + end, text, flags=re.DOTALL),
+                encoding="utf-8",
+            )
+
+    def _measure(self, members: int) -> Measured:
+        measured = Measured(members=members)
+        self._say(f"{members:,} members: generating")
+        _generate(members)
+        night = self._night
+        night(measured, "first night", on=DAY)
+        connection.cursor().execute("VACUUM ANALYZE")
+        measured.seconds["floor"] = _floor()
+        night(measured, "next night", on=DAY + timedelta(days=1))
+        wal = _wal()
+        again = night(measured, "same night again", on=DAY + timedelta(days=1))
+        measured.wal_again = _wal() - wal
+        measured.rows_again = sum(step.rows_out or 0 for step in again.steps.all())
+        with connection.cursor() as cursor:
+            cursor.execute(CHANGE, {"day": DAY + timedelta(days=2)})
+        night(measured, "night with 1 % changed", on=DAY + timedelta(days=2))
+        night(measured, "full night", on=DAY + timedelta(days=3), full=True)
+        self._say("  a loop over members, sampled")
+        measured.seconds["loop over members"] = _loop() * members / LOOP_SAMPLE
+        return measured
+
+    def _night(self, measured: Measured, name: str, *, on: date, full: bool = False) -> Night:
+        self._say(f"  {name}")
+        began = perf_counter()
+        night = run_night(as_of=on, today=on, clock=clock.now, full=full)
+        measured.seconds[name] = perf_counter() - began
+        measured.stages[name] = {
+            stage.name: stage.duration.total_seconds() if stage.duration else 0.0
+            for stage in progress(night)
+        }
+        return night
+
+    def _say(self, what: str) -> None:
+        self.stderr.write(what)
+
+
+@contextmanager
+def _own_database() -> Iterator[None]:
+    """Work in a database of its own on the same server, made new, and go back afterwards."""
+    before = connection.settings_dict["NAME"]
+    _server(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    _server(f"CREATE DATABASE {DATABASE}")
+    connection.close()
+    connection.settings_dict["NAME"] = DATABASE
+    try:
+        call_command("migrate", verbosity=0)
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = before
+        _server(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+
+
+def _server(statement: str) -> None:
+    connection.close()
+    with connection._nodb_cursor() as cursor:  # noqa: SLF001  # as Django's own test runner
+        cursor.execute(statement)
+
+
+def _generate(members: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        ours = [name for (name,) in cursor.fetchall() if name.split("_")[0] in OURS]
+        cursor.execute(f"TRUNCATE {', '.join(ours)} RESTART IDENTITY CASCADE")
+        for statement in GENERATE:
+            cursor.execute(statement, {"members": members, "day": DAY})
+    Association.objects.create(pk=1)
+    ensure_default_segments()
+    plays = ensure_default_plays(effective_from=DAY - timedelta(days=30))
+    dated = [play for play in plays if play.start_kind != "trigger"]
+    for number in range(PLAYS - len(plays)):
+        play = dated[number % len(dated)]
+        play.pk, play.key = None, f"bench-{number}"
+        if play.start_kind == "timed":
+            play.start = play.start | {"offset_days": 30 + 15 * number}
+        play._state.adding = True  # noqa: SLF001  # Django's documented way to copy a row
+        play.save()
+    if Play.objects.count() != PLAYS:
+        raise ValueError("The benchmark is about twenty plays.")
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def _floor() -> float:
+    """Scan what a night reads once, and copy the rows that it keeps; the better of two."""
+
+    def once() -> None:
+        with connection.cursor() as cursor:
+            for table in READ:
+                cursor.execute(f"SELECT count(*) FROM {table} t WHERE t IS NOT NULL")
+            cursor.execute("DROP TABLE IF EXISTS floor_copy")
+            cursor.execute("CREATE TABLE floor_copy AS SELECT * FROM success_memberfacts")
+            cursor.execute("DROP TABLE floor_copy")
+
+    return min(_timed(once), _timed(once))
+
+
+def _loop() -> float:
+    """What a plain loop over members with the ORM takes for a sample."""
+    grace = Association.current().grace_days
+
+    def once() -> None:
+        for member in Member.objects.order_by("pk")[:LOOP_SAMPLE]:
+            terms = list(member.terms.filter(starts_on__lte=DAY))
+            end = max((term.ends_on for term in terms), default=None)
+            in_force = end is not None and end > DAY - timedelta(days=grace)
+            plan = member.plans.filter(closed_on=None).first()
+            found = None
+            if plan is not None:
+                found = engine.compute(
+                    engine.Plan(
+                        anchor=plan.anchor_on,
+                        milestones=tuple(
+                            engine.GatingMilestone(
+                                m.position,
+                                m.expected_day,
+                                m.weight,
+                                tuple(m.evidence_dates or ()),
+                            )
+                            for m in plan.milestones.order_by("position")
+                        ),
+                    ),
+                    as_of=DAY,
+                )
+            list(member.facts.order_by("-occurred_on")[:1])
+            for _ in Play.objects.all():
+                member.interventions.filter(status="open").exists()
+            MemberFacts.objects.update_or_create(
+                member=member,
+                defaults={
+                    "standing": "in_force" if in_force else "lapsed",
+                    "state": engine.state_of(found).lower(),
+                    "changed_on": DAY,
+                },
+            )
+
+    return _timed(once)
+
+
+def _timed(do: Callable[[], None]) -> float:
+    began = perf_counter()
+    do()
+    return perf_counter() - began
+
+
+def _wal() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_wal_lsn() - '0/0'")
+        return int(cursor.fetchone()[0])
+
+
+def _report(results: list[Measured]) -> str:
+    measured_on = datetime.combine(clock.now().date(), time(), tzinfo=UTC).date()
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        server = cursor.fetchone()[0]
+    sizes = [f"{result.members:,}" for result in results]
+    conditions = (
+        f"{measured_on}, {os.cpu_count()} cores, PostgreSQL {server}, Python "
+        f"{platform.python_version()}, one connection, {PLAYS} plays, 3 terms, 10 milestones "
+        "and 20 facts a member. Seconds; in brackets times the floor L."
+    )
+    lines = [
+        conditions,
+        "",
+        "| | " + " | ".join(f"{size} members" for size in sizes) + " | slope |",
+        "|---|" + "---:|" * (len(sizes) + 1),
+    ]
+    for name in results[0].seconds:
+        cells = [
+            f"{result.seconds[name]:.2f} ({result.times_floor(name):.1f} L)"
+            for result in results
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {_slope(results, name)} |")
+    lines += ["", "Rows and WAL of the same night again: "]
+    lines[-1] += "; ".join(
+        f"{result.members:,} members {result.rows_again} rows, {result.wal_again / 1000:,.0f} kB"
+        for result in results
+    )
+    largest = results[-1]
+    lines += [
+        "",
+        f"By stage at {largest.members:,} members, seconds:",
+        "",
+        "| | " + " | ".join(largest.stages) + " |",
+        "|---|" + "---:|" * len(largest.stages),
+    ]
+    for stage in next(iter(largest.stages.values())):
+        cells = [f"{stages[stage]:.2f}" for stages in largest.stages.values()]
+        lines.append(f"| {stage} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _slope(results: list[Measured], name: str) -> str:
+    """The exponent of growth from the smallest to the largest size: 1 is linear."""
+    first, last = results[0], results[-1]
+    if first is last:
+        return ""
+    growth = last.seconds[name] / first.seconds[name]
+    return f"{log(growth) / log(last.members / first.members):.2f}"
