@@ -8,6 +8,7 @@ import redis
 from django.conf import settings
 
 from config.celery import app
+from tests.frame.conftest import line_with
 from tests.frame.echo import echo
 
 
@@ -17,9 +18,10 @@ def test_a_worker_takes_a_task_from_the_embedded_broker(python):
     answers = f"{name}-answers"
     worker = python(
         "-m", "celery", "--app", "config", "worker", "--pool", "solo", "--queues", name,
-        "--include", "tests.frame.echo", "--without-mingle", "--without-gossip",
+        "--include", "tests.frame.echo", "--without-mingle", "--without-gossip", "--loglevel", "INFO",
         WAYMARK_STATE=os.environ["WAYMARK_STATE"],
     )  # fmt: skip
+    line_with(worker, "ready.")
     with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None) as link:
         echo.apply_async(kwargs={"key": answers, "word": "heard"}, queue=name)
         answer = link.blpop([answers], timeout=60)
