@@ -4,13 +4,24 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
 
-from coverage.models import Assignment, Segment
-from members.enums import MemberKind, Role
-from members.models import Dues, Member, Term, User
+from communications.enums import Purpose
+from communications.models import Message, MessageTemplate
+from coverage.models import Assignment, AxProfile, Segment
+from engagement.models import Fact, Involvement
+from members.enums import MemberKind, Origin, Role
+from members.models import Dues, Member, Person, Term, User
 from success.enums import InterventionStatus, QueueClass, StartKind
-from success.models import Accountability, Intervention, Milestone, Plan, Play
+from success.models import (
+    Accountability,
+    Intervention,
+    MemberFacts,
+    Milestone,
+    Plan,
+    Play,
+)
 
 NOON = datetime(2026, 7, 29, 12, tzinfo=UTC)
+MORNING = datetime(2026, 7, 29, 8, 30, tzinfo=UTC)
 TODAY = NOON.date()
 _numbers = count(1)
 
@@ -49,7 +60,7 @@ def make_segment(**overrides):
     fields = {
         "key": f"segment-{number}",
         "name": f"Segment {number}",
-        "position": number,
+        "position": 100 + number,
         "rule": {"all": []},
         "reason": "for a test",
         "delivery": "person",
@@ -120,3 +131,69 @@ def make_intervention(*, play=None, member=None, **overrides):
     return Intervention.objects.create(
         play=play or make_play(), member=member or make_member(), **(fields | overrides)
     )
+
+
+def make_person(**overrides):
+    number = next(_numbers)
+    fields = {"name": f"Person {number}", "email": f"person{number}@example.org"}
+    return Person.objects.create(**(fields | overrides))
+
+
+def make_ax_profile(*, member=None, **overrides):
+    fields = {
+        "valid_from": date(2026, 1, 1),
+        "async_minutes": 60,
+        "expertise": "low",
+        "resources": "insufficient",
+        "guidance": "regular",
+        "source": "msm",
+    }
+    return AxProfile.objects.create(member=member or make_member(), **(fields | overrides))
+
+
+def make_template(**overrides):
+    fields = {
+        "key": f"template-{next(_numbers)}",
+        "subject": "About {{ member }}",
+        "body": "Dear {{ name }},\n\nhow is {{ member }} doing?\n",
+    }
+    return MessageTemplate.objects.create(**(fields | overrides))
+
+
+def make_message(*, member=None, person=None, **overrides):
+    """A message that is due; the words of its template need no variables."""
+    fields = {
+        "purpose": Purpose.DISCRETIONARY,
+        "dedupe_key": f"message {next(_numbers)}",
+        "due_at": MORNING,
+    } | overrides
+    if "template" not in fields:
+        fields["template"] = make_template(subject="A word", body="Good morning.")
+    message = Message.objects.create(
+        member=member or make_member(), person=person or make_person(), **fields
+    )
+    message.refresh_from_db()
+    return message
+
+
+def make_fact(*, member, **overrides):
+    fields = {
+        "kind": "maintainer.removed",
+        "subject": "Envoy",
+        "occurred_on": TODAY,
+        "source": "test",
+        "external_id": str(next(_numbers)),
+        "origin": Origin.LIVE,
+        "recorded_at": MORNING,
+    }
+    return Fact.objects.create(member=member, **(fields | overrides))
+
+
+def make_involvement(*, member, **overrides):
+    fields = {"area": "maintainer", "subject": "Envoy", "starts_on": date(2025, 1, 1)}
+    return Involvement.objects.create(member=member, **(fields | overrides))
+
+
+def make_member_facts(*, member=None, **overrides):
+    fields = {"standing": "in_force", "changed_on": TODAY}
+    return MemberFacts.objects.create(member=member or make_member(), **(fields | overrides))

@@ -1,7 +1,8 @@
 """Which members a rollup is to recompute, as SQL, and what it reports back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Written(NamedTuple):
@@ -37,3 +38,15 @@ class Scope:
             f"{within} AND {column} IN (SELECT member_id FROM members_dirtymember"
             " WHERE taken_by = %(scope_taken_by)s)"
         )
+
+
+def named(predicate: str, values: Sequence[Any], *, prefix: str) -> tuple[str, dict[str, Any]]:
+    """Return a predicate with its ``%s`` named ``prefix_0`` and so on, and the values by name.
+
+    So that a compiled condition and the names of a scope can stand in one statement.
+    """
+    pieces = predicate.split("%s")
+    names = [f"{prefix}_{index}" for index in range(len(values))]
+    marks = [f"%({name})s" for name in names]
+    parts = (part for pair in zip(pieces, [*marks, ""], strict=True) for part in pair)
+    return "".join(parts), dict(zip(names, values, strict=True))

@@ -1,0 +1,67 @@
+"""The facts that segment rules may ask about: what is known of a member's experience.
+
+Money is not among them and cannot be registered by a rule, so that what a member pays never
+decides what they get. ``p`` is the AX profile in the statements of the rollup.
+"""
+
+from config.kernel.conditions import Fact, FactRegistry, Kind
+
+TOTAL_MINUTES = "(p.inbound_minutes + p.async_minutes + p.sync_minutes + p.taskforce_minutes)"
+
+FACTS = FactRegistry()
+
+EXPERTISE = FACTS.register(
+    Fact(
+        name="expertise",
+        kind=Kind.TEXT,
+        label="Expertise in the field",
+        explain="Expertise in the field: {value}",
+        column="p.expertise",
+    )
+)
+RESOURCES = FACTS.register(
+    Fact(
+        name="resources",
+        kind=Kind.TEXT,
+        label="Resources of their own",
+        explain="Resources of their own: {value}",
+        column="p.resources",
+    )
+)
+GUIDANCE = FACTS.register(
+    Fact(
+        name="guidance",
+        kind=Kind.TEXT,
+        label="Guidance needed",
+        explain="Guidance needed: {value}",
+        column="p.guidance",
+    )
+)
+# Rounded down, so that "at least 40" is asked of the exact share and not of a rounded one.
+SYNC_SHARE_PERCENT = FACTS.register(
+    Fact(
+        name="sync_share_percent",
+        kind=Kind.INTEGER,
+        label="Share of the time in real time",
+        explain="{value}% of the time asked for is in real time",
+        column=f"(100 * p.sync_minutes / nullif({TOTAL_MINUTES}, 0))",
+    )
+)
+SKILLS_NEEDED = FACTS.register(
+    Fact(
+        name="skills_needed",
+        kind=Kind.INTEGER,
+        label="Skills needed at once",
+        explain="{value} skills are needed at once",
+        column="p.skills_needed",
+    )
+)
+ESCALATION_SEVERITY = FACTS.register(
+    Fact(
+        name="escalation_severity",
+        kind=Kind.INTEGER,
+        label="Severity of the gravest open escalation",
+        explain="An escalation of severity {value} is open",
+        column="p.escalation_severity",
+    )
+)

@@ -1,0 +1,229 @@
+"""Who belongs to which coverage segment, and who looks after them, for a range of members."""
+
+import heapq
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from django.db import connection, transaction
+
+from config.kernel.conditions import FactRegistry, compile_sql, parse
+from coverage.engine.facts import FACTS
+from coverage.models import Segment
+from members.enums import Role
+from members.rollups.scope import Scope, Written, named
+
+# Ranges run side by side, and each deals according to what all hold: one deals at a time.
+DEALING_LOCK = 2_404_001
+
+
+@transaction.atomic
+def refresh(*, as_of: date, scope: Scope, registry: FactRegistry = FACTS) -> Written:
+    """Write what differs to ``Assignment``, and a change row each; return rows read, written.
+
+    The rules of the segments in use are tried in their order on each member's AX profile of
+    ``as_of``; the first that holds gives the segment, with its reason. An override counts up to
+    and not including its last day, then it is cleared. Members without a profile, or whom no
+    rule fits, have no assignment. Pooled segments have no owner; else an owner in service is
+    kept, and whoever has none is dealt to the active MSM who holds the fewest AX minutes, the
+    largest first. What members pay is not asked. Raises ``BadCondition`` for a rule that cannot
+    be used, such as one about money. Running it again writes nothing (DOMAIN 2.4).
+    """
+    wanted, parameters = _wanted(as_of=as_of, scope=scope, registry=registry)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DEALING_LOCK])
+        # Materialised before anything is written: rows that a statement inserts into the table
+        # it reads would be walked over again and again.
+        cursor.execute("DROP TABLE IF EXISTS wanted_assignment")
+        cursor.execute(f"CREATE TEMPORARY TABLE wanted_assignment AS {wanted}", parameters)
+        read = cursor.rowcount
+        _deal(cursor)
+        cursor.execute(LOG_CHANGES, {"as_of": as_of})
+        cursor.execute(DELETE_GONE.format(scope=scope.condition("held.member_id")), parameters)
+        written = cursor.rowcount
+        cursor.execute(UPDATE_CHANGED, {"as_of": as_of})
+        written += cursor.rowcount
+        cursor.execute(INSERT_NEW, {"as_of": as_of})
+        written += cursor.rowcount
+        cursor.execute("DROP TABLE wanted_assignment")
+    return Written(rows_in=read, rows_out=written)
+
+
+def _wanted(*, as_of: date, scope: Scope, registry: FactRegistry) -> tuple[str, dict[str, Any]]:
+    """Return the statement that says where each member belongs, and its parameters."""
+    parameters: dict[str, Any] = {"as_of": as_of, **scope.parameters}
+    segments = Segment.objects.filter(is_retired=False).order_by("position")
+    chosen = ["CASE"]
+    reasons = ["CASE"]
+    for segment in segments:
+        predicate, values = compile_sql(parse(segment.rule, registry=registry), as_of=as_of)
+        holds, asked = named(predicate, values, prefix=f"s{segment.pk}")
+        parameters |= asked
+        key, text = f"s{segment.pk}_id", f"s{segment.pk}_reason"
+        parameters |= {key: segment.pk, text: segment.reason}
+        chosen.append(f"WHEN {holds} THEN %({key})s::bigint")
+        reasons.append(f"WHEN {holds} THEN {_filled(f'%({text})s::text', registry)}")
+    no_segment = len(chosen) == 1
+    segment_sql = "NULL::bigint" if no_segment else " ".join([*chosen, "END"])
+    reason_sql = "NULL::text" if no_segment else " ".join([*reasons, "END"])
+    statement = f"""
+        WITH profile AS (
+            SELECT DISTINCT ON (p.member_id) p.*
+              FROM coverage_axprofile p
+             WHERE p.valid_from <= %(as_of)s
+               AND (p.superseded_on IS NULL OR p.superseded_on > %(as_of)s)
+               AND {scope.condition("p.member_id")}
+             ORDER BY p.member_id, p.valid_from DESC, p.id DESC
+        ), proposed AS (
+            SELECT p.member_id,
+                   p.inbound_minutes + p.async_minutes + p.sync_minutes + p.taskforce_minutes
+                       AS minutes,
+                   {segment_sql} AS segment_id,
+                   {reason_sql} AS reason
+              FROM profile p
+        ), overridden AS (
+            SELECT held.member_id, held.segment_id,
+                   'Decided by ' || coalesce(nullif(author.name, ''), author.email, 'somebody')
+                       || ': ' || held.override_reason AS reason
+              FROM coverage_assignment held
+              LEFT JOIN members_user author ON author.id = held.override_by_id
+             WHERE held.override_until > %(as_of)s AND {scope.condition("held.member_id")}
+        )
+        SELECT who.member_id,
+               coalesce(proposed.minutes, 0) AS minutes,
+               coalesce(overridden.segment_id, proposed.segment_id) AS segment_id,
+               coalesce(overridden.reason, proposed.reason) AS reason,
+               overridden.member_id IS NOT NULL AS is_overridden,
+               held.member_id IS NULL AS is_new,
+               segment.is_pooled,
+               CASE WHEN NOT segment.is_pooled THEN keeper.id END AS owner_id
+          FROM proposed
+          FULL JOIN overridden USING (member_id) AS who
+          JOIN coverage_segment segment
+            ON segment.id = coalesce(overridden.segment_id, proposed.segment_id)
+          LEFT JOIN coverage_assignment held ON held.member_id = who.member_id
+          LEFT JOIN members_user keeper
+            ON keeper.id = held.owner_id AND keeper.is_active AND keeper.role <> %(outsider)s
+    """
+    return statement, parameters | {"outsider": Role.MEMBER.value}
+
+
+def _filled(text: str, registry: FactRegistry) -> str:
+    """Return SQL that puts the member's own facts where ``text`` names them in braces."""
+    for fact in registry:
+        if not fact.financial:
+            value = f"coalesce(({fact.column})::text, 'not known')"
+            text = f"replace({text}, '{{{fact.name}}}', {value})"
+    return text
+
+
+def _deal(cursor: Any) -> None:
+    """Give everybody who needs an owner to the MSM with the fewest minutes at that moment."""
+    cursor.execute(
+        """
+        SELECT member_id, minutes FROM wanted_assignment
+         WHERE owner_id IS NULL AND NOT is_pooled
+         ORDER BY minutes DESC, member_id
+        """
+    )
+    waiting = cursor.fetchall()
+    if not waiting:
+        return
+    cursor.execute(HELD_MINUTES, {"msm": Role.MSM.value})
+    dealt = _dealt(waiting, held=cursor.fetchall())
+    cursor.execute(
+        """
+        UPDATE wanted_assignment wanted SET owner_id = dealt.owner_id
+          FROM unnest(%s::bigint[], %s::bigint[]) AS dealt (member_id, owner_id)
+         WHERE dealt.member_id = wanted.member_id
+        """,
+        [[member for member, _ in dealt], [owner for _, owner in dealt]],
+    )
+
+
+def _dealt(
+    waiting: Iterable[tuple[int, int]], *, held: Iterable[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Return (member, owner) for (member, minutes), given the (owner, minutes) of today.
+
+    Whoever holds the fewest minutes is next; of equals, whoever was dealt fewest so far, then
+    the longest here. Nobody is dealt where there is no MSM.
+    """
+    hands = [(minutes, 0, owner) for owner, minutes in held]
+    heapq.heapify(hands)
+    dealt: list[tuple[int, int]] = []
+    for member, minutes in waiting:
+        if not hands:
+            break
+        load, count, owner = hands[0]
+        heapq.heapreplace(hands, (load + minutes, count + 1, owner))
+        dealt.append((member, owner))
+    return dealt
+
+
+# Everybody's book as it will be: this range as wanted, the others as they stand.
+HELD_MINUTES = """
+    WITH book AS (
+        SELECT owner_id, minutes FROM wanted_assignment WHERE owner_id IS NOT NULL
+        UNION ALL
+        SELECT held.owner_id,
+               p.inbound_minutes + p.async_minutes + p.sync_minutes + p.taskforce_minutes
+          FROM coverage_assignment held
+          JOIN coverage_axprofile p
+            ON p.member_id = held.member_id AND p.superseded_on IS NULL
+         WHERE held.owner_id IS NOT NULL
+           AND NOT EXISTS (SELECT FROM wanted_assignment wanted
+                            WHERE wanted.member_id = held.member_id)
+    )
+    SELECT msm.id, coalesce(sum(book.minutes), 0)::bigint
+      FROM members_user msm
+      LEFT JOIN book ON book.owner_id = msm.id
+     WHERE msm.is_active AND msm.role = %(msm)s
+     GROUP BY msm.id
+"""
+LOG_CHANGES = """
+    INSERT INTO coverage_assignmentchange
+        (member_id, "on", from_segment_id, to_segment_id, from_owner_id, to_owner_id, reason)
+    SELECT wanted.member_id, %(as_of)s, held.segment_id, wanted.segment_id,
+           held.owner_id, wanted.owner_id, wanted.reason
+      FROM wanted_assignment wanted
+      LEFT JOIN coverage_assignment held USING (member_id)
+     WHERE held.member_id IS NULL
+        OR (held.segment_id, held.owner_id)
+           IS DISTINCT FROM (wanted.segment_id, wanted.owner_id)
+"""
+DELETE_GONE = """
+    DELETE FROM coverage_assignment held
+     WHERE {scope}
+       AND NOT EXISTS (SELECT FROM wanted_assignment wanted
+                        WHERE wanted.member_id = held.member_id)
+"""
+UPDATE_CHANGED = """
+    UPDATE coverage_assignment held
+       SET segment_id = wanted.segment_id,
+           owner_id = wanted.owner_id,
+           reason = wanted.reason,
+           assigned_on = CASE
+               WHEN (held.segment_id, held.owner_id)
+                    IS DISTINCT FROM (wanted.segment_id, wanted.owner_id)
+               THEN %(as_of)s ELSE held.assigned_on END,
+           override_reason = CASE WHEN wanted.is_overridden THEN held.override_reason
+                                  ELSE '' END,
+           override_by_id = CASE WHEN wanted.is_overridden THEN held.override_by_id END,
+           override_until = CASE WHEN wanted.is_overridden THEN held.override_until END
+      FROM wanted_assignment wanted
+     WHERE wanted.member_id = held.member_id
+       AND ((held.segment_id, held.owner_id, held.reason)
+                IS DISTINCT FROM (wanted.segment_id, wanted.owner_id, wanted.reason)
+            OR (NOT wanted.is_overridden
+                AND (held.override_reason <> '' OR held.override_until IS NOT NULL
+                     OR held.override_by_id IS NOT NULL)))
+"""
+INSERT_NEW = """
+    INSERT INTO coverage_assignment
+        (member_id, segment_id, owner_id, reason, assigned_on, override_reason)
+    SELECT member_id, segment_id, owner_id, reason, %(as_of)s, ''
+      FROM wanted_assignment
+     WHERE is_new
+     ORDER BY member_id
+"""

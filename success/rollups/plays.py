@@ -1,0 +1,473 @@
+"""Which plays fire for whom, as of a night: a statement a play, over the rows of MemberFacts.
+
+A play fires once an occurrence of what starts it. The anti-join finds what is new, the unique
+constraints decide. What fires is held in a scratch table before anything is written: rows that
+a statement inserts into the table it reads would be walked over again and again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from communications.enums import Purpose
+from communications.services.outbox import NewMessage, queue_messages
+from config.kernel.clock import association_zone, local_moment
+from config.kernel.conditions import BadCondition, Kind, compile_sql, parse
+from members.rollups.scope import Scope, Written, named
+from success.engine.facts import FACTS
+from success.enums import InterventionStatus, QueueClass, Standing, StartKind, State
+from success.models import Play
+
+BATCH = 5_000
+MEMBER_STANDINGS = (Standing.IN_FORCE.value, Standing.IN_GRACE.value)
+WHY = {
+    StartKind.TIMED: "{offset} days after {began}: {day}.",
+    StartKind.DATA: "Behind since {day}: {milestone} was expected on {expected}.",
+    StartKind.TRIGGER: "On {day}: {subject}.",
+}
+
+
+@transaction.atomic
+def refresh(*, as_of: date, scope: Scope, at: datetime) -> Written:
+    """Open, bring up to date and close what the plays in use say as of a night.
+
+    First, a message that was not sent becomes a person's item; open items whose reason is gone
+    are closed, with the reason; the others take over class, owner and term end. Then each play
+    opens one intervention per member and occurrence. It is a message where the member's segment
+    prefers one, the occurrence is live, not before ``effective_from``, after the last import
+    and not too late, the contact has an address, no promise of ours is late and no other
+    message was queued that night (else it waits for the next one). Otherwise it is an item for
+    the owner or the pool, save that members of message segments get nothing for what happened
+    before ``effective_from``. Rows in are those of MemberFacts, rows out interventions. The
+    same night again writes nothing (DOMAIN 2.10). Raises ``BadCondition``.
+    """
+    written = close_gone(as_of=as_of, scope=scope, at=at)
+    with connection.cursor() as cursor:
+        within = scope.condition("i.member_id")
+        cursor.execute(UPDATE_OPEN.format(scope=within), scope.parameters | {"at": at})
+        written += cursor.rowcount
+        cursor.execute(CREATE_FIRED)
+        for play in _in_use(as_of=as_of):
+            firing = _firing(play, as_of=as_of, scope=scope)
+            cursor.execute("TRUNCATE fired_play")
+            cursor.execute(FIRE.format(**firing.sql), firing.parameters)
+            if not cursor.rowcount:
+                continue
+            for batch in _messages(cursor, play, firing.parameters, at=at):
+                queue_messages(batch)
+            cursor.execute(OPEN.format(**firing.sql), firing.parameters)
+            written += cursor.rowcount
+        cursor.execute("DROP TABLE fired_play")
+        within = scope.condition("f.member_id")
+        cursor.execute(
+            f"SELECT count(*) FROM success_memberfacts f WHERE {within}", scope.parameters
+        )
+        read: int = cursor.fetchone()[0]
+    return Written(rows_in=read, rows_out=written)
+
+
+@transaction.atomic
+def close_gone(*, as_of: date, scope: Scope, at: datetime) -> int:
+    """Close open items whose reason is gone, and return how many rows changed.
+
+    Before that, messages that were not sent are handed to a person. An item that somebody is
+    working on stays until they let go. Each closing is an event with its reason in plain words.
+    Idempotent (DOMAIN 2.10, stop on success).
+    """
+    changed = 0
+    with connection.cursor() as cursor:
+        for play in _in_use(as_of=as_of):
+            firing = _firing(play, as_of=as_of, scope=scope)
+            parameters = firing.parameters | {"at": at}
+            cursor.execute(HAND_OVER.format(**firing.sql), parameters)
+            changed += cursor.rowcount
+            cursor.execute(CLOSE.format(**firing.sql), parameters)
+            changed += cursor.rowcount
+    return changed
+
+
+def why_gone(*, intervention_id: int, play: Play, member_id: int, as_of: date) -> str | None:
+    """Return in words why an intervention's reason no longer holds; None while it does."""
+    scope = Scope(first=member_id, last=member_id)
+    firing = _firing(play, as_of=as_of, scope=scope)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            WHY_GONE.format(**firing.sql),
+            firing.parameters | {"intervention": intervention_id},
+        )
+        row = cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+def would_open(*, as_of: date, scope: Scope) -> dict[str, dict[str, int]]:
+    """Return, by play, how many messages and items the night of ``as_of`` would have opened.
+
+    Writes nothing. Interventions that an earlier night opened are not counted again, and a
+    play that was not yet in effect counts as if it had come into effect in time to send what
+    was not too late that night. Reads whatever stands as MemberFacts.
+    """
+    counted: dict[str, dict[str, int]] = {}
+    with connection.cursor() as cursor:
+        for play in Play.objects.filter(is_active=True).order_by("queue_class", "pk"):
+            since = min(play.effective_from, as_of - timedelta(days=play.too_late_days))
+            firing = _firing(play, as_of=as_of, scope=scope, effective_from=since)
+            cursor.execute(WOULD_OPEN.format(**firing.sql), firing.parameters)
+            messages, items = cursor.fetchone()
+            counted[play.key] = {"messages": messages, "items": items}
+    return counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Firing:
+    """A play compiled for a night: pieces of SQL, and the values of their names."""
+
+    sql: dict[str, str]
+    parameters: dict[str, Any]
+
+
+def _in_use(*, as_of: date) -> QuerySet[Play]:
+    """The plays in effect, the most pressing first: of two messages, its own goes first."""
+    return (
+        Play.objects.filter(is_active=True, effective_from__lte=as_of)
+        .select_related("template")
+        .order_by("queue_class", "pk")
+    )
+
+
+def _firing(
+    play: Play, *, as_of: date, scope: Scope, effective_from: date | None = None
+) -> _Firing:
+    audience, asked = named(
+        *compile_sql(parse(play.audience, registry=FACTS), as_of=as_of), prefix="audience"
+    )
+    since = effective_from or play.effective_from
+    start = _start(play, scope=scope)
+    parameters: dict[str, Any] = {
+        "as_of": as_of,
+        "play": play.pk,
+        "play_key": play.key,
+        "effective_from": since,
+        "oldest": as_of - timedelta(days=play.too_late_days),
+        "has_template": play.template_id is not None,
+        "minutes": play.minutes,
+        "due_on": as_of + timedelta(days=play.due_days),
+        "why": play.start.get("why", WHY[StartKind(play.start_kind)]),
+        "standings": list(MEMBER_STANDINGS),
+        "offset": play.start.get("offset_days"),
+        "kind": play.start.get("kind"),
+        **scope.parameters,
+        **asked,
+    }
+    sql = start | {
+        "audience": audience,
+        "scope_facts": scope.condition("f.member_id"),
+        "scope_items": scope.condition("i.member_id"),
+        "why": _why(),
+    }
+    for name, earlier in EARLIER.items():
+        sql[name] = CANDIDATES.format(**sql, earlier=earlier)
+    return _Firing(sql=sql, parameters=parameters)
+
+
+def _start(play: Play, *, scope: Scope) -> dict[str, str]:
+    """Return what depends on the kind of start: where it looks, what it calls an occurrence."""
+    match StartKind(play.start_kind):
+        case StartKind.TRIGGER:
+            last = bool(play.start.get("last"))
+            return {
+                "source": TRIGGER_SOURCE.format(scope=scope.condition("e.member_id")),
+                "day": "e.occurred_on",
+                "fires": NOBODY_LEFT if last else "TRUE",
+                "occurrence": "('left:' || e.occurred_on)" if last else OF_THAT_KIND,
+                "fact": "e.id",
+                "subject": "e.subject",
+                "is_live": "(e.origin = 'live')",
+                "holds": NOBODY_LEFT if last else "TRUE",
+                "gone": "'Somebody is involved again'",
+            }
+        case StartKind.TIMED:
+            column = _date_column(play)
+            return _dated(
+                day=f"({column} + %(offset)s::int)",
+                fires=f"{column} <= %(as_of)s::date - %(offset)s::int",
+                occurrence=(
+                    "('day-' || %(offset)s::int || ' of plan ' || f.plan_id)"
+                    if play.start["fact"] == "anchor_on"
+                    else f"('day-' || %(offset)s::int || ' after ' || {column})"
+                ),
+                gone=FIRST_VALUE,
+            )
+        case _:
+            column = _date_column(play)
+            return _dated(
+                day=column,
+                fires=f"{column} <= %(as_of)s::date",
+                occurrence=(
+                    "('behind on milestone ' || coalesce(f.blocking_id::text, 'unknown')"
+                    " || ' since ' || f.behind_since)"
+                    if play.start["fact"] == "behind_since"
+                    else f"('since ' || {column})"
+                ),
+                gone=f"CASE WHEN {column} IS NULL THEN 'It is no longer so: the state is ' "
+                "ELSE 'They have moved: the state is ' END || replace(f.state, '_', ' ')",
+            )
+
+
+def _dated(*, day: str, fires: str, occurrence: str, gone: str) -> dict[str, str]:
+    return {
+        "source": "",
+        "day": day,
+        "fires": fires,
+        "occurrence": occurrence,
+        "fact": "NULL::bigint",
+        "subject": "NULL::text",
+        "is_live": "TRUE",
+        "holds": f"coalesce(i.occurrence = {occurrence}, FALSE)",
+        "gone": f"CASE WHEN {OTHER_PLAN} THEN 'The plan has been replaced' ELSE {gone} END",
+    }
+
+
+def _date_column(play: Play) -> str:
+    name = play.start.get("fact")
+    fact = FACTS.get(name) if isinstance(name, str) else None
+    if fact is None or fact.kind is not Kind.DATE:
+        raise BadCondition("start.fact", f"{play.key} starts at a date, which {name!r} is not")
+    return fact.column
+
+
+def _why() -> str:
+    """Return SQL that fills the play's own words with the member's dated evidence."""
+    text = "%(why)s::text"
+    for name, value in WORDS.items():
+        text = f"replace({text}, '{{{name}}}', coalesce({value}, 'not known yet'))"
+    return f"{text} || coalesce({WE_OWE}, '')"
+
+
+def _messages(
+    cursor: Any, play: Play, parameters: dict[str, Any], *, at: datetime
+) -> Iterator[list[NewMessage]]:
+    """Yield, in batches, the messages among what has fired."""
+    if play.template is None:
+        return
+    cursor.execute(MESSAGES, parameters)
+    rows = cursor.fetchall()
+    for first in range(0, len(rows), BATCH):
+        yield [
+            NewMessage(
+                member_id=member_id,
+                person_id=person_id,
+                template_key=play.template.key,
+                variables=dict(zip(VARIABLES, values, strict=True)),
+                purpose=Purpose(play.template.purpose),
+                dedupe_key=dedupe_key,
+                due_at=at,
+                not_after=local_moment(
+                    occurred_on + timedelta(days=play.too_late_days + 1),
+                    time(0),
+                    zone=association_zone(),
+                ),
+            )
+            for member_id, person_id, dedupe_key, occurred_on, *values in rows[
+                first : first + BATCH
+            ]
+        ]
+
+
+def _spelled(day: str) -> str:
+    return f"to_char({day}, 'FMDD FMMonth YYYY')"
+
+
+def _quoted(title: str) -> str:
+    return f"'“' || {title} || '”'"
+
+
+WORDS = {
+    "day": _spelled("d.occurred_on"),
+    "offset": "%(offset)s::text",
+    "began": _spelled("f.anchor_on"),
+    "milestone": _quoted("blocking.title"),
+    "expected": _spelled("f.blocked_since - 1"),
+    "next": _quoted("coming.title"),
+    "subject": "nullif(d.subject, '')",
+    "goal": _quoted("plan.goal"),
+}
+WE_OWE = (
+    f"' We owe them: a promise of ours is late since ' || {_spelled('f.we_owe_since')} || '.'"
+)
+# What we owe goes first, what the data say goes by the state, the rest by the play.
+QUEUE_CLASS = f"""CASE
+    WHEN f.we_owe_since IS NOT NULL THEN {QueueClass.ASSOCIATION_PROMISE_OVERDUE.value}
+    WHEN play.start_kind <> '{StartKind.DATA.value}' THEN play.queue_class
+    WHEN f.state = '{State.REGRESSING.value}' THEN {QueueClass.REGRESSING.value}
+    WHEN f.state = '{State.STALLED.value}' THEN {QueueClass.STALLED.value}
+    WHEN f.state = '{State.SLIPPING.value}' THEN {QueueClass.SLIPPING.value}
+    ELSE play.queue_class END"""
+OTHER_PLAN = "(i.evidence ->> 'plan')::bigint IS DISTINCT FROM f.plan_id"
+FIRST_VALUE = f"""CASE WHEN f.first_value_on IS NOT NULL
+    THEN 'First value was reached on ' || {_spelled("f.first_value_on")}
+    ELSE 'It no longer applies' END"""
+OF_THAT_KIND = "(e.kind || ':' || e.occurred_on)"
+# The newest such fact of each member: where nobody is left now, it is the one that did it.
+TRIGGER_SOURCE = """
+    JOIN (SELECT DISTINCT ON (e.member_id)
+                 e.member_id, e.id, e.kind, e.subject, e.origin, e.occurred_on
+            FROM engagement_fact e
+           WHERE e.kind = %(kind)s
+             AND e.occurred_on BETWEEN %(effective_from)s AND %(as_of)s AND {scope}
+           ORDER BY e.member_id, e.occurred_on DESC, e.id DESC
+         ) e ON e.member_id = f.member_id"""
+NOBODY_LEFT = """NOT EXISTS (
+        SELECT FROM engagement_involvement v
+         WHERE v.member_id = f.member_id AND v.area = split_part(%(kind)s, '.', 1)
+           AND v.starts_on <= %(as_of)s AND (v.ends_on IS NULL OR v.ends_on > %(as_of)s))"""
+
+CREATE_FIRED = """
+    CREATE TEMPORARY TABLE fired_play (
+        member_id bigint, occurrence text, occurred_on date, fact_id bigint, subject text,
+        by_message boolean)
+    ON COMMIT DROP
+"""
+CANDIDATES = """
+    SELECT fired.member_id, fired.occurrence, fired.occurred_on, fired.fact_id, fired.subject,
+           fired.prefers_message AND fired.is_live AND %(has_template)s
+               AND fired.we_owe_since IS NULL
+               AND fired.occurred_on >= greatest(%(effective_from)s::date, %(oldest)s::date)
+               AND (m.quiet_through IS NULL OR fired.occurred_on > m.quiet_through)
+               AND coalesce(contact.email, '') <> '' AS by_message
+      FROM (SELECT f.member_id, f.contact_id, f.we_owe_since,
+                   {occurrence} AS occurrence, {day} AS occurred_on,
+                   {fact} AS fact_id, {subject} AS subject, {is_live} AS is_live,
+                   coalesce(s.delivery, 'person') = 'message' AS prefers_message
+              FROM success_memberfacts f
+              LEFT JOIN coverage_segment s ON s.id = f.segment_id
+              {source}
+             WHERE {scope_facts} AND {fires} AND ({audience})
+               AND ({day} >= %(effective_from)s OR coalesce(s.delivery, 'person') = 'person')
+           ) fired
+      JOIN members_member m ON m.id = fired.member_id
+      LEFT JOIN members_person contact ON contact.id = fired.contact_id
+     WHERE NOT EXISTS (
+           SELECT FROM success_intervention i
+            WHERE i.play_id = %(play)s AND i.member_id = fired.member_id
+              AND {earlier})
+"""
+# What stands against opening another: for this night, and for one looked back upon.
+EARLIER = {
+    "candidates": "(i.occurrence = fired.occurrence OR i.status = 'open')",
+    "past_candidates": "i.occurrence = fired.occurrence AND i.opened_on < %(as_of)s",
+}
+FIRE = """
+    INSERT INTO fired_play
+    SELECT candidate.* FROM ({candidates}) candidate
+     WHERE NOT (candidate.by_message AND EXISTS (
+           SELECT FROM success_intervention i
+            WHERE i.member_id = candidate.member_id AND i.opened_on = %(as_of)s
+              AND i.message_id IS NOT NULL))
+"""
+WOULD_OPEN = """
+    SELECT count(*) FILTER (WHERE by_message), count(*) FILTER (WHERE NOT by_message)
+      FROM ({past_candidates}) candidate
+"""
+DEDUPE_KEY = "('play ' || %(play_key)s || ', member ' || d.member_id || ': ' || d.occurrence)"
+DECORATED = """
+      FROM fired_play d
+      JOIN success_memberfacts f ON f.member_id = d.member_id
+      LEFT JOIN success_plan plan ON plan.id = f.plan_id
+      LEFT JOIN success_milestone blocking ON blocking.id = f.blocking_id
+      LEFT JOIN success_milestone coming ON coming.id = f.next_milestone_id
+"""
+VARIABLES = ("name", "member", "goal", "next", "milestone", "day", "days")
+MESSAGES = f"""
+    SELECT d.member_id, f.contact_id, {DEDUPE_KEY}, d.occurred_on,
+           contact.name, m.name, plan.goal, coming.title, blocking.title,
+           {_spelled("d.occurred_on")}, %(as_of)s - f.anchor_on
+    {DECORATED}
+      JOIN members_member m ON m.id = d.member_id
+      JOIN members_person contact ON contact.id = f.contact_id
+     WHERE d.by_message
+     ORDER BY d.member_id
+"""
+OPEN = f"""
+    INSERT INTO success_intervention
+        (play_id, member_id, occurrence, occurred_on, opened_on, why, evidence, status,
+         queue_class, term_ends_on, due_on, minutes, owner_id, message_id, outcome, note)
+    SELECT %(play)s, d.member_id, d.occurrence, d.occurred_on, %(as_of)s,
+           {{why}},
+           jsonb_strip_nulls(jsonb_build_object(
+               'day', d.occurred_on, 'state', f.state, 'plan', f.plan_id,
+               'milestone', f.blocking_id, 'overdue_since', f.blocked_since,
+               'next_milestone', f.next_milestone_id, 'fact', d.fact_id,
+               'we_owe_since', f.we_owe_since)),
+           CASE WHEN d.by_message THEN '{InterventionStatus.MESSAGE.value}'
+                ELSE '{InterventionStatus.OPEN.value}' END,
+           {QUEUE_CLASS}, f.term_ends_on, %(due_on)s, %(minutes)s, f.owner_id, sent.id, '', ''
+    {DECORATED}
+      JOIN success_play play ON play.id = %(play)s
+      LEFT JOIN communications_message sent
+        ON d.by_message AND sent.dedupe_key = {DEDUPE_KEY}
+     WHERE NOT d.by_message OR sent.id IS NOT NULL
+     ORDER BY d.member_id
+        ON CONFLICT DO NOTHING
+"""
+OWNER = "CASE WHEN i.claimed_until > %(at)s THEN i.owner_id ELSE f.owner_id END"
+UPDATE_OPEN = f"""
+    UPDATE success_intervention i
+       SET queue_class = {QUEUE_CLASS}, term_ends_on = f.term_ends_on, owner_id = {OWNER}
+      FROM success_memberfacts f, success_play play
+     WHERE f.member_id = i.member_id AND play.id = i.play_id AND i.status = 'open'
+       AND {{scope}}
+       AND (i.queue_class, i.term_ends_on, i.owner_id)
+           IS DISTINCT FROM ({QUEUE_CLASS}, f.term_ends_on, {OWNER})
+"""
+HAND_OVER = """
+    WITH unsent AS (
+        SELECT DISTINCT ON (i.member_id) i.id, sent.outcome
+          FROM success_intervention i
+          JOIN communications_message sent ON sent.id = i.message_id
+         WHERE i.play_id = %(play)s AND i.status = 'message' AND sent.status = 'suppressed'
+           AND {scope_items}
+           AND NOT EXISTS (
+               SELECT FROM success_intervention other
+                WHERE other.play_id = i.play_id AND other.member_id = i.member_id
+                  AND other.status = 'open')
+         ORDER BY i.member_id, i.occurred_on DESC, i.id DESC
+    ), handed AS (
+        UPDATE success_intervention i
+           SET status = 'open', due_on = %(due_on)s,
+               why = i.why || ' The message was not sent: ' || unsent.outcome || '.'
+          FROM unsent
+         WHERE unsent.id = i.id
+        RETURNING i.id, unsent.outcome
+    )
+    INSERT INTO success_interventionevent (intervention_id, verb, at, note, before)
+    SELECT id, 'opened', %(at)s, outcome, '{{}}' FROM handed
+"""
+GONE = """
+        SELECT i.id,
+               CASE WHEN f.member_id IS NULL THEN 'Nothing is known of this member any more'
+                    WHEN f.standing <> ALL (%(standings)s) THEN 'The membership is not in force'
+                    ELSE {gone} END AS reason
+          FROM success_intervention i
+          LEFT JOIN success_memberfacts f ON f.member_id = i.member_id
+          LEFT JOIN coverage_segment s ON s.id = f.segment_id
+         WHERE i.play_id = %(play)s AND {scope_items} AND NOT (({audience}) AND {holds})
+"""
+WHY_GONE = f"SELECT reason FROM ({GONE}) gone WHERE gone.id = %(intervention)s"
+CLOSE = f"""
+    WITH gone AS MATERIALIZED ({GONE}
+           AND i.status = 'open' AND (i.claimed_until IS NULL OR i.claimed_until <= %(at)s)
+    ), closed AS (
+        UPDATE success_intervention i
+           SET status = '{InterventionStatus.CLOSED.value}', finished_at = %(at)s,
+               claimed_by_id = NULL, claimed_until = NULL, snoozed_until = NULL
+          FROM gone
+         WHERE gone.id = i.id
+        RETURNING i.id, gone.reason
+    )
+    INSERT INTO success_interventionevent (intervention_id, verb, at, note, before)
+    SELECT id, 'closed', %(at)s, reason, '{{{{}}}}' FROM closed
+"""

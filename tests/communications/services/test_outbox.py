@@ -1,0 +1,88 @@
+from datetime import timedelta
+
+import pytest
+
+from communications.enums import MessageStatus, Purpose
+from communications.models import Message
+from communications.services import outbox
+from tests.factories import MORNING, make_member, make_person, make_template
+
+pytestmark = pytest.mark.django_db
+
+
+def new_message(member, person, template, **overrides):
+    fields = {
+        "member_id": member.pk,
+        "person_id": person.pk if person else None,
+        "template_key": template.key,
+        "variables": {"name": "Zoë", "days": 3},
+        "purpose": Purpose.DISCRETIONARY,
+        "dedupe_key": "one",
+        "due_at": MORNING,
+    }
+    return fields | overrides
+
+
+def test_queue_message_keeps_everything_that_was_said():
+    member, person, template = make_member(), make_person(), make_template()
+    later = MORNING + timedelta(days=3)
+
+    message = outbox.queue_message(**new_message(member, person, template, not_after=later))
+
+    assert (message.member_id, message.person_id, message.template_id) == (
+        member.pk,
+        person.pk,
+        template.pk,
+    )
+    assert (message.status, message.purpose, message.due_at, message.not_after) == (
+        MessageStatus.QUEUED,
+        Purpose.DISCRETIONARY,
+        MORNING,
+        later,
+    )
+    assert message.variables == {"name": "Zoë", "days": 3}
+    assert message.public_id.version == 7
+
+
+def test_queue_message_says_the_same_thing_once():
+    member, template = make_member(), make_template()
+    first = outbox.queue_message(**new_message(member, None, template))
+    Message.objects.filter(pk=first.pk).update(status=MessageStatus.SENT)
+
+    again = outbox.queue_message(**new_message(member, None, template, variables={}))
+
+    assert (again.pk, again.status, again.variables) == (
+        first.pk,
+        MessageStatus.SENT,
+        {"name": "Zoë", "days": 3},
+    )
+    assert Message.objects.count() == 1
+
+
+def test_queue_messages_is_one_statement_and_counts_what_is_new(django_assert_num_queries):
+    member, template = make_member(), make_template()
+    outbox.queue_message(**new_message(member, None, template, dedupe_key="0"))
+    rows = [
+        outbox.NewMessage(**new_message(member, None, template, dedupe_key=str(number)))
+        for number in range(5)
+    ]
+
+    with django_assert_num_queries(2):
+        assert outbox.queue_messages(rows) == 4
+    assert outbox.queue_messages(rows) == 0
+    assert outbox.queue_messages([]) == 0
+
+
+def test_unknown_template_is_refused_before_anything_is_written():
+    member, template = make_member(), make_template()
+    rows = [
+        outbox.NewMessage(**new_message(member, None, template)),
+        outbox.NewMessage(
+            **new_message(member, None, template, template_key="none", dedupe_key="2")
+        ),
+    ]
+
+    with pytest.raises(outbox.UnknownTemplate, match="none"):
+        outbox.queue_messages(rows)
+
+    assert Message.objects.count() == 0

@@ -1,0 +1,788 @@
+import random
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from communications.models import Message
+from config.kernel.conditions import BadCondition, evaluate, parse
+from coverage.enums import Delivery
+from engagement.models import Fact, Involvement
+from members.enums import Origin
+from members.models import Term
+from members.rollups.scope import Scope, Written
+from success.engine.facts import FACTS
+from success.enums import State
+from success.models import Intervention, InterventionEvent, MemberFacts, Milestone
+from success.rollups import plays
+from success.services.plays import ensure_default_plays
+from tests.factories import (
+    MORNING,
+    TODAY,
+    make_fact,
+    make_intervention,
+    make_involvement,
+    make_member,
+    make_member_facts,
+    make_person,
+    make_plan,
+    make_play,
+    make_segment,
+    make_template,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+EVERYBODY = Scope(first=0, last=2**62)
+DAY = timedelta(days=1)
+SINCE = TODAY - 20 * DAY
+
+
+def refresh(as_of=TODAY, scope=EVERYBODY):
+    return plays.refresh(as_of=as_of, scope=scope, at=MORNING)
+
+
+def opened():
+    rows = Intervention.objects.order_by("member_id", "pk")
+    return [(row.member_id, row.occurrence, row.status) for row in rows]
+
+
+def closings():
+    events = InterventionEvent.objects.filter(verb="closed").order_by("pk")
+    return list(events.values_list("note", flat=True))
+
+
+def by_message():
+    return make_segment(delivery=Delivery.MESSAGE)
+
+
+def make_behind(*, since=TODAY - 3 * DAY, member=None, **overrides):
+    """Facts of a member who waits at the first milestone of their plan."""
+    plan = make_plan(
+        member=member,
+        goal="Ship together",
+        anchor_on=date(2026, 6, 1),
+        expected_days=(30, 60),
+    )
+    first, _ = plan.milestones.order_by("position")
+    fields = {
+        "plan": plan,
+        "anchor_on": plan.anchor_on,
+        "state": State.STALLED,
+        "blocking": first,
+        "next_milestone": first,
+        "blocked_since": since - 7 * DAY,
+        "behind_since": since,
+        "contact": make_person(),
+    } | overrides
+    return make_member_facts(member=plan.member, **fields)
+
+
+def set_facts(facts, **changes):
+    MemberFacts.objects.filter(pk=facts.pk).update(**changes)
+
+
+# Data
+
+
+def test_overdue_milestone_opens_one_dated_item_for_the_owner():
+    owner = make_user()
+    play = make_play(effective_from=SINCE, minutes=25, due_days=5)
+    facts = make_behind(owner=owner, term_ends_on=date(2027, 1, 1))
+
+    assert refresh() == Written(rows_in=1, rows_out=1)
+
+    item = Intervention.objects.get()
+    assert (item.play, item.member, item.owner) == (play, facts.member, owner)
+    assert item.occurrence == f"behind on milestone {facts.blocking_id} since 2026-07-26"
+    assert item.why == (
+        "Behind since 26 July 2026: “Milestone 1” was expected on 18 July 2026."
+    )
+    assert (item.occurred_on, item.opened_on, item.due_on, item.term_ends_on) == (
+        date(2026, 7, 26),
+        TODAY,
+        TODAY + 5 * DAY,
+        date(2027, 1, 1),
+    )
+    assert (item.status, item.queue_class, item.minutes) == ("open", 4, 25)
+    assert item.evidence == {
+        "day": "2026-07-26",
+        "state": "stalled",
+        "plan": facts.plan_id,
+        "milestone": facts.blocking_id,
+        "next_milestone": facts.next_milestone_id,
+        "overdue_since": "2026-07-19",
+    }
+
+
+def test_same_night_again_and_the_next_one_write_nothing():
+    make_play(effective_from=SINCE, template=make_template())
+    make_behind()
+    make_behind(segment=by_message())
+    assert refresh().rows_out == 2
+    before = list(Intervention.objects.order_by("pk").values())
+
+    assert refresh() == Written(rows_in=2, rows_out=0)
+    assert refresh(as_of=TODAY + DAY) == Written(rows_in=2, rows_out=0)
+
+    assert list(Intervention.objects.order_by("pk").values()) == before
+    assert (Message.objects.count(), InterventionEvent.objects.count()) == (1, 0)
+
+
+def test_class_follows_the_state_and_a_promise_of_ours_goes_first():
+    make_play(effective_from=SINCE)
+    facts = make_behind(state=State.SLIPPING)
+    classes = []
+    for change in ({}, {"state": State.STALLED}, {"we_owe_since": TODAY - 9 * DAY}):
+        set_facts(facts, **change)
+        refresh()
+        classes.append(Intervention.objects.get().queue_class)
+
+    assert classes == [5, 4, 1]
+
+
+def test_open_item_follows_its_owner_unless_somebody_is_at_it():
+    amy, ben = make_user(), make_user()
+    make_play(effective_from=SINCE)
+    free, held = make_behind(owner=amy), make_behind(owner=amy)
+    refresh()
+    Intervention.objects.filter(member=held.member).update(
+        claimed_by=amy, claimed_until=MORNING + timedelta(minutes=5)
+    )
+    MemberFacts.objects.update(owner=ben)
+
+    assert refresh().rows_out == 1
+    assert dict(Intervention.objects.values_list("member_id", "owner_id")) == {
+        free.member_id: ben.pk,
+        held.member_id: amy.pk,
+    }
+
+
+def test_done_occurrence_never_opens_again_but_the_next_one_does():
+    make_play(effective_from=SINCE)
+    facts = make_behind()
+    refresh()
+    Intervention.objects.update(status="done", finished_at=MORNING)
+    assert refresh(as_of=TODAY + DAY).rows_out == 0
+    set_facts(facts, behind_since=TODAY + 2 * DAY, blocking=facts.plan.milestones.last())
+
+    assert refresh(as_of=TODAY + 2 * DAY).rows_out == 1
+    assert [row[2] for row in opened()] == ["done", "open"]
+
+
+# Message or person
+
+
+def test_message_segment_gets_a_message_with_its_words():
+    template = make_template(body="{{ name }} {{ goal }} {{ next }} {{ days }} {{ day }}")
+    play = make_play(effective_from=SINCE, template=template, too_late_days=14)
+    facts = make_behind(segment=by_message())
+
+    refresh()
+
+    item, message = Intervention.objects.get(), Message.objects.get()
+    assert (item.status, item.message, item.play) == ("message", message, play)
+    assert (message.member, message.person, message.template) == (
+        facts.member,
+        facts.contact,
+        template,
+    )
+    assert (message.due_at, message.not_after) == (
+        MORNING,
+        datetime(2026, 8, 10, tzinfo=UTC),
+    )
+    assert message.variables == {
+        "name": facts.contact.name,
+        "member": facts.member.name,
+        "goal": "Ship together",
+        "next": "Milestone 1",
+        "milestone": "Milestone 1",
+        "day": "26 July 2026",
+        "days": (TODAY - date(2026, 6, 1)).days,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "statuses"),
+    [
+        pytest.param({}, ["message"], id="fresh"),
+        pytest.param({"delivery": "person"}, ["open"], id="person segment"),
+        pytest.param({"delivery": None}, ["open"], id="no segment"),
+        pytest.param({"has_template": False}, ["open"], id="no template"),
+        pytest.param({"address": None}, ["open"], id="no contact"),
+        pytest.param({"address": ""}, ["open"], id="no address"),
+        pytest.param({"we_owe_since": TODAY - DAY}, ["open"], id="we owe them"),
+        pytest.param({"quiet_through": TODAY - 3 * DAY}, ["open"], id="day of the last import"),
+        pytest.param(
+            {"quiet_through": TODAY - 4 * DAY}, ["message"], id="day after the import"
+        ),
+        pytest.param({"too_late_days": 3}, ["message"], id="last day to send"),
+        pytest.param({"too_late_days": 2}, ["open"], id="too late to send"),
+        pytest.param({"since": SINCE}, ["message"], id="first day in effect"),
+        pytest.param({"since": SINCE - DAY}, [], id="before it was in effect"),
+        pytest.param(
+            {"since": SINCE - DAY, "delivery": "person"}, ["open"], id="before, person segment"
+        ),
+    ],
+)
+def test_modality(change, statuses):
+    case = {
+        "delivery": "message",
+        "has_template": True,
+        "address": "ann@example.org",
+        "we_owe_since": None,
+        "quiet_through": None,
+        "too_late_days": 30,
+        "since": TODAY - 3 * DAY,
+    } | change
+    make_play(
+        effective_from=SINCE,
+        template=make_template() if case["has_template"] else None,
+        too_late_days=case["too_late_days"],
+    )
+    make_behind(
+        member=make_member(quiet_through=case["quiet_through"]),
+        since=case["since"],
+        segment=case["delivery"] and make_segment(delivery=case["delivery"]),
+        contact=None if case["address"] is None else make_person(email=case["address"]),
+        we_owe_since=case["we_owe_since"],
+    )
+
+    refresh()
+
+    assert [row[2] for row in opened()] == statuses
+    assert Message.objects.count() == statuses.count("message")
+
+
+def test_item_of_somebody_we_owe_says_so():
+    make_play(effective_from=SINCE, template=make_template())
+    make_behind(segment=by_message(), we_owe_since=date(2026, 7, 2))
+
+    refresh()
+
+    assert Intervention.objects.get().why.endswith(
+        " We owe them: a promise of ours is late since 2 July 2026."
+    )
+
+
+def test_member_gets_one_message_a_night_and_the_other_play_waits():
+    template = make_template()
+    second = make_play(effective_from=SINCE, template=template, queue_class=5)
+    first = make_play(effective_from=SINCE, template=template, queue_class=2)
+    make_behind(segment=by_message())
+
+    nights = []
+    for night in range(3):
+        refresh(as_of=TODAY + night * DAY)
+        refresh(as_of=TODAY + night * DAY)
+        nights.append(
+            list(Intervention.objects.order_by("pk").values_list("play_id", flat=True))
+        )
+
+    assert nights == [[first.pk], [first.pk, second.pk], [first.pk, second.pk]]
+
+
+def test_message_that_was_not_sent_becomes_work_for_a_person():
+    make_play(effective_from=SINCE, due_days=5, template=make_template())
+    make_behind(segment=by_message())
+    refresh()
+    Message.objects.update(status="suppressed", outcome="No value for goal")
+
+    assert refresh(as_of=TODAY + DAY).rows_out == 1
+    assert refresh(as_of=TODAY + DAY).rows_out == 0
+
+    item = Intervention.objects.get()
+    assert (item.status, item.due_on) == ("open", TODAY + 6 * DAY)
+    assert item.why.endswith(" The message was not sent: No value for goal.")
+    assert list(item.events.values_list("verb", "note")) == [("opened", "No value for goal")]
+
+
+# Timed
+
+
+def day_30(**overrides):
+    fields = {
+        "start_kind": "timed",
+        "start": {"fact": "anchor_on", "offset_days": 30},
+        "audience": {"fact": "first_value_on", "op": "is_null"},
+        "effective_from": SINCE,
+    }
+    return make_play(**fields | overrides)
+
+
+def test_timed_play_fires_on_its_day_and_catches_up_after_nights_missed():
+    day_30()
+    facts = {
+        offset: make_behind(anchor_on=TODAY - (30 + offset) * DAY) for offset in (-1, 0, 4)
+    }
+
+    refresh()
+    first_night = opened()
+    refresh(as_of=TODAY + 3 * DAY)
+
+    expected = [
+        (facts[0].member_id, f"day-30 of plan {facts[0].plan_id}", "open"),
+        (facts[4].member_id, f"day-30 of plan {facts[4].plan_id}", "open"),
+    ]
+    assert first_night == expected
+    assert opened() == [
+        (facts[-1].member_id, f"day-30 of plan {facts[-1].plan_id}", "open"),
+        *expected,
+    ]
+    assert dict(Intervention.objects.values_list("member_id", "occurred_on")) == {
+        facts[-1].member_id: TODAY + DAY,
+        facts[0].member_id: TODAY,
+        facts[4].member_id: TODAY - 4 * DAY,
+    }
+
+
+def test_nights_skipped_and_caught_up_open_the_same_as_nights_in_order():
+    day_30()
+    make_play(effective_from=SINCE)
+    for offset in range(6):
+        make_behind(anchor_on=TODAY - 30 * DAY + offset * DAY, since=TODAY + offset * DAY)
+
+    def what(nights):
+        Intervention.objects.all().delete()
+        for night in nights:
+            refresh(as_of=TODAY + night * DAY)
+        return sorted(
+            Intervention.objects.values_list("member_id", "occurrence", "occurred_on")
+        )
+
+    assert what([0, 1, 2, 3, 4, 5]) == what([0, 5])
+
+
+def test_timed_play_stops_at_first_value():
+    day_30()
+    facts = make_behind(anchor_on=TODAY - 30 * DAY)
+    refresh()
+    set_facts(facts, first_value_on=date(2026, 7, 28))
+
+    assert refresh().rows_out == 1
+    assert opened()[0][2] == "closed"
+    assert closings() == ["First value was reached on 28 July 2026"]
+
+
+# Trigger
+
+
+def last_one_left(**overrides):
+    fields = {
+        "start_kind": "trigger",
+        "start": {"kind": "maintainer.removed", "last": True},
+        "effective_from": SINCE,
+        "queue_class": 2,
+    }
+    return make_play(**fields | overrides)
+
+
+def test_trigger_fires_when_the_last_one_has_left():
+    last_one_left()
+    left, staying, before, future = (make_member_facts() for _ in range(4))
+    for facts in (left, staying, before, future):
+        make_involvement(member=facts.member, area="certification", subject="Platform")
+    for subject, day in (("Envoy", TODAY - 5 * DAY), ("Helm", TODAY - 2 * DAY)):
+        make_fact(member=left.member, subject=subject, occurred_on=day)
+        make_involvement(member=left.member, subject=subject, ends_on=day)
+    make_fact(member=staying.member, occurred_on=TODAY)
+    make_involvement(member=staying.member, subject="Helm")
+    make_fact(member=before.member, occurred_on=SINCE - DAY)
+    make_fact(member=future.member, occurred_on=TODAY + DAY)
+    make_fact(member=make_member_facts().member, kind="certification.removed")
+
+    assert refresh().rows_out == 1
+
+    item = Intervention.objects.get()
+    assert (item.member, item.occurrence, item.occurred_on) == (
+        left.member,
+        "left:2026-07-27",
+        TODAY - 2 * DAY,
+    )
+    assert item.why == "On 27 July 2026: Helm."
+    assert item.evidence["fact"] == left.member.facts.get(subject="Helm").pk
+
+
+def test_trigger_closes_when_somebody_is_there_again():
+    last_one_left()
+    facts = make_member_facts()
+    make_fact(member=facts.member)
+    refresh()
+    make_involvement(member=facts.member, starts_on=TODAY + DAY)
+
+    assert refresh(as_of=TODAY).rows_out == 0
+    assert refresh(as_of=TODAY + DAY).rows_out == 1
+    assert closings() == ["Somebody is involved again"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [("live", "message"), ("import", "open"), ("backfill", "open")]
+)
+def test_only_a_live_fact_may_start_a_message(origin, status):
+    last_one_left(template=make_template())
+    facts = make_behind(segment=by_message())
+    make_fact(member=facts.member, origin=Origin(origin))
+
+    refresh()
+
+    assert [row[2] for row in opened()] == [status]
+
+
+def test_trigger_that_is_not_about_the_last_one_fires_for_each_day():
+    last_one_left(start={"kind": "maintainer.removed"})
+    facts = make_member_facts()
+    make_involvement(member=facts.member)
+    make_fact(member=facts.member, occurred_on=TODAY - DAY)
+    refresh()
+    Intervention.objects.update(status="done", finished_at=MORNING)
+    make_fact(member=facts.member, occurred_on=TODAY + DAY)
+    refresh(as_of=TODAY + DAY)
+
+    assert [row[1] for row in opened()] == [
+        "maintainer.removed:2026-07-28",
+        "maintainer.removed:2026-07-30",
+    ]
+
+
+# Closing
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"standing": "lapsed"}, "The membership is not in force"),
+        (
+            {"state": "on_track", "behind_since": None, "blocking": None},
+            "It is no longer so: the state is on track",
+        ),
+        ({"state": "regressing"}, "They have moved: the state is regressing"),
+        (
+            {"state": "no_plan", "plan": None, "behind_since": None, "blocking": None},
+            "The plan has been replaced",
+        ),
+    ],
+)
+def test_item_closes_when_its_reason_is_gone(change, reason):
+    ensure_default_plays(effective_from=SINCE)
+    facts = make_behind(since=SINCE, anchor_on=TODAY - 10 * DAY)
+    other = make_behind(since=SINCE, anchor_on=TODAY - 10 * DAY)
+    refresh()
+    set_facts(facts, **change)
+
+    assert refresh().rows_out == 1
+    assert closings() == [reason]
+    closed = Intervention.objects.get(status="closed")
+    assert (closed.member, closed.finished_at, closed.finished_by) == (
+        facts.member,
+        MORNING,
+        None,
+    )
+    assert Intervention.objects.get(status="open").member == other.member
+    assert refresh().rows_out == 0
+
+
+def test_item_of_the_next_milestone_takes_the_place_of_the_last():
+    make_play(effective_from=SINCE)
+    facts = make_behind()
+    refresh()
+    set_facts(facts, blocking=facts.plan.milestones.last(), behind_since=TODAY)
+
+    assert refresh().rows_out == 2
+    assert [row[2] for row in opened()] == ["closed", "open"]
+
+
+def test_item_somebody_is_working_on_is_not_closed_under_their_hands():
+    make_play(effective_from=SINCE)
+    facts = make_behind()
+    refresh()
+    Intervention.objects.update(
+        claimed_by=make_user(), claimed_until=MORNING + timedelta(minutes=1)
+    )
+    facts.delete()
+
+    assert refresh().rows_out == 0
+    later = MORNING + timedelta(minutes=1)
+    assert plays.refresh(as_of=TODAY, scope=EVERYBODY, at=later).rows_out == 1
+    assert closings() == ["Nothing is known of this member any more"]
+
+
+def test_snoozed_item_is_closed_too_and_done_ones_are_left():
+    make_play(effective_from=SINCE)
+    facts = make_behind()
+    refresh()
+    Intervention.objects.update(snoozed_until=TODAY + 9 * DAY)
+    done = make_intervention(status="done", finished_at=MORNING, member=facts.member)
+    set_facts(facts, behind_since=None)
+
+    refresh()
+
+    assert opened()[0][2] == "closed"
+    done.refresh_from_db()
+    assert done.status == "done"
+
+
+# Scope, plays in use, refusals
+
+
+def test_scope_leaves_others_alone():
+    make_play(effective_from=SINCE)
+    first, second = make_behind(), make_behind()
+
+    assert refresh(scope=Scope(first=second.pk, last=second.pk)) == Written(
+        rows_in=1, rows_out=1
+    )
+    assert [row[0] for row in opened()] == [second.pk]
+    MemberFacts.objects.update(behind_since=None)
+    assert refresh(scope=Scope(first=first.pk, last=first.pk)).rows_out == 0
+    assert closings() == []
+
+
+def test_play_that_is_off_or_not_yet_in_effect_opens_nothing():
+    make_play(effective_from=SINCE, is_active=False)
+    make_play(effective_from=TODAY + DAY)
+    make_behind()
+
+    assert refresh() == Written(rows_in=1, rows_out=0)
+
+
+@pytest.mark.parametrize("start", [{"fact": "state"}, {"fact": "dues"}, {}])
+def test_start_must_be_a_known_date(start):
+    make_play(effective_from=SINCE, start=start)
+
+    with pytest.raises(BadCondition, match="starts at a date"):
+        refresh()
+
+
+def test_no_fact_of_a_member_is_financial():
+    assert [fact.name for fact in FACTS if fact.financial] == []
+
+
+def test_every_fact_can_be_asked_of_the_database():
+    make_play(
+        effective_from=SINCE,
+        audience={"all": [{"any": [
+            {"fact": fact.name, "op": "is_null"}, {"fact": fact.name, "op": "not_null"},
+        ]} for fact in FACTS]},
+    )  # fmt: skip
+    make_behind()
+
+    assert refresh().rows_out == 1
+
+
+def test_permuting_terms_tiers_moves_nothing():
+    ensure_default_plays(effective_from=SINCE)
+    for number in range(4):
+        facts = make_behind()
+        Term.objects.create(
+            member=facts.member,
+            tier=f"Tier {number}",
+            starts_on=date(2026, 1, 1),
+            ends_on=date(2027, 1, 1),
+            source="test",
+            external_id=str(number),
+        )
+    refresh()
+    before = opened()
+    Intervention.objects.all().delete()
+    for number, term in enumerate(Term.objects.order_by("-pk")):
+        term.tier = f"Tier {number}"
+        term.save()
+
+    refresh()
+
+    assert opened() == before
+
+
+# Looking ahead and back
+
+
+def test_would_open_counts_and_writes_nothing():
+    play = make_play(effective_from=SINCE, template=make_template())
+    off = make_play(is_active=False)
+    make_behind(segment=by_message())
+    make_behind()
+    make_behind()
+
+    counted = plays.would_open(as_of=TODAY, scope=EVERYBODY)
+
+    assert counted == {play.key: {"messages": 1, "items": 2}}
+    assert off.key not in counted
+    assert (Intervention.objects.count(), Message.objects.count()) == (0, 0)
+
+
+def test_would_open_of_a_past_night_ignores_what_was_opened_later():
+    play = make_play(effective_from=TODAY)
+    make_behind(since=TODAY - 40 * DAY)
+    refresh()
+    past = TODAY - 30 * DAY
+
+    assert plays.would_open(as_of=past, scope=EVERYBODY) == {
+        play.key: {"messages": 0, "items": 1}
+    }
+    assert plays.would_open(as_of=TODAY + DAY, scope=EVERYBODY) == {
+        play.key: {"messages": 0, "items": 0}
+    }
+
+
+def test_no_scratch_table_is_left_behind():
+    refresh()
+
+    assert "fired_play" not in connection.introspection.table_names()
+
+
+# Against a plain reference
+
+
+def make_world(chance, members):
+    segments = [None, by_message(), by_message(), make_segment(delivery=Delivery.PERSON)]
+    people = [None, make_person(email=""), *(make_person() for _ in range(4))]
+    owners = [None, make_user(), make_user()]
+    for _ in range(members):
+        member = make_member(quiet_through=chance.choice([None, TODAY - 6 * DAY]))
+        plan = make_plan(member=member) if chance.random() < 0.9 else None
+        milestones = list(plan.milestones.order_by("position")) if plan else [None]
+        day = lambda reach: TODAY - chance.randrange(-3, reach) * DAY  # noqa: E731
+        behind = chance.choice([None, day(25)]) if plan else None
+        make_member_facts(
+            member=member,
+            standing=chance.choice(["in_force", "in_force", "in_grace", "lapsed"]),
+            segment=chance.choice(segments),
+            owner=chance.choice(owners),
+            contact=chance.choice(people),
+            plan=plan,
+            anchor_on=day(45) if plan else None,
+            state=chance.choice(State.values) if plan else State.NO_PLAN,
+            first_value_on=chance.choice([None, None, day(9)]),
+            blocking=chance.choice(milestones) if behind else None,
+            behind_since=behind,
+            blocked_since=behind and behind - 7 * DAY,
+            we_owe_since=chance.choice([None, None, None, day(9)]),
+        )
+        for subject in chance.sample(["Envoy", "Helm", "Flux"], chance.randrange(3)):
+            left = chance.choice([None, day(30)])
+            make_involvement(member=member, subject=subject, ends_on=left)
+            if left:
+                make_fact(
+                    member=member,
+                    subject=subject,
+                    occurred_on=left,
+                    origin=chance.choice([Origin.LIVE, Origin.IMPORT]),
+                )
+
+
+def occurrence_of(play, facts, as_of):
+    """The reference: (occurrence, day, live) of a play for a member, or None."""
+    if play.start_kind == "trigger":
+        left = [
+            (fact.occurred_on, fact.pk, fact.origin)
+            for fact in Fact.objects.filter(member=facts.member, kind=play.start["kind"])
+            if play.effective_from <= fact.occurred_on <= as_of
+        ]
+        still = [
+            one
+            for one in Involvement.objects.filter(member=facts.member, area="maintainer")
+            if one.starts_on <= as_of and (one.ends_on is None or one.ends_on > as_of)
+        ]
+        if still or not left:
+            return None
+        day, _, origin = max(left)
+        return f"left:{day}", day, origin == "live"
+    if play.start_kind == "timed":
+        day = facts.anchor_on and facts.anchor_on + play.start["offset_days"] * DAY
+        name = f"day-30 of plan {facts.plan_id}"
+    else:
+        day = facts.behind_since
+        name = f"behind on milestone {facts.blocking_id or 'unknown'} since {day}"
+    return (name, day, True) if day and day <= as_of else None
+
+
+def expected_for(play, facts, as_of, *, messaged):
+    """The reference: what one play opens for one member on the first night."""
+    known = {fact.name: getattr(facts, fact.name, None) for fact in FACTS}
+    known["segment"] = facts.segment and facts.segment.key
+    audience = parse(play.audience, registry=FACTS)
+    found = occurrence_of(play, facts, as_of)
+    if found is None or not evaluate(audience, known, as_of=as_of):
+        return None
+    name, day, live = found
+    prefers_message = facts.segment is not None and facts.segment.delivery == "message"
+    if prefers_message and day < play.effective_from:
+        return None
+    sendable = (
+        prefers_message
+        and play.template is not None
+        and live
+        and day >= as_of - play.too_late_days * DAY
+        and (facts.member.quiet_through is None or day > facts.member.quiet_through)
+        and facts.contact is not None
+        and facts.contact.email != ""
+        and facts.we_owe_since is None
+    )
+    if sendable and messaged:
+        return None
+    queue_class = play.queue_class
+    if play.start_kind == "data":
+        queue_class = {"regressing": 2, "stalled": 4, "slipping": 5}.get(
+            facts.state, queue_class
+        )
+    if facts.we_owe_since is not None:
+        queue_class = 1
+    return (
+        play.pk,
+        facts.pk,
+        name,
+        day,
+        "message" if sendable else "open",
+        queue_class,
+        facts.owner_id,
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_statements_agree_with_a_plain_reference_on_random_facts(seed):
+    chance = random.Random(seed)
+    template = make_template()
+    day_30(template=template, too_late_days=7)
+    make_play(
+        effective_from=SINCE,
+        template=template,
+        too_late_days=10,
+        audience={"all": [
+            {"fact": "standing", "op": "in", "value": ["in_force", "in_grace"]},
+            {"fact": "state", "op": "in", "value": ["stalled", "slipping", "regressing"]},
+        ]},
+    )  # fmt: skip
+    last_one_left(template=template)
+    make_world(chance, members=150)
+    expected = set()
+    everybody = MemberFacts.objects.select_related("segment", "contact", "member")
+    in_order = sorted(
+        plays.Play.objects.select_related("template"), key=lambda p: (p.queue_class, p.pk)
+    )
+    for facts in everybody:
+        messaged = False
+        for play in in_order:
+            row = expected_for(play, facts, TODAY, messaged=messaged)
+            if row:
+                expected.add(row)
+                messaged = messaged or row[4] == "message"
+
+    assert refresh() == Written(rows_in=150, rows_out=len(expected))
+
+    found = set(
+        Intervention.objects.values_list(
+            "play_id",
+            "member_id",
+            "occurrence",
+            "occurred_on",
+            "status",
+            "queue_class",
+            "owner_id",
+        )
+    )
+    assert found == expected
+    assert {row[4] for row in found} == {"message", "open"}
+    assert {row[0] for row in found} == {play.pk for play in in_order}
+    assert Message.objects.count() == sum(row[4] == "message" for row in found)
+    assert refresh() == Written(rows_in=150, rows_out=0)
+    assert Milestone.objects.count() > 0
