@@ -1,0 +1,97 @@
+"""Involvement, derived from facts ``<area>.added`` and ``<area>.removed``, set-based.
+
+Agrees with ``engagement.engine.involvement``, which says what the rules are.
+"""
+
+from datetime import date
+
+from django.db import connection, transaction
+
+from members.rollups.scope import Scope, Written
+
+# One sort serves all windows and the comparison: the last fact of a day stands for it, then
+# only days that turn something count, and each added among those ends where the next turn is.
+# Only what differs is kept, so a night without news writes nothing, not even temporarily.
+COMPARE = """
+    DROP TABLE IF EXISTS involvement_difference;
+    CREATE TEMPORARY TABLE involvement_difference ON COMMIT DROP AS
+    WITH change AS (
+        SELECT member_id, coalesce(person_id, 0) AS person, subject COLLATE "C" AS subject,
+               left(kind, CASE WHEN kind LIKE '%%.added' THEN -6 ELSE -8 END) COLLATE "C"
+                   AS area,
+               occurred_on AS day, recorded_at, kind LIKE '%%.added' AS added
+        FROM engagement_fact
+        WHERE (kind LIKE '%%.added' OR kind LIKE '%%.removed') AND {scope}
+    ), ordered AS (
+        SELECT member_id, person, subject, area, day, added,
+               lead(day) OVER facts IS DISTINCT FROM day AS ends_day
+        FROM change
+        WINDOW facts AS (PARTITION BY member_id, person, subject, area
+                         ORDER BY day, recorded_at, added)
+    ), turned AS (
+        SELECT member_id, person, subject, area, day, added,
+               added IS DISTINCT FROM coalesce(lag(added) OVER days, false) AS turns
+        FROM ordered WHERE ends_day
+        WINDOW days AS (PARTITION BY member_id, person, subject, area ORDER BY day)
+    ), paired AS (
+        SELECT member_id, person, subject, area, day AS starts_on, added,
+               lead(day) OVER (PARTITION BY member_id, person, subject, area ORDER BY day)
+                   AS ends_on
+        FROM turned WHERE turns
+    ), derived AS (
+        SELECT member_id, person, subject, area, starts_on, ends_on FROM paired WHERE added
+    ), known AS (
+        SELECT id, member_id, coalesce(person_id, 0) AS person, subject COLLATE "C" AS subject,
+               area COLLATE "C" AS area, starts_on, ends_on
+        FROM engagement_involvement WHERE {scope}
+    )
+    SELECT known.id, derived.*
+    FROM derived
+    FULL JOIN known USING (member_id, person, subject, area, starts_on)
+    WHERE known.id IS NULL OR derived.member_id IS NULL
+       OR derived.ends_on IS DISTINCT FROM known.ends_on;
+    ANALYZE involvement_difference
+"""
+WRITE = """
+    WITH gone AS (
+        DELETE FROM engagement_involvement involvement USING involvement_difference difference
+        WHERE involvement.id = difference.id AND difference.member_id IS NULL
+        RETURNING 1
+    ), moved AS (
+        UPDATE engagement_involvement involvement SET ends_on = difference.ends_on
+        FROM involvement_difference difference
+        WHERE involvement.id = difference.id AND difference.member_id IS NOT NULL
+        RETURNING 1
+    ), made AS (
+        INSERT INTO engagement_involvement
+            (member_id, person_id, area, subject, starts_on, ends_on)
+        SELECT member_id, nullif(person, 0), area, subject, starts_on, ends_on
+        FROM involvement_difference WHERE id IS NULL
+        ORDER BY member_id, area, subject, starts_on
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM moved)
+         + (SELECT count(*) FROM made)
+"""
+FACTS = """
+    SELECT count(*) FROM engagement_fact
+    WHERE (kind LIKE '%%.added' OR kind LIKE '%%.removed') AND {scope}
+"""
+
+
+@transaction.atomic
+def refresh(*, as_of: date, scope: Scope) -> Written:  # noqa: ARG001  # every rollup's shape
+    """Replace the involvements in ``scope`` that are no longer what the facts say.
+
+    All facts count, whenever they occurred: a stretch carries its own days, and readers ask
+    which of them had begun and not ended by ``as_of``. Returns facts read and rows written;
+    run again it writes none. Implements ``engagement.engine.involvement.stretches``.
+    """
+    condition = scope.condition("member_id")
+    with connection.cursor() as cursor:
+        cursor.execute(COMPARE.format(scope=condition), scope.parameters)
+        cursor.execute(WRITE)
+        rows_out: int = cursor.fetchone()[0]
+        cursor.execute(FACTS.format(scope=condition), scope.parameters)
+        rows_in: int = cursor.fetchone()[0]
+    return Written(rows_in, rows_out)

@@ -1,0 +1,76 @@
+"""Facts from elsewhere, recorded once each."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from engagement.ingestion import staging
+from engagement.ingestion.facts import FactRow, read_facts
+from engagement.ingestion.mapping import FactMapping
+from members.ingestion.ledger import RefusedRow
+from members.ingestion.tables import Refusal, read
+
+UNKNOWN = "not a member: the id is unknown"
+
+
+@dataclass(kw_only=True)
+class FactsImport:
+    """What a file of facts did, or would do, in rows, with the first line of each refusal."""
+
+    created: int = 0
+    known: int = 0
+    repeated: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, tuple[int, Refusal]] = field(default_factory=dict)
+
+    def refuse(self, line: int, refusal: Refusal, *, rows: int = 1) -> None:
+        """Count refused rows by their reason; ``line`` is the first of them."""
+        self.refused[refusal.reason] += rows
+        self.examples.setdefault(refusal.reason, (line, refusal))
+
+
+@transaction.atomic
+def record_file(
+    *,
+    file: Path,
+    mapping: Mapping[str, Any],
+    at: datetime,
+    today: date,
+    apply: bool = True,
+) -> FactsImport:
+    """Record the facts of ``file`` with origin *import*; without ``apply`` only count them.
+
+    ``mapping`` is the content of the mapping file. A fact is known by source and external id,
+    so running it again records nothing. People are made for ids not seen before; members of
+    recorded facts are marked from the earliest day. A row is refused for the first thing wrong
+    with it. Raises ``FileUnusable`` or ``MappingUnusable`` when the file as a whole cannot be
+    read.
+    """
+    done, meaning = FactsImport(), FactMapping.parse(mapping)
+    with read(file, dialect=meaning.file.dialect) as table:
+        staging.stage_facts(_good(read_facts(table, meaning, today=today), done))
+    verdicts = staging.plan_facts(source=meaning.source, member_source=meaning.member_source)
+    if verdicts["unknown"]:
+        line, member = staging.first_unknown_member()
+        done.refuse(line, Refusal("member", member, UNKNOWN), rows=verdicts["unknown"])
+    done.known = verdicts["known"]
+    done.repeated = verdicts["repeated"]
+    done.created = verdicts["new"]
+    if apply:
+        done.created = staging.write_facts(source=meaning.source, at=at)
+        # recorded by somebody else since the comparison
+        done.known += verdicts["new"] - done.created
+    return done
+
+
+def _good(rows: Iterable[FactRow | RefusedRow], done: FactsImport) -> Iterator[FactRow]:
+    for row in rows:
+        if isinstance(row, RefusedRow):
+            done.refuse(row.line, row.refusals[0])
+        else:
+            yield row
