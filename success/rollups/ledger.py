@@ -10,7 +10,7 @@ tier that sorts last).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import IntEnum
@@ -188,12 +188,12 @@ LINES: Final = """
 # grace that follows it, renews it and counts from there. Lines of one start move together.
 BEGUN: Final = """
     begun AS (
-        SELECT line.*,
+        SELECT {source}.*,
                max(ends_on) OVER (
                    in_order GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                ) AS reach,
                max(ends_on) OVER (PARTITION BY member_id) AS expiry{more}
-        FROM line
+        FROM {source}
         WINDOW in_order AS (PARTITION BY member_id ORDER BY starts_on)
     )"""
 COUNTS_FROM: Final = """CASE
@@ -219,10 +219,8 @@ def compare(
     """
     days = {f"day_{index}": day for index, day in enumerate([*openings, closing])}
     slots = [(basis, index) for basis in bases for index in range(len(openings))]
-    columns = "".join(
-        f", sum({COLUMN[basis]}_{index}), sum({COLUMN[basis]}_{len(openings)})"
-        for basis, index in slots
-    )
+    columns = [f"{COLUMN[basis]}_{day}" for basis in bases for day in range(len(days))]
+    sums = ", ".join(f"sum({column})" for column in columns)
     keys = ", ".join(f"key_{COLUMN[basis]}_{index}" for basis, index in slots)
     members = ", ".join(
         f"""({_move(basis, index, last=len(openings))})::int + 8 * CASE
@@ -235,7 +233,7 @@ def compare(
         WITH {held_on_days(openings=len(openings), bases=bases)},
         moved AS MATERIALIZED (SELECT seen.*, {members} FROM seen)
         SELECT assignment.segment_id, undecided, {keys}, count(*), sum(lines),
-               (SELECT array_agg(tier ORDER BY code) FROM tier){columns}
+               (SELECT array_agg(tier ORDER BY code) FROM tier), {sums}
         FROM moved
         LEFT JOIN coverage_assignment AS assignment USING (member_id)
         GROUP BY assignment.segment_id, undecided, {keys}
@@ -249,24 +247,22 @@ def compare(
     )
     names = segment_keys()
     for segment, undecided, *rest in rows:
-        marks, (count, lines, tiers), amounts = (
-            rest[: len(slots)],
-            rest[len(slots) : len(slots) + 3],
-            rest[len(slots) + 3 :],
-        )
+        marks, (count, lines, tiers) = rest[: len(slots)], rest[len(slots) : len(slots) + 3]
+        cents = dict(zip(columns, rest[len(slots) + 3 :], strict=True))
         terms += int(lines)
-        for at, slot in enumerate(slots):
-            code, move = divmod(marks[at], 8)
-            is_undecided = bool(undecided) and slot[0] == RevenueBasis.MEMBERSHIP
+        for (basis, index), mark in zip(slots, marks, strict=True):
+            code, move = divmod(mark, 8)
+            is_undecided = bool(undecided) and basis == RevenueBasis.MEMBERSHIP
+            before, after = (cents[f"{COLUMN[basis]}_{day}"] for day in (index, len(openings)))
             if move == Move.IN_HAND and not is_undecided:
                 continue
             _spread(
-                tallies[slot],
+                tallies[basis, index],
                 tier=tiers[code - 1],
                 segment=names.get(segment, UNASSIGNED),
                 move=Move(move),
                 undecided=is_undecided,
-                cell=(int(amounts[2 * at] or 0), int(amounts[2 * at + 1] or 0), count),
+                cell=(int(before or 0), int(after or 0), count),
             )
     return Comparison(terms=terms, tallies=tallies)
 
@@ -284,51 +280,78 @@ def held_on_days(*, openings: int, bases: Sequence[RevenueBasis]) -> str:
     first paid term, looked up only for members who paid nothing on some opening day and pay at
     the close. ``undecided``: in open grace on the closing day.
     """
-    last = openings
-    sums = ",\n".join(
-        f"""sum(worth >> 16) FILTER (WHERE {covers})::bigint AS {COLUMN[basis]}_{day},
-            max(worth) FILTER (WHERE {covers}) & 65535 AS {COLUMN[basis]}_{day}_tier"""
-        for basis in bases
-        for day in range(last + 1)
-        for covers in [_covers(basis, day)]
-    )
+    days = range(openings + 1)
     arrives = " OR ".join(
-        f"({COLUMN[basis]}_{last} > 0 AND coalesce({COLUMN[basis]}_{day}, 0) = 0)"
+        f"({COLUMN[basis]}_{openings} > 0 AND coalesce({COLUMN[basis]}_{day}, 0) = 0)"
         for basis in bases
-        for day in range(last)
+        for day in range(openings)
     )
-    # What began before earliest - grace can neither be in force nor renewed in grace later; a
+    # What ended by earliest - grace can neither be in force nor be renewed in grace later; a
     # term that begins after latest + grace can close no gap on the closing day.
     only = """
           AND term.ends_on > %(earliest)s - %(grace_days)s::int
           AND term.starts_on <= %(latest)s + %(grace_days)s::int"""
+    # Grace bears only on members without a term in force on a day that have one which ended
+    # within grace before it. They are few, and only their terms are put in order.
+    near = " OR ".join(f"(held_{day} IS NULL AND ended_{day})" for day in days)
+    ended = ", ".join(
+        f"""bool_or(%(day_{day})s - %(grace_days)s < ends_on AND ends_on <= %(day_{day})s)
+            AS ended_{day}"""
+        for day in days
+    )
+    both = ", ".join(
+        f"CASE WHEN exact.member_id IS NULL THEN held_{day}{part} ELSE counted_{day}{part} END"
+        f" AS counted_{day}{part}"
+        for day in days
+        for part in ("", "_tier")
+    )
+    tables = f"""{TIERS},{LINES.format(only=only)},
+    per_member AS MATERIALIZED (
+        SELECT member_id, count(*) AS lines, {ended}, {_sums(RevenueBasis.IN_FORCE, days)}
+        FROM line GROUP BY member_id
+    )"""
     if RevenueBasis.MEMBERSHIP in bases:
-        dated = f"""{BEGUN.format(more="")},
+        tables += f""",
+    near_line AS (
+        SELECT line.* FROM line
+        JOIN per_member ON per_member.member_id = line.member_id AND ({near})
+    ),
+    {BEGUN.format(source="near_line", more="")},
     dated AS (
-        SELECT member_id, starts_on, ends_on, worth,
-               {COUNTS_FROM} AS counts_from,
+        SELECT member_id, worth, {COUNTS_FROM} AS counts_from,
                CASE WHEN {IS_UNDECIDED} AND ends_on = expiry THEN %(as_of)s + 1
                     ELSE ends_on END AS counts_until,
-               {IS_UNDECIDED} AND expiry <= %(day_{last})s AS in_grace
+               {IS_UNDECIDED} AND expiry <= %(day_{openings})s AS in_grace
         FROM begun
-    )"""
-    else:
-        dated = "dated AS (SELECT line.*, FALSE AS in_grace FROM line)"
-    return f"""{TIERS},{LINES.format(only=only)},
-    {dated},
-    per_member AS MATERIALIZED (
-        SELECT member_id, bool_or(in_grace) AS undecided, count(*) AS lines,
-            {sums}
+    ),
+    exact AS MATERIALIZED (
+        SELECT member_id, bool_or(in_grace) AS undecided, {_sums(RevenueBasis.MEMBERSHIP, days)}
         FROM dated GROUP BY member_id
     ),
+    on_days AS (
+        SELECT per_member.*, coalesce(exact.undecided, FALSE) AS undecided, {both}
+        FROM per_member LEFT JOIN exact USING (member_id)
+    )"""
+    else:
+        tables += ", on_days AS (SELECT per_member.*, FALSE AS undecided FROM per_member)"
+    return f"""{tables},
     seen AS MATERIALIZED (
-        SELECT per_member.*, CASE WHEN {arrives} THEN (
+        SELECT on_days.*, CASE WHEN {arrives} THEN (
             SELECT min(term.starts_on) FROM members_term AS term
             JOIN members_dues AS dues ON dues.term_id = term.id
-            WHERE term.member_id = per_member.member_id AND dues.annual_amount > 0
+            WHERE term.member_id = on_days.member_id AND dues.annual_amount > 0
         ) END AS paid_from
-        FROM per_member
+        FROM on_days
     )"""
+
+
+def _sums(basis: RevenueBasis, days: Iterable[int]) -> str:
+    return ", ".join(
+        f"""sum(worth >> 16) FILTER (WHERE {covers})::bigint AS {COLUMN[basis]}_{day},
+            max(worth) FILTER (WHERE {covers}) & 65535 AS {COLUMN[basis]}_{day}_tier"""
+        for day in days
+        for covers in [_covers(basis, day)]
+    )
 
 
 def move_of(basis: RevenueBasis) -> str:
@@ -413,11 +436,12 @@ ALONG: Final = f"""
     WITH {TIERS},{LINES.format(only="")},
     {
     BEGUN.format(
+        source="line",
         more=''',
                starts_on = lag(starts_on) OVER in_order AS is_beside,
                min(starts_on) FILTER (WHERE worth >= 65536) OVER (
                    PARTITION BY member_id
-               ) AS paid_from'''
+               ) AS paid_from''',
     )
 },
     dated AS MATERIALIZED (
