@@ -1,0 +1,329 @@
+"""Measures over REST: revenue between two days, the members behind it, and vectors."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.kernel import clock
+from config.kernel.keyset import BadCursor
+from config.kernel.problems import Conflict
+from members.models import Association
+from success.access import Permission
+from success.engine.revenue import Kind, MixedCurrencies, Status
+from success.enums import Dimension, RevenueBasis
+from success.queries import revenue, vector
+
+VECTOR_BY = [Dimension.ALL, Dimension.SEGMENT, Dimension.OWNER]
+GROUPED_BY = [Dimension.TIER.value, Dimension.SEGMENT.value]
+
+
+class WithReservedNames(serializers.Serializer[Any]):
+    """A field whose name is a word of Python is declared with an underscore after it."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {name.rstrip("_"): field for name, field in super().get_fields().items()}
+
+
+class PeriodInput(WithReservedNames):
+    from_ = serializers.DateField(help_text="Opening day.")
+    to = serializers.DateField(help_text="Closing day; the comparison is point to point.")
+    as_of = serializers.DateField(
+        required=False, help_text="Day up to which terms are known; today unless given."
+    )
+    by = serializers.ChoiceField(
+        choices=GROUPED_BY, required=False, help_text="Also give the figures of each group."
+    )
+
+    def validate_as_of(self, value: date) -> date:
+        if value > clock.today():
+            raise ValidationError("Nothing is known yet of a day to come.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs.setdefault("as_of", clock.today())
+        try:
+            revenue.check_period(
+                opening_on=attrs["from"], closing_on=attrs["to"], as_of=attrs["as_of"]
+            )
+        except (revenue.PeriodNotOver, revenue.PeriodRunsBackwards) as error:
+            raise ValidationError({"to": str(error)}) from error
+        return attrs
+
+
+class MovementsInput(PeriodInput):
+    basis = serializers.ChoiceField(
+        choices=RevenueBasis.choices, default=RevenueBasis.IN_FORCE.value
+    )
+    kind = serializers.MultipleChoiceField(
+        choices=[kind.value for kind in Kind],
+        required=False,
+        help_text="Repeat for several; all unless given.",
+    )
+    value = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="With `by`: a tier, or the key of a segment (blank: none).",
+    )
+    cursor = serializers.CharField(required=False, help_text="`next` of the page before.")
+    limit = serializers.IntegerField(default=50, min_value=1, max_value=200)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("by" in attrs) != ("value" in attrs):
+            raise ValidationError({"value": "`by` and `value` name a group together."})
+        return super().validate(attrs)
+
+
+def _amount(help_text: str = "") -> serializers.DecimalField:
+    return serializers.DecimalField(max_digits=18, decimal_places=2, help_text=help_text)
+
+
+def _ratio(help_text: str = "") -> serializers.DecimalField:
+    return serializers.DecimalField(
+        max_digits=24, decimal_places=6, allow_null=True, help_text=help_text
+    )
+
+
+class FiguresOutput(serializers.Serializer[revenue.Figures]):
+    """Amounts are a year's dues; opening + new + reactivation + expansion - contraction -
+    churn = closing, to the cent. Ratios are null for an empty base.
+    """  # noqa: D205  # the text is the description in the API's document
+
+    opening = _amount("Of members who pay on the opening day.")
+    new = _amount("Closing dues of members who never paid before.")
+    reactivation = _amount(
+        "Closing dues of members who had paid before, and not at the opening."
+    )
+    expansion = _amount()
+    contraction = _amount()
+    churn = _amount("Opening dues of members who pay nothing at the close.")
+    closing = _amount()
+    nrr = _ratio("Closing dues of the base over its opening dues.")
+    grr = _ratio("The same, counting nobody above their opening dues.")
+    logo_retention = _ratio()
+    logo_churn = _ratio()
+    base_members = serializers.IntegerField()
+    kept_members = serializers.IntegerField()
+    lost_members = serializers.IntegerField()
+    lost_logos = serializers.IntegerField(
+        help_text="Those of the lost who hold no membership at all, not even a free one."
+    )
+    new_members = serializers.IntegerField()
+    reactivated_members = serializers.IntegerField()
+    members_open = serializers.IntegerField()
+    members_close = serializers.IntegerField()
+
+
+class MembershipOutput(serializers.Serializer[Any]):
+    grace_days = serializers.IntegerField()
+    status = serializers.ChoiceField(
+        choices=[status.value for status in Status],
+        help_text="Provisional while a grace window is open that bears on the period.",
+    )
+    undecided = _amount("The part of the optimistic closing that strict leaves out.")
+    undecided_members = serializers.IntegerField()
+    strict = FiguresOutput(help_text="Members in an open grace window count as gone.")
+    optimistic = FiguresOutput(help_text="They count as staying, at their last dues.")
+
+
+class GroupOutput(FiguresOutput):
+    value = serializers.CharField(
+        help_text="A tier, or the key of a segment; blank: in no segment."
+    )
+    membership = MembershipOutput()
+
+
+@extend_schema_serializer(component_name="Revenue")
+class RevenueOutput(WithReservedNames, FiguresOutput):
+    from_ = serializers.DateField()
+    to = serializers.DateField()
+    as_of = serializers.DateField()
+    currency = serializers.CharField()
+    membership = MembershipOutput(help_text="The same period by membership rules, with grace.")
+    groups = GroupOutput(many=True, required=False, help_text="Only where `by` was given.")
+
+
+@extend_schema_serializer(component_name="RevenueMovement")
+class MovementOutput(serializers.Serializer[revenue.MovementRow]):
+    member = serializers.UUIDField(source="public_id")
+    name = serializers.CharField()
+    tier = serializers.CharField(help_text="On the opening day; for arrivals, at the close.")
+    segment = serializers.CharField(help_text="The one assigned now; blank: none.")
+    kind = serializers.ChoiceField(choices=[kind.value for kind in Kind])
+    opening = _amount()
+    closing = _amount()
+    amount = _amount("Size of the change, never negative.")
+    is_undecided = serializers.BooleanField()
+
+
+class MovementsOutput(serializers.Serializer[Any]):
+    results = MovementOutput(many=True)
+    next = serializers.CharField(allow_null=True, help_text="`cursor` of the next page.")
+
+
+class VectorInput(serializers.Serializer[Any]):
+    as_of = serializers.DateField(
+        required=False, help_text="Day of a night; the last one unless given."
+    )
+    by = serializers.ChoiceField(
+        choices=[of.value for of in VECTOR_BY], default=Dimension.ALL.value
+    )
+
+
+@extend_schema_serializer(component_name="VectorGroup")
+class VectorGroupOutput(serializers.Serializer[vector.GroupHealth]):
+    value = serializers.CharField(help_text="Key of the segment or owner; blank: everybody.")
+    in_scope = serializers.IntegerField()
+    with_plan = serializers.IntegerField()
+    with_pace = serializers.IntegerField()
+    plan_coverage = _ratio()
+    mean_pace = _ratio("Plan-days a day; null below five members with a pace.")
+    alignment = _ratio("Mean direction, -1 to 1.")
+    median_position = serializers.IntegerField(
+        allow_null=True, help_text="Days, ahead positive."
+    )
+    forward = serializers.IntegerField()
+    backward = serializers.IntegerField()
+    we_owe = serializers.IntegerField()
+    states = serializers.DictField(child=serializers.IntegerField())
+
+
+@extend_schema_serializer(component_name="Vectors")
+class VectorOutput(serializers.Serializer[Any]):
+    as_of = serializers.DateField(help_text="The night these figures are of.")
+    by = serializers.ChoiceField(choices=[of.value for of in VECTOR_BY])
+    groups = VectorGroupOutput(many=True)
+
+
+PROBLEM = OpenApiResponse(description="A problem, as application/problem+json.")
+
+
+class RevenueView(APIView):
+    permission_map = {"get": Permission.REVENUE_VIEW}
+
+    @extend_schema(
+        operation_id="measures_revenue",
+        tags=["measures"],
+        parameters=[PeriodInput],
+        responses={200: RevenueOutput, 400: PROBLEM, 409: PROBLEM},
+    )
+    def get(self, request: Request) -> Response:
+        """What dues did between two days.
+
+        The figures on top take the ledger as it stands: a term counts from its start to its
+        end. `membership` holds the same period under the association's grace.
+        """
+        asked = _asked(PeriodInput, request)
+        return Response(RevenueOutput(_revenue(asked)).data)
+
+
+class MovementsView(APIView):
+    permission_map = {"get": Permission.REVENUE_VIEW}
+
+    @extend_schema(
+        operation_id="measures_revenue_movements",
+        tags=["measures"],
+        parameters=[MovementsInput],
+        responses={200: MovementsOutput, 400: PROBLEM, 409: PROBLEM},
+    )
+    def get(self, request: Request) -> Response:
+        """The members behind the figures, largest change first."""
+        asked = _asked(MovementsInput, request)
+        kinds = asked.get("kind")
+        try:
+            page = revenue.movements_between(
+                opening_on=asked["from"],
+                closing_on=asked["to"],
+                as_of=asked["as_of"],
+                basis=RevenueBasis(asked["basis"]),
+                grace_days=Association.current().grace_days,
+                kinds=[Kind(kind) for kind in kinds] if kinds else None,
+                dimension=Dimension(asked["by"]) if "by" in asked else None,
+                value=asked.get("value", ""),
+                after=asked.get("cursor"),
+                size=asked["limit"],
+            )
+        except BadCursor as error:
+            raise ValidationError({"cursor": str(error)}) from error
+        except MixedCurrencies as error:
+            raise Conflict(str(error)) from error
+        return Response(MovementsOutput({"results": page.items, "next": page.next}).data)
+
+
+class VectorView(APIView):
+    permission_map = {"get": Permission.VECTOR_VIEW}
+
+    @extend_schema(
+        operation_id="measures_vector",
+        tags=["measures"],
+        parameters=[VectorInput],
+        responses={200: VectorOutput, 400: PROBLEM, 404: PROBLEM},
+    )
+    def get(self, request: Request) -> Response:
+        """How members are doing, as of a night."""
+        asked = _asked(VectorInput, request)
+        as_of = asked.get("as_of") or vector.last_rolled_up()
+        groups = vector.health(as_of=as_of, dimension=asked["by"]) if as_of else []
+        if not groups:
+            raise NotFound("No night has spoken of that day.")
+        return Response(
+            VectorOutput({"as_of": as_of, "by": asked["by"], "groups": groups}).data
+        )
+
+
+def _asked(form: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    given = form(data=request.query_params)
+    given.is_valid(raise_exception=True)
+    asked: dict[str, Any] = given.validated_data
+    return asked
+
+
+def _revenue(asked: Mapping[str, Any]) -> dict[str, Any]:
+    association = Association.current()
+    period = {
+        "opening_on": asked["from"],
+        "closing_on": asked["to"],
+        "as_of": asked["as_of"],
+        "grace_days": association.grace_days,
+    }
+    try:
+        reports = revenue.revenue_with_groups(
+            **period, dimension=Dimension(asked["by"]) if "by" in asked else None
+        )
+    except MixedCurrencies as error:
+        raise Conflict(str(error)) from error
+    (in_force, membership), *groups = reports
+    found = _readings(in_force, membership, grace_days=association.grace_days) | {
+        "from": asked["from"],
+        "to": asked["to"],
+        "as_of": asked["as_of"],
+        "currency": association.currency,
+    }
+    if "by" in asked:
+        found["groups"] = [
+            _readings(one, other, grace_days=association.grace_days) | {"value": one.value}
+            for one, other in groups
+        ]
+    return found
+
+
+def _readings(
+    in_force: revenue.RevenueFigures, membership: revenue.RevenueFigures, *, grace_days: int
+) -> dict[str, Any]:
+    names = list(FiguresOutput().get_fields())
+    return {name: getattr(in_force.strict, name) for name in names} | {
+        "membership": {
+            "grace_days": grace_days,
+            "status": membership.status,
+            "undecided": membership.undecided,
+            "undecided_members": membership.undecided_members,
+            "strict": membership.strict,
+            "optimistic": membership.optimistic,
+        }
+    }

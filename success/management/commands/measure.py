@@ -1,0 +1,114 @@
+import json
+from argparse import ArgumentParser
+from dataclasses import fields
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from config.kernel import clock
+from members.models import Association
+from success.engine.revenue import MixedCurrencies, Status
+from success.enums import Dimension
+from success.queries.revenue import (
+    Figures,
+    PeriodNotOver,
+    PeriodRunsBackwards,
+    RevenueFigures,
+    revenue_with_groups,
+)
+
+AMOUNTS = ["opening", "new", "reactivation", "expansion", "contraction", "churn", "closing"]
+RATIOS = ["nrr", "grr", "logo_retention", "logo_churn"]
+
+
+class Command(BaseCommand):
+    help = "Print what a measure says of the days between two dates."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        measures = parser.add_subparsers(dest="measure", required=True)
+        revenue = measures.add_parser("revenue", help="what dues did between two days")
+        revenue.add_argument(
+            "--from", dest="opening_on", type=date.fromisoformat, required=True
+        )
+        revenue.add_argument("--to", dest="closing_on", type=date.fromisoformat, required=True)
+        revenue.add_argument(
+            "--as-of",
+            type=date.fromisoformat,
+            help="terms begun by this day; today if not given",
+        )
+        revenue.add_argument("--by", choices=[Dimension.TIER.value, Dimension.SEGMENT.value])
+        revenue.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        association = Association.current()
+        by = Dimension(options["by"]) if options["by"] else None
+        try:
+            pairs = revenue_with_groups(
+                opening_on=options["opening_on"],
+                closing_on=options["closing_on"],
+                as_of=options["as_of"] or clock.today(),
+                grace_days=association.grace_days,
+                dimension=by,
+            )
+        except (PeriodNotOver, PeriodRunsBackwards, MixedCurrencies) as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self.stdout.write(json.dumps([_as_json(*pair) for pair in pairs], indent=2))
+            return
+        for in_force, membership in pairs:
+            self._print(in_force, membership, currency=association.currency)
+
+    def _print(
+        self, in_force: RevenueFigures, membership: RevenueFigures, *, currency: str
+    ) -> None:
+        of = in_force.dimension
+        whom = "everybody" if of == Dimension.ALL else f"{of} {in_force.value or '(none)'}"
+        self.stdout.write(f"{in_force.opening_on} to {in_force.closing_on}, {whom}, {currency}")
+        columns = {"in force": in_force.strict}
+        if membership.status == Status.FINAL:
+            columns["membership, final"] = membership.strict
+        else:
+            columns["membership, strict"] = membership.strict
+            columns["membership, optimistic"] = membership.optimistic
+        self.stdout.write(f"{'':22}" + "".join(f"{title:>24}" for title in columns))
+        counts = [field.name for field in fields(Figures) if field.type is int]
+        for name in [*AMOUNTS, *RATIOS, *counts]:
+            values = "".join(f"{_shown(figures, name):>24}" for figures in columns.values())
+            self.stdout.write(f"{name.replace('_', ' '):22}{values}")
+        self.stdout.write("")
+
+
+def _shown(figures: Figures, name: str) -> str:
+    value = getattr(figures, name)
+    if value is None:
+        return "-"
+    return f"{value:,}" if name not in RATIOS else f"{value}"
+
+
+def _as_json(in_force: RevenueFigures, membership: RevenueFigures) -> dict[str, Any]:
+    return {
+        "from": in_force.opening_on.isoformat(),
+        "to": in_force.closing_on.isoformat(),
+        "as_of": in_force.as_of.isoformat(),
+        "dimension": in_force.dimension.value,
+        "value": in_force.value,
+        "in_force": _figures(in_force.strict),
+        "membership": {
+            "status": membership.status.value,
+            "undecided": str(membership.undecided),
+            "undecided_members": membership.undecided_members,
+            "strict": _figures(membership.strict),
+            "optimistic": _figures(membership.optimistic),
+        },
+    }
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    names = [*AMOUNTS, *RATIOS, *(f.name for f in fields(Figures) if f.name not in AMOUNTS)]
+    values = {name: getattr(figures, name) for name in names}
+    return {
+        name: str(value) if isinstance(value, Decimal) else value
+        for name, value in values.items()
+    }

@@ -1,0 +1,586 @@
+"""The ledger of terms and dues as SQL: what each member paid on a day, and how it moved.
+
+Two readings of the same terms are computed side by side. *In force* takes a term from its start
+to its end. *Membership* dates a renewal that began in grace back to the expiry it renews, and
+keeps a member whose grace window is still open in hand ("undecided") at the last amount.
+
+Money is added as whole cents. The tier travels in the lower bits of the same integer, so that
+one maximum finds the tier of the largest line a member holds on a day (equal amounts: the
+tier that sorts last).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import IntEnum
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+from django.db import connection
+
+from success.enums import Dimension, RevenueBasis
+
+ONE_HUNDRED: Final = 100
+UNASSIGNED: Final = ""
+COLUMN: Final = {RevenueBasis.IN_FORCE: "held", RevenueBasis.MEMBERSHIP: "counted"}
+
+
+class Move(IntEnum):
+    """How a member's yearly dues moved between two days; numbered, because SQL says it."""
+
+    IN_HAND = 0  # nothing paid on either day, but a complimentary membership is in grace
+    NEW = 1
+    REACTIVATION = 2
+    EXPANSION = 3
+    CONTRACTION = 4
+    CHURN = 5
+    UNCHANGED = 6
+    COMPLIMENTARY = 7  # pays no more, and is a member still: churned dues, no lost logo
+
+
+OF_BASE: Final = frozenset(Move) - {Move.IN_HAND, Move.NEW, Move.REACTIVATION}
+KEPT: Final = frozenset({Move.EXPANSION, Move.CONTRACTION, Move.UNCHANGED})
+
+
+class Group(NamedTuple):
+    """Whom figures are about: everybody, or those of one tier or segment (blank: of none)."""
+
+    dimension: Dimension = Dimension.ALL
+    value: str = ""
+
+
+EVERYBODY: Final = Group()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """A period of one group, in cents and members."""
+
+    opening: int
+    new: int
+    reactivation: int
+    expansion: int
+    contraction: int
+    churn: int
+    closing: int
+    base_members: int
+    kept_members: int
+    new_members: int
+    reactivated_members: int
+    lost_logos: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a group's members did, by move and by whether the close is still undecided.
+
+    Each cell is [opening cents, closing cents, members]. Undecided members stand in it as if
+    they stay; ``sums(strict=True)`` counts them as gone.
+    """
+
+    cells: dict[tuple[Move, bool], list[int]] = field(default_factory=dict)
+
+    def add(
+        self, move: Move, *, undecided: bool, opening: int, closing: int, members: int
+    ) -> None:
+        cell = self.cells.setdefault((move, undecided), [0, 0, 0])
+        cell[0] += opening
+        cell[1] += closing
+        cell[2] += members
+
+    def copy(self) -> "Tally":
+        return Tally({key: [*cell] for key, cell in self.cells.items() if any(cell)})
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(any(cell) for cell in self.cells.values())
+
+    @property
+    def undecided_members(self) -> int:
+        return self._undecided(frozenset(Move))[2]
+
+    @property
+    def undecided_of_base_members(self) -> int:
+        return self._undecided(KEPT)[2]
+
+    @property
+    def undecided(self) -> int:
+        """Cents of the closing that are undecided."""
+        return self._undecided(frozenset(Move))[1]
+
+    @property
+    def undecided_of_base(self) -> int:
+        """Cents of the closing of the base that are undecided."""
+        return self._undecided(OF_BASE)[1]
+
+    @property
+    def undecided_min(self) -> int:
+        """Cents of the lesser of both ends, over the undecided of the base."""
+        grown = self._undecided(frozenset({Move.EXPANSION}))[0]
+        return grown + self._undecided(KEPT - {Move.EXPANSION})[1]
+
+    def sums(self, *, strict: bool) -> Sums:
+        """Add the cells up; with ``strict``, whoever is undecided has left."""
+        by_move: dict[Move, list[int]] = {move: [0, 0, 0] for move in Move}
+        for (move, undecided), (opening, closing, members) in self.cells.items():
+            becomes, stays = move, closing
+            if strict and undecided:
+                becomes, stays = (Move.CHURN if move in OF_BASE else Move.IN_HAND), 0
+            cell = by_move[becomes]
+            cell[0] += opening
+            cell[1] += stays
+            cell[2] += members
+        return Sums(
+            opening=sum(cell[0] for cell in by_move.values()),
+            new=by_move[Move.NEW][1],
+            reactivation=by_move[Move.REACTIVATION][1],
+            expansion=by_move[Move.EXPANSION][1] - by_move[Move.EXPANSION][0],
+            contraction=by_move[Move.CONTRACTION][0] - by_move[Move.CONTRACTION][1],
+            churn=by_move[Move.CHURN][0] + by_move[Move.COMPLIMENTARY][0],
+            closing=sum(cell[1] for cell in by_move.values()),
+            base_members=sum(by_move[move][2] for move in OF_BASE),
+            kept_members=sum(by_move[move][2] for move in KEPT),
+            new_members=by_move[Move.NEW][2],
+            reactivated_members=by_move[Move.REACTIVATION][2],
+            lost_logos=by_move[Move.CHURN][2],
+        )
+
+    def _undecided(self, moves: frozenset[Move]) -> list[int]:
+        cells = [
+            cell
+            for (move, undecided), cell in self.cells.items()
+            if undecided and move in moves
+        ]
+        return [sum(cell[part] for cell in cells) for part in range(3)]
+
+
+Tallies = dict[Group, Tally]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a closing day says against each of several opening days, by basis."""
+
+    terms: int
+    tallies: dict[tuple[RevenueBasis, int], Tallies]
+
+
+# A tier's number is its rank by name within the statement, so no table has to keep it.
+TIERS: Final = """
+    tier AS MATERIALIZED (
+        SELECT tier, rank() OVER (ORDER BY tier COLLATE "C") AS code
+        FROM (SELECT DISTINCT tier FROM members_term) AS distinct_tier
+    )"""
+
+# Terms begun by as_of. A term without dues counts as complimentary.
+LINES: Final = """
+    line AS (
+        SELECT term.member_id, term.starts_on, term.ends_on,
+               ((coalesce(dues.annual_amount, 0) * 100)::bigint << 16) | tier.code AS worth
+        FROM members_term AS term
+        JOIN tier ON tier.tier = term.tier
+        LEFT JOIN members_dues AS dues ON dues.term_id = term.id
+        WHERE term.starts_on <= %(as_of)s{only}
+    )"""
+
+# reach: how far the lines that began earlier go. A line that begins after it, but inside the
+# grace that follows it, renews it and counts from there. Lines of one start move together.
+BEGUN: Final = """
+    begun AS (
+        SELECT {source}.*,
+               max(ends_on) OVER (
+                   in_order GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+               ) AS reach,
+               max(ends_on) OVER (PARTITION BY member_id) AS expiry{more}
+        FROM {source}
+        WINDOW in_order AS (PARTITION BY member_id ORDER BY starts_on)
+    )"""
+COUNTS_FROM: Final = """CASE
+                   WHEN reach < starts_on AND starts_on < reach + %(grace_days)s THEN reach
+                   ELSE starts_on
+               END"""
+IS_UNDECIDED: Final = "(expiry <= %(as_of)s AND %(as_of)s < expiry + %(grace_days)s)"
+
+
+def compare(
+    *,
+    openings: Sequence[date],
+    closing: date,
+    as_of: date,
+    grace_days: int,
+    bases: Sequence[RevenueBasis] = tuple(RevenueBasis),
+) -> Comparison:
+    """Compare ``closing`` with each opening day, for everybody, each tier and each segment.
+
+    One pass over the terms that can matter, whatever the number of openings. A member stands
+    under their tier on the opening day, or on the closing day if they paid nothing before; and
+    under the segment they are assigned to now. Reads only (DOMAIN 4.2, 4.3).
+    """
+    days = {f"day_{index}": day for index, day in enumerate([*openings, closing])}
+    slots = [(basis, index) for basis in bases for index in range(len(openings))]
+    columns = [f"{COLUMN[basis]}_{day}" for basis in bases for day in range(len(days))]
+    sums = ", ".join(f"sum({column})" for column in columns)
+    keys = ", ".join(f"key_{COLUMN[basis]}_{index}" for basis, index in slots)
+    members = ", ".join(
+        f"""({_move(basis, index, last=len(openings))})::int + 8 * CASE
+            WHEN {COLUMN[basis]}_{index} > 0 THEN {COLUMN[basis]}_{index}_tier
+            ELSE coalesce({COLUMN[basis]}_{len(openings)}_tier, 0) END
+            AS key_{COLUMN[basis]}_{index}"""
+        for basis, index in slots
+    )
+    statement = f"""
+        WITH {held_on_days(openings=len(openings), bases=bases)},
+        moved AS MATERIALIZED (SELECT seen.*, {members} FROM seen)
+        SELECT assignment.segment_id, undecided, {keys}, count(*), sum(lines),
+               (SELECT array_agg(tier ORDER BY code) FROM tier), {sums}
+        FROM moved
+        LEFT JOIN coverage_assignment AS assignment USING (member_id)
+        GROUP BY assignment.segment_id, undecided, {keys}
+    """
+    tallies: dict[tuple[RevenueBasis, int], Tallies] = {slot: {} for slot in slots}
+    terms = 0
+    rows = _rows(
+        statement,
+        {**days, "as_of": as_of, "grace_days": grace_days}
+        | window(openings=openings, closing=closing, grace_days=grace_days),
+    )
+    names = segment_keys()
+    for segment, undecided, *rest in rows:
+        marks, (count, lines, tiers) = rest[: len(slots)], rest[len(slots) : len(slots) + 3]
+        cents = dict(zip(columns, rest[len(slots) + 3 :], strict=True))
+        terms += int(lines)
+        for (basis, index), mark in zip(slots, marks, strict=True):
+            code, move = divmod(mark, 8)
+            is_undecided = bool(undecided) and basis == RevenueBasis.MEMBERSHIP
+            before, after = (cents[f"{COLUMN[basis]}_{day}"] for day in (index, len(openings)))
+            if move == Move.IN_HAND and not is_undecided:
+                continue
+            _spread(
+                tallies[basis, index],
+                tier=tiers[code - 1],
+                segment=names.get(segment, UNASSIGNED),
+                move=Move(move),
+                undecided=is_undecided,
+                cell=(int(before or 0), int(after or 0), count),
+            )
+    return Comparison(terms=terms, tallies=tallies)
+
+
+def window(*, openings: Sequence[date], closing: date, grace_days: int) -> dict[str, Any]:
+    """Return the parameters that leave out terms which cannot bear on the days compared."""
+    return {"earliest": min(openings), "latest": closing, "grace_days": grace_days}
+
+
+def held_on_days(*, openings: int, bases: Sequence[RevenueBasis]) -> str:
+    """SQL of common tables up to ``seen``: a row a member, with what they paid on each day.
+
+    Columns ``held_N`` and ``counted_N`` are cents on ``day_N`` (null: no membership that day),
+    with ``…_N_tier``; the last day is the closing one. ``paid_from`` is the first day of the
+    first paid term, looked up only for members who paid nothing on some opening day and pay at
+    the close. ``undecided``: in open grace on the closing day.
+    """
+    days = range(openings + 1)
+    arrives = " OR ".join(
+        f"({COLUMN[basis]}_{openings} > 0 AND coalesce({COLUMN[basis]}_{day}, 0) = 0)"
+        for basis in bases
+        for day in range(openings)
+    )
+    # What ended by earliest - grace can neither be in force nor be renewed in grace later; a
+    # term that begins after latest + grace can close no gap on the closing day.
+    only = """
+          AND term.ends_on > %(earliest)s - %(grace_days)s::int
+          AND term.starts_on <= %(latest)s + %(grace_days)s::int"""
+    # Grace bears only on members without a term in force on a day that have one which ended
+    # within grace before it. They are few, and only their terms are put in order.
+    near = " OR ".join(f"(held_{day} IS NULL AND ended_{day})" for day in days)
+    ended = ", ".join(
+        f"""bool_or(%(day_{day})s - %(grace_days)s < ends_on AND ends_on <= %(day_{day})s)
+            AS ended_{day}"""
+        for day in days
+    )
+    both = ", ".join(
+        f"CASE WHEN exact.member_id IS NULL THEN held_{day}{part} ELSE counted_{day}{part} END"
+        f" AS counted_{day}{part}"
+        for day in days
+        for part in ("", "_tier")
+    )
+    tables = f"""{TIERS},{LINES.format(only=only)},
+    per_member AS MATERIALIZED (
+        SELECT member_id, count(*) AS lines, {ended}, {_sums(RevenueBasis.IN_FORCE, days)}
+        FROM line GROUP BY member_id
+    )"""
+    if RevenueBasis.MEMBERSHIP in bases:
+        tables += f""",
+    near_line AS (
+        SELECT line.* FROM line
+        JOIN per_member ON per_member.member_id = line.member_id AND ({near})
+    ),
+    {BEGUN.format(source="near_line", more="")},
+    dated AS (
+        SELECT member_id, worth, {COUNTS_FROM} AS counts_from,
+               CASE WHEN {IS_UNDECIDED} AND ends_on = expiry THEN %(as_of)s + 1
+                    ELSE ends_on END AS counts_until,
+               {IS_UNDECIDED} AND expiry <= %(day_{openings})s AS in_grace
+        FROM begun
+    ),
+    exact AS MATERIALIZED (
+        SELECT member_id, bool_or(in_grace) AS undecided, {_sums(RevenueBasis.MEMBERSHIP, days)}
+        FROM dated GROUP BY member_id
+    ),
+    on_days AS (
+        SELECT per_member.*, coalesce(exact.undecided, FALSE) AS undecided, {both}
+        FROM per_member LEFT JOIN exact USING (member_id)
+    )"""
+    else:
+        tables += ", on_days AS (SELECT per_member.*, FALSE AS undecided FROM per_member)"
+    return f"""{tables},
+    seen AS MATERIALIZED (
+        SELECT on_days.*, CASE WHEN {arrives} THEN (
+            SELECT min(term.starts_on) FROM members_term AS term
+            JOIN members_dues AS dues ON dues.term_id = term.id
+            WHERE term.member_id = on_days.member_id AND dues.annual_amount > 0
+        ) END AS paid_from
+        FROM on_days
+    )"""
+
+
+def _sums(basis: RevenueBasis, days: Iterable[int]) -> str:
+    return ", ".join(
+        f"""sum(worth >> 16) FILTER (WHERE {covers})::bigint AS {COLUMN[basis]}_{day},
+            max(worth) FILTER (WHERE {covers}) & 65535 AS {COLUMN[basis]}_{day}_tier"""
+        for day in days
+        for covers in [_covers(basis, day)]
+    )
+
+
+def move_of(basis: RevenueBasis) -> str:
+    """SQL of the move between the one opening day and the closing day of ``held_on_days``."""
+    return _move(basis, 0, last=1)
+
+
+def _covers(basis: RevenueBasis, day: int) -> str:
+    if basis == RevenueBasis.IN_FORCE:
+        return f"starts_on <= %(day_{day})s AND %(day_{day})s < ends_on"
+    return f"counts_from <= %(day_{day})s AND %(day_{day})s < counts_until"
+
+
+def _move(basis: RevenueBasis, index: int, *, last: int) -> str:
+    before, after = f"{COLUMN[basis]}_{index}", f"{COLUMN[basis]}_{last}"
+    return f"""CASE
+        WHEN {before} > 0 THEN CASE
+            WHEN {after} > {before} THEN {Move.EXPANSION}
+            WHEN {after} = {before} THEN {Move.UNCHANGED}
+            WHEN {after} > 0 THEN {Move.CONTRACTION}
+            WHEN {after} = 0 THEN {Move.COMPLIMENTARY}
+            ELSE {Move.CHURN} END
+        WHEN {after} > 0 THEN CASE
+            WHEN paid_from < %(day_{index})s THEN {Move.REACTIVATION}
+            ELSE {Move.NEW} END
+        ELSE {Move.IN_HAND} END"""
+
+
+def along(
+    *, days: Sequence[date], lag: int, as_of: date, grace_days: int, basis: RevenueBasis
+) -> Iterator[tuple[date, date, Tallies]]:
+    """Yield (opening, closing, tallies) for all ``days`` that are ``lag`` places apart.
+
+    ``days`` ascend, none after ``as_of``. The work grows with the number of terms and not with
+    members times days: each member's dues are a step function, its steps are matched with the
+    same steps ``lag`` places earlier, and each stretch over which the pair stays the same is
+    added where it begins and taken off where it ends. Equal to ``compare``, but for members
+    who go on for free: here they are lost with the others (DOMAIN 4.2, 4.3).
+    """
+    grace = grace_days if basis == RevenueBasis.MEMBERSHIP else 0
+    rows = _rows(
+        ALONG,
+        {
+            "days": list(days),
+            "lag": lag,
+            "pairs": len(days) - lag,
+            "widest": max((b - a for a, b in pairwise(days)), default=timedelta()).days,
+            "as_of": as_of,
+            "grace_days": grace,
+        },
+    )
+    changes: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for at, *change in rows:
+        changes[at].append(tuple(change))
+    names = segment_keys()
+    running: Tallies = {EVERYBODY: Tally()}
+    for at in range(len(days) - lag):
+        for tier, segment, move, undecided, opening, closing, members in changes[at]:
+            _spread(
+                running,
+                tier=tier,
+                segment=names.get(segment, UNASSIGNED),
+                move=Move(move),
+                undecided=undecided,
+                cell=(int(opening), int(closing), int(members)),
+            )
+        yield (
+            days[at],
+            days[at + lag],
+            {group: tally.copy() for group, tally in running.items() if not tally.is_empty},
+        )
+
+
+# Members with lines that overlap are cut at every edge and their lines added up; all others,
+# and they are nearly all, go through as they are. A span says its change against what it
+# follows without a gap, so a renewal at the same dues and tier is no step at all. Positions are
+# places in the list of days: the first of them on or after a date. A stretch that contains none
+# of the days vanishes. A member whom no day meets on their first paid term turns from new to
+# returning the day after it began. One integer carries cents, the mark of the undecided (32768)
+# and the tier.
+ALONG: Final = f"""
+    WITH {TIERS},{LINES.format(only="")},
+    {
+    BEGUN.format(
+        source="line",
+        more=''',
+               starts_on = lag(starts_on) OVER in_order AS is_beside,
+               min(starts_on) FILTER (WHERE worth >= 65536) OVER (
+                   PARTITION BY member_id
+               ) AS paid_from''',
+    )
+},
+    dated AS MATERIALIZED (
+        SELECT member_id, {COUNTS_FROM} AS counts_from, ends_on, worth, expiry, paid_from,
+               bool_or(reach > starts_on OR is_beside) OVER (
+                   PARTITION BY member_id
+               ) IS TRUE AS crosses
+        FROM begun
+    ),
+    edge AS (
+        SELECT member_id, counts_from AS starts_on FROM dated WHERE crosses
+        UNION SELECT member_id, ends_on FROM dated WHERE crosses
+    ),
+    cut AS (
+        SELECT member_id, starts_on,
+               lead(starts_on) OVER (PARTITION BY member_id ORDER BY starts_on) AS ends_on
+        FROM edge
+    ),
+    span AS (
+        SELECT member_id, counts_from AS starts_on, ends_on, worth, expiry, paid_from
+        FROM dated WHERE NOT crosses
+        UNION ALL
+        SELECT cut.member_id, cut.starts_on, cut.ends_on,
+               (sum(worth >> 16)::bigint << 16) | (max(worth) & 65535), expiry, paid_from
+        FROM cut JOIN dated
+          ON dated.member_id = cut.member_id AND crosses
+         AND counts_from <= cut.starts_on AND dated.ends_on >= cut.ends_on
+        GROUP BY cut.member_id, cut.starts_on, cut.ends_on, expiry, paid_from
+    ),
+    neighbour AS (
+        SELECT span.*,
+               lag(ends_on) OVER in_order = starts_on AS follows,
+               lag(worth) OVER in_order AS worth_before,
+               lead(starts_on) OVER in_order = ends_on AS goes_on
+        FROM span
+        WINDOW in_order AS (PARTITION BY member_id ORDER BY starts_on)
+    ),
+    turn AS (
+        SELECT member_id, paid_from, starts_on AS day,
+               CASE WHEN follows THEN worth - worth_before ELSE worth END AS by
+        FROM neighbour WHERE follows IS NOT TRUE OR worth <> worth_before
+        UNION ALL
+        SELECT member_id, paid_from, ends_on,
+               CASE WHEN {IS_UNDECIDED} AND ends_on = expiry THEN 32768 ELSE -worth END
+        FROM neighbour WHERE goes_on IS NOT TRUE
+        UNION ALL
+        SELECT member_id, paid_from, %(as_of)s + 1, -worth - 32768
+        FROM neighbour WHERE {IS_UNDECIDED} AND ends_on = expiry
+        UNION ALL
+        SELECT member_id, paid_from, paid_from + 1, 0
+        FROM neighbour
+        WHERE starts_on <= paid_from AND paid_from < ends_on
+          AND ends_on <= paid_from + %(widest)s
+    ),
+    placed AS MATERIALIZED (
+        SELECT member_id, width_bucket(day - 1, %(days)s::date[]) AS at, by,
+               width_bucket(paid_from, %(days)s::date[]) AS paid_at
+        FROM turn
+    ),
+    state AS (
+        SELECT member_id, paid_at, greatest(at, 0) AS from_day,
+               least(lead(at, 1, %(pairs)s) OVER so_far, %(pairs)s) AS until_day,
+               (sum(opens) OVER so_far)::bigint AS opens,
+               (sum(closes) OVER so_far)::bigint AS closes
+        FROM (
+            SELECT member_id, paid_at, at, by AS opens, 0 AS closes FROM placed
+            UNION ALL
+            SELECT member_id, paid_at, at - %(lag)s, 0, by FROM placed
+        ) AS step
+        WINDOW so_far AS (PARTITION BY member_id ORDER BY at)
+    ),
+    stretch AS (
+        SELECT from_day, until_day, assignment.segment_id,
+               (CASE WHEN opens > 65535 THEN opens ELSE closes END & 32767)::int AS code,
+               CASE
+                   WHEN opens > 65535 THEN CASE
+                       WHEN closes >> 16 > opens >> 16 THEN {Move.EXPANSION}
+                       WHEN closes >> 16 = opens >> 16 THEN {Move.UNCHANGED}
+                       WHEN closes > 65535 THEN {Move.CONTRACTION}
+                       ELSE {Move.CHURN} END
+                   WHEN closes > 65535 THEN CASE
+                       WHEN from_day < paid_at THEN {Move.NEW} ELSE {Move.REACTIVATION} END
+                   ELSE {Move.IN_HAND} END AS move,
+               closes & 32768 > 0 AS undecided,
+               sum(opens >> 16) AS opens, sum(closes >> 16) AS closes, count(*) AS members
+        FROM state LEFT JOIN coverage_assignment AS assignment USING (member_id)
+        WHERE from_day < until_day
+          AND (opens > 65535 OR closes > 65535 OR closes & 32768 > 0)
+        GROUP BY 1, 2, 3, 4, 5, 6
+    ),
+    change AS (
+        SELECT at, segment_id, code, move, undecided,
+               sum(sign * opens) AS opens, sum(sign * closes) AS closes,
+               sum(sign * members) AS members
+        FROM stretch
+        CROSS JOIN LATERAL (VALUES (from_day, 1), (until_day, -1)) AS turn (at, sign)
+        GROUP BY at, segment_id, code, move, undecided
+    )
+    SELECT at, tier.tier, segment_id, move, undecided, opens, closes, members
+    FROM change JOIN tier ON tier.code = change.code
+"""
+
+
+def first_term_starts_on() -> date | None:
+    """Return the day the ledger begins; null when there is no term."""
+    ((first,),) = _rows("SELECT min(starts_on) FROM members_term", {})
+    return first if isinstance(first, date) else None
+
+
+def foreign_currency(*, own: str) -> str | None:
+    """Return a currency of dues other than the association's ``own``; null without one."""
+    found = _rows(
+        "SELECT currency FROM members_dues WHERE currency <> %(own)s LIMIT 1", {"own": own}
+    )
+    return str(found[0][0]) if found else None
+
+
+def segment_keys() -> dict[int, str]:
+    """Map the id of each coverage segment to its key."""
+    return dict(_rows("SELECT id, key FROM coverage_segment", {}))
+
+
+def _spread(  # noqa: PLR0913  # a cell, and where it belongs
+    tallies: Tallies,
+    *,
+    tier: str,
+    segment: str,
+    move: Move,
+    undecided: bool,
+    cell: tuple[int, int, int],
+) -> None:
+    for group in (EVERYBODY, Group(Dimension.TIER, tier), Group(Dimension.SEGMENT, segment)):
+        tallies.setdefault(group, Tally()).add(
+            move, undecided=undecided, opening=cell[0], closing=cell[1], members=cell[2]
+        )
+
+
+def _rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
