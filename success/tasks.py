@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from communications import tasks as outbox
 from config.kernel import clock
 from success.queries.nights import unfinished_night_ids
 from success.services.nights import start_due_night, work_night
@@ -9,13 +10,15 @@ from success.services.nights import start_due_night, work_night
 
 @shared_task(name="success.tick", ignore_result=True)
 def tick(**_: object) -> None:
-    """Each minute: begin the night if its day has come, and wake workers for unfinished ones.
+    """Each minute: begin the night if its day has come, and wake the workers for what is due.
 
     Missing a tick is harmless: the day is still due at the next.
     """
     start_due_night(today=clock.today(), at=clock.now())
     for night_id in unfinished_night_ids():
         work.delay(night_id=night_id)
+    outbox.release_stuck.delay()
+    outbox.send_due.delay()
 
 
 @shared_task(name="success.work_night", acks_late=True, ignore_result=True)

@@ -12,9 +12,9 @@ from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Case, F, Min, Value, When
-from engagement.rollups import involvement
 
 from coverage.rollups import assignment
+from engagement.rollups import involvement
 from members.models import Association, DirtyMember, Member
 from members.rollups.scope import Scope, Written
 from success.enums import NightKind, NightStatus, StepStatus

@@ -17,13 +17,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from coverage.services.segments import ensure_default_segments
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 
 from config.kernel import clock
+from coverage.services.segments import ensure_default_segments
 from members.models import Association, Member
 from success.engine import vector as engine
 from success.models import MemberFacts, Night, Play
@@ -346,11 +346,11 @@ def _report(results: list[Measured]) -> str:
             for result in results
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {_slope(results, name)} |")
-    lines += ["", "Rows and WAL of the same night again: "]
-    lines[-1] += "; ".join(
-        f"{result.members:,} members {result.rows_again} rows, {result.wal_again / 1000:,.0f} kB"
-        for result in results
+    again = "; ".join(
+        f"{size} members {result.rows_again} rows, {result.wal_again / 1000:,.0f} kB"
+        for size, result in zip(sizes, results, strict=True)
     )
+    lines += ["", f"The same night again: {again}."]
     largest = results[-1]
     lines += [
         "",

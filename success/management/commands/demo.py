@@ -10,17 +10,17 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from communications.services.gate import send_due
-from coverage.services.segments import ensure_default_segments
 from django.conf import settings
 from django.core.management.base import BaseCommand
+
+from communications.services.gate import send_due
+from config.kernel import clock
+from coverage.services.segments import ensure_default_segments
 from engagement.rollups import involvement
 from engagement.services.facts import record_file
-from members.services.imports import Ledger, apply_batch, plan_ledger
-
-from config.kernel import clock
 from members.models import Member, User
 from members.rollups.scope import Scope
+from members.services.imports import Ledger, apply_batch, plan_ledger
 from success.queries.nights import last_live_day
 from success.rollups import milestones
 from success.services import demonstration as made_up
