@@ -46,6 +46,12 @@ class TemplateMilestone(MilestoneFields):
     template = models.ForeignKey(
         PlanTemplate, on_delete=models.CASCADE, related_name="milestones"
     )
+    counted_from = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="position of the milestone that the members compared with had reached; "
+        "blank: those who have set out on the path, counted from its start",
+    )
 
     class Meta:
         constraints = [

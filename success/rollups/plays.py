@@ -193,7 +193,11 @@ def _start(play: Play, *, scope: Scope) -> dict[str, str]:
             column = _date_column(play)
             return _dated(
                 day=f"({column} + %(offset)s::int)",
-                fires=f"{column} <= %(as_of)s::date - %(offset)s::int",
+                # a day that had passed before the play came into effect is not made up for
+                fires=(
+                    f"{column} BETWEEN %(effective_from)s::date - %(offset)s::int"
+                    f" AND %(as_of)s::date - %(offset)s::int"
+                ),
                 occurrence=(
                     "('day-' || %(offset)s::int || ' of plan ' || f.plan_id)"
                     if play.start["fact"] == "anchor_on"

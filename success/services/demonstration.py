@@ -31,34 +31,37 @@ PROMISES_OF_ONE_IN = 8
 
 ORGANISATION_MILESTONES: Sequence[dict[str, object]] = (
     {
-        "title": "One of your people maintains a project",
-        "expected_day": 120,
-        "weight": 20,
-        "evidence_rule": {"rule": "first", "areas": ["maintainer"]},
-    },
-    {
-        "title": "Your people maintain two projects",
-        "expected_day": 240,
-        "weight": 20,
-        "evidence_rule": {"rule": "subjects", "areas": ["maintainer"], "count": 2},
-    },
-    {
         "title": "A product or service of yours is certified",
-        "expected_day": 300,
+        "expected_day": 120,
         "weight": 20,
         "evidence_rule": {"rule": "first", "areas": ["certification", "partner"]},
     },
     {
-        "title": "Your people work side by side with people of three other members",
-        "expected_day": 365,
+        "title": "One of your people maintains a project",
+        "expected_day": 240,
         "weight": 20,
-        "evidence_rule": {"rule": "peers", "areas": ["maintainer"], "count": 3},
+        "evidence_rule": {"rule": "first", "areas": ["maintainer"]},
     },
     {
-        "title": "Your part in a project has been kept up for a year",
-        "expected_day": 540,
+        "title": "Your people work side by side with people of three other members",
+        "expected_day": 300,
+        "weight": 20,
+        "evidence_rule": {"rule": "peers", "areas": ["maintainer"], "count": 3},
+        "counted_from": 2,
+    },
+    {
+        "title": "Your part has been kept up for a year",
+        "expected_day": 600,
         "weight": 20,
         "evidence_rule": {"rule": "kept", "areas": ["maintainer"], "days": 365},
+        "counted_from": 2,
+    },
+    {
+        "title": "Your people maintain two projects",
+        "expected_day": 720,
+        "weight": 20,
+        "evidence_rule": {"rule": "subjects", "areas": ["maintainer"], "count": 2},
+        "counted_from": 2,
     },
 )
 

@@ -90,50 +90,59 @@ def spells_of(*, kind: str, as_of: date) -> list[Spell]:
 def calibrate(*, template: PlanTemplate, as_of: date, records_begin: date) -> int:
     """Set a template's expected days from its cohort; the number of milestones so set.
 
-    The cohort are the spells of the template's audience that began once records did, so that
-    every start was seen. A milestone takes the Kaplan-Meier median of the days to reach it
-    where at least 20 did and half of the cohort is seen to; else it stays as it is, assumed.
-    Expected days never fall along the path (DOMAIN 2.5, 2.6, 7).
+    Compared are the spells of the template's audience that began once records did, so that
+    every start was seen: for a milestone counted from another, those that had reached that
+    one, by the days since; else those that have set out (reached any), by the days since they
+    joined. A milestone takes the Kaplan-Meier median where at least 20 reached it and half are
+    seen to; else it stays as it is, assumed. Expected days never fall along the path
+    (DOMAIN 2.5, 2.6, 7).
     """
-    spells = [
-        (member, start, _end_if_over(end, as_of=as_of))
-        for member, start, end in spells_of(kind=template.audience, as_of=as_of)
-        if start >= records_begin
-    ]
+    spells = _spells_to_date(template, as_of=as_of, since=records_begin)
     reached = evidence_of_spells(template_id=template.pk, spells=spells)
+    milestones = list(template.milestones.order_by("position"))
+    by_position = {milestone.position: milestone for milestone in milestones}
+    set_out = {spell for spell, _ in reached}
     calibrated = 0
     earliest = 0
-    for milestone in template.milestones.order_by("position"):
-        seen = [
-            observation
-            for index, (_, start, end) in enumerate(spells)
-            if (
-                observation := _observe(
-                    start, until=end or as_of, reached_on=reached.get((index, milestone.pk))
-                )
-            )
-        ]
-        curve = kaplan_meier(seen)
+    for milestone in milestones:
+        before = by_position.get(milestone.counted_from or 0)
+        seen = []
+        for spell in sorted(set_out):
+            _, joined_on, ended_on = spells[spell]
+            begin = joined_on if before is None else reached.get((spell, before.pk))
+            if begin is not None:
+                until = ended_on or as_of
+                on = reached.get((spell, milestone.pk))
+                seen.append(_observe(begin, until=until, reached_on=on))
+        curve = kaplan_meier(observation for observation in seen if observation is not None)
         if curve.events >= FEWEST_EVENTS and curve.median is not None:
-            milestone.expected_day = max(curve.median, earliest)
+            milestone.expected_day = curve.median + (before.expected_day if before else 0)
             milestone.expected_basis = ExpectedBasis.COHORT
             calibrated += 1
         else:
-            milestone.expected_day = max(milestone.expected_day, earliest)
             milestone.expected_basis = ExpectedBasis.ASSUMED
-        earliest = milestone.expected_day
+        milestone.expected_day = earliest = max(milestone.expected_day, earliest)
         milestone.save(update_fields=["expected_day", "expected_basis"])
     return calibrated
 
 
 @transaction.atomic
-def agree_from_template(*, template: PlanTemplate, as_of: date, is_simulated: bool) -> int:
-    """A plan from ``template`` for every spell of its audience without any; how many were made.
+def agree_from_template(
+    *, template: PlanTemplate, as_of: date, new_since: date, is_simulated: bool
+) -> int:
+    """A plan from ``template`` for each spell that has set out on it, or is new; how many.
 
-    Anchored on the first day of the spell, closed where the spell is over. Members who have a
-    plan are left alone, so it is safe to repeat. Marks the members dirty.
+    A spell has set out when the facts show a milestone reached by ``as_of``; new is one that
+    began on ``new_since`` or later. A plan is anchored on the first day of the spell and closed
+    where the spell is over. Members who have a plan are left alone, so it is safe to repeat.
+    Marks the members dirty.
     """
-    spells = spells_of(kind=template.audience, as_of=as_of)
+    spells = _spells_to_date(template, as_of=as_of)
+    reached = evidence_of_spells(template_id=template.pk, spells=spells)
+    set_out = {spell for (spell, _), on in reached.items() if on <= as_of}
+    agreed = [
+        spell for index, spell in enumerate(spells) if index in set_out or spell[1] >= new_since
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             AGREE,
@@ -141,9 +150,9 @@ def agree_from_template(*, template: PlanTemplate, as_of: date, is_simulated: bo
                 "template": template.pk,
                 "goal": template.goal,
                 "is_simulated": is_simulated,
-                "members": [member for member, _, _ in spells],
-                "anchors": [start for _, start, _ in spells],
-                "closings": [_end_if_over(end, as_of=as_of) for _, _, end in spells],
+                "members": [member for member, _, _ in agreed],
+                "anchors": [start for _, start, _ in agreed],
+                "closings": [end for _, _, end in agreed],
             },
         )
         made: int = cursor.fetchone()[0]
@@ -194,14 +203,23 @@ def achieve(  # noqa: PLR0913  # what is said of an achievement
     mark_dirty([(milestone.plan.member_id, on)])
 
 
-def _end_if_over(end: date, *, as_of: date) -> date | None:
-    """The end of a spell that is over on ``as_of``, grace included; null while it is not."""
+def _spells_to_date(
+    template: PlanTemplate, *, as_of: date, since: date = date.min
+) -> list[tuple[int, date, date | None]]:
+    """Spells of the template's audience begun since a day; the end is null until it is over.
+
+    A spell is over once its grace is.
+    """
     grace = timedelta(days=Association.current().grace_days)
-    return end if end + grace <= as_of else None
+    return [
+        (member, start, end if end + grace <= as_of else None)
+        for member, start, end in spells_of(kind=template.audience, as_of=as_of)
+        if start >= since
+    ]
 
 
 def _observe(start: date, *, until: date, reached_on: date | None) -> Observation | None:
-    """What was seen of one spell; null when it was watched for no time at all."""
+    """What was seen from ``start`` on; null when it was watched for no time at all."""
     if reached_on is not None and reached_on <= until:
         return Observation(time=max((reached_on - start).days, 0), happened=True)
     days = (until - start).days

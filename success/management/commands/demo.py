@@ -6,7 +6,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ SWITCHED_ON = date(2026, 6, 30)
 PLAYS_FROM = date(2026, 7, 1)
 MAINTAINERS_LISTED_FROM = date(2021, 7, 29)
 MONTHS_BACK = 24
+NEW_FOR = timedelta(days=365)
 EVERYBODY = Scope(first=0, last=2**62)
 ENVIRONMENT = {"WAYMARK_TODAY": LEDGER_ENDS.isoformat(), "WAYMARK_ASSOCIATION": NAME}
 
@@ -122,7 +123,12 @@ class Command(BaseCommand):
             template=organisations, as_of=SWITCHED_ON, records_begin=MAINTAINERS_LISTED_FROM
         )
         for template in (organisations, individuals):
-            agree_from_template(template=template, as_of=SWITCHED_ON, is_simulated=True)
+            agree_from_template(
+                template=template,
+                as_of=SWITCHED_ON,
+                new_since=SWITCHED_ON - NEW_FOR,
+                is_simulated=True,
+            )
         milestones.refresh(scope=EVERYBODY)
         made_up.ensure_promises(on=LEDGER_ENDS)
 
