@@ -21,11 +21,12 @@ MEMBER = {
 DEFAULT_TEMPLATES: tuple[dict[str, Any], ...] = (
     {
         "key": "first-value",
-        "subject": "A hand with {{ next }}",
+        "subject": "A hand with “{{ next }}”",
         "body": (
             "Dear {{ name }},\n\n"
-            "{{ days }} days ago {{ member }} set out towards this goal: {{ goal }}.\n\n"
-            "The next point on the way is {{ next }}. If something stands between you and it, "
+            "{{ days }} days ago {{ member }} set out towards this goal: “{{ goal }}”."
+            "\n\n"
+            "The next point on the way is “{{ next }}”. If something stands between you and it, "
             "tell us what it is, and we will find the person or the page that helps. If you "
             "are there already, tell us too: a line is enough.\n\n"
             "Just reply to this message.\n"
@@ -33,11 +34,11 @@ DEFAULT_TEMPLATES: tuple[dict[str, Any], ...] = (
     },
     {
         "key": "next-point",
-        "subject": "What would help with {{ milestone }}?",
+        "subject": "What would help with “{{ milestone }}”?",
         "body": (
             "Dear {{ name }},\n\n"
-            "the point that {{ member }} wanted to reach next is {{ milestone }}, on the way "
-            "to: {{ goal }}.\n\n"
+            "the point that {{ member }} wanted to reach next is “{{ milestone }}”, on the "
+            "way to this goal: “{{ goal }}”.\n\n"
             "What would help most now: an introduction to a member who has done it, an hour "
             "with one of us, or a different order of steps? Reply with a word, and we will "
             "arrange it. If the goal has changed, say so, and we will plan anew.\n"

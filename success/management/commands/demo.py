@@ -31,9 +31,11 @@ from success.services.plays import ensure_default_plays
 DATA = Path(settings.BASE_DIR) / "data" / "cncf"
 NAME = "Cloud Native Computing Foundation"
 LEDGER_ENDS = date(2026, 7, 29)
-SWITCHED_ON = date(2026, 6, 30)
-PLAYS_FROM = date(2026, 7, 1)
+SWITCHED_ON = date(2026, 4, 30)
+PLAYS_FROM = date(2026, 5, 1)
 MAINTAINERS_LISTED_FROM = date(2021, 7, 29)
+# the last night falls on a Wednesday, and so do the others after the first two
+NIGHTS = (SWITCHED_ON, *(LEDGER_ENDS - timedelta(weeks=back) for back in reversed(range(13))))
 MONTHS_BACK = 24
 NEW_FOR = timedelta(days=365)
 EVERYBODY = Scope(first=0, last=2**62)
@@ -77,10 +79,9 @@ class Command(BaseCommand):
         step("Finding how long members took, and agreeing plans", self._plans)
         logins = self._logins(at=at)
         step("Publishing three plays", lambda: ensure_default_plays(effective_from=PLAYS_FROM))
-        step("The night on which it was switched on", lambda: self._night(SWITCHED_ON))
-        step("Last night", lambda: self._night(LEDGER_ENDS))
+        for night in NIGHTS:
+            step(f"The night of {night:%-d %B}", lambda night=night: self._night(night))
         step("Looking back two years, month by month", self._look_back)
-        step("Sending what is due to the mail folder", lambda: send_due(at=clock.now()))
         self._keep(logins)
 
     def _step(self, what: str, do: Callable[[], Any]) -> None:
@@ -140,7 +141,13 @@ class Command(BaseCommand):
         return logins
 
     def _night(self, day: date) -> None:
-        run_night(as_of=day, today=LEDGER_ENDS, clock=clock.now)
+        """One night on its own day, and the messages that were due after it."""
+
+        def then() -> datetime:
+            return datetime.combine(day, clock.now().timetz())
+
+        run_night(as_of=day, today=LEDGER_ENDS, clock=then)
+        send_due(at=then())
 
     def _look_back(self) -> None:
         months = [
@@ -150,7 +157,7 @@ class Command(BaseCommand):
         ]  # fmt: skip
         for month in reversed(months):
             if month < SWITCHED_ON:
-                self._night(month)
+                run_night(as_of=month, today=LEDGER_ENDS, clock=clock.now)
 
     def _keep(self, logins: list[made_up.Login]) -> None:
         kept = [asdict(login) for login in logins]
