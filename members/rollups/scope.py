@@ -14,11 +14,16 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """A range of member ids, ends included; with ``taken_by``, those a night has taken on."""
+    """A range of member ids, ends included, and which of them.
+
+    With ``taken_by``, those whose facts changed and that this night has taken on; with
+    ``among``, those in a table (of ours, never user input) that has a column ``member_id``.
+    """
 
     first: int
     last: int
     taken_by: int | None = None
+    among: str | None = None
 
     @property
     def parameters(self) -> dict[str, int | None]:
@@ -32,6 +37,8 @@ class Scope:
     def condition(self, column: str) -> str:
         """SQL predicate on ``column``, a member's id; ``column`` is never user input."""
         within = f"{column} BETWEEN %(scope_first)s AND %(scope_last)s"
+        if self.among is not None:
+            return f"{within} AND {column} IN (SELECT member_id FROM {self.among})"
         if self.taken_by is None:
             return within
         return (

@@ -5,12 +5,27 @@ calendar alone may change a row; a night that takes on the changed members and t
 has come leaves the same rows as one over everybody.
 """
 
+from dataclasses import replace
 from datetime import date
 
-from django.db import connection
+from django.db import connection, transaction
 
 from members.rollups.scope import Scope, Written
 from success.rollups.vector import vector_parameters, vector_sql
+
+# An ordinary night: those whose facts changed, whose day has come, or who are new.
+PEOPLE = """
+CREATE TEMPORARY TABLE facts_due ON COMMIT DROP AS
+SELECT member_id FROM members_dirtymember d WHERE {scope}
+UNION
+SELECT member_id FROM success_memberfacts
+WHERE recheck_on <= %(as_of)s AND member_id BETWEEN %(scope_first)s AND %(scope_last)s
+UNION
+SELECT m.id
+FROM members_member m
+LEFT JOIN success_memberfacts known ON known.member_id = m.id
+WHERE known.member_id IS NULL AND m.id BETWEEN %(scope_first)s AND %(scope_last)s
+"""
 
 FACTS = """
 WITH {vector},
@@ -71,9 +86,11 @@ involved AS (
     GROUP BY i.member_id
 ),
 last_fact AS (
-    SELECT f.member_id, max(f.occurred_on) AS occurred_on
+    SELECT f.member_id,
+           max(f.occurred_on) FILTER (WHERE f.occurred_on <= %(as_of)s) AS occurred_on,
+           min(f.occurred_on) FILTER (WHERE f.occurred_on > %(as_of)s) AS next_on
     FROM engagement_fact f
-    WHERE {scope_fact} AND f.occurred_on <= %(as_of)s
+    WHERE {scope_fact}
     GROUP BY f.member_id
 ),
 said AS (
@@ -94,7 +111,7 @@ said AS (
            coalesce(i.subjects, 0) AS subjects_involved,
            lf.occurred_on AS last_fact_on,
            least(
-               v.recheck_on, pr.next_due_on, ct.starts_on, cp.anchor_on,
+               v.recheck_on, pr.next_due_on, lf.next_on, ct.starts_on, cp.anchor_on,
                CASE
                    WHEN ms.term_ends_on > %(as_of)s THEN ms.term_ends_on
                    WHEN ms.term_ends_on + %(grace)s > %(as_of)s THEN ms.term_ends_on + %(grace)s
@@ -178,13 +195,29 @@ COLUMNS = (
 )
 
 
+@transaction.atomic
 def refresh(*, as_of: date, scope: Scope, grace_days: int) -> Written:
     """Bring MemberFacts to ``as_of`` for the members of ``scope``, and remember moved vectors.
 
-    Standing follows terms and the grace rule (DOMAIN 4.3), the vector section 3. Facts dated
-    after ``as_of`` are not seen. Only rows that differ are written: a second run writes none.
+    Where the scope is what a night has taken on, those whose day has come and those without
+    any row yet are looked at too. Standing follows terms and the grace rule (DOMAIN 4.3), the
+    vector section 3. Facts dated after ``as_of`` are not seen. Only rows that differ are
+    written: a second run writes none.
     """
-    sql = FACTS.format(
+    parameters = vector_parameters(as_of=as_of, scope=scope) | {"grace": grace_days}
+    with connection.cursor() as cursor:
+        if scope.taken_by is not None:
+            cursor.execute(PEOPLE.format(scope=scope.condition("d.member_id")), parameters)
+            cursor.execute("ANALYZE facts_due")
+            scope = replace(scope, among="facts_due")
+        cursor.execute(_facts_sql(scope), parameters)
+        written = Written(*cursor.fetchone())
+        cursor.execute("DROP TABLE IF EXISTS facts_due")
+    return written
+
+
+def _facts_sql(scope: Scope) -> str:
+    return FACTS.format(
         vector=vector_sql(scope=scope),
         scope_member=scope.condition("m.id"),
         scope_term=scope.condition("t.member_id"),
@@ -196,7 +229,3 @@ def refresh(*, as_of: date, scope: Scope, grace_days: int) -> Written:
         old_columns=", ".join(f"old.{column}" for column in COLUMNS),
         assignments=", ".join(f"{column} = excluded.{column}" for column in COLUMNS),
     )
-    parameters = vector_parameters(as_of=as_of, scope=scope) | {"grace": grace_days}
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return Written(*cursor.fetchone())

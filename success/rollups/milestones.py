@@ -20,78 +20,76 @@ from django.db import connection
 
 from members.rollups.scope import Scope, Written
 
+# Involvement that reaches into a path, once for each set of areas that a kind of rule names.
 STRETCH = """
-    SELECT r.id AS rule_id, path.path_id, path.anchor_on, r.wanted, r.days,
+    SELECT asked.areas, path.path_id, path.anchor_on,
            i.member_id, i.area, i.subject, i.starts_on, i.ends_on
     FROM path
-    JOIN rule r ON r.name = '{rule}'
+    CROSS JOIN (SELECT DISTINCT areas FROM rule WHERE name IN ({kinds})) AS asked
     JOIN engagement_involvement i
-        ON i.member_id = path.member_id AND i.area = ANY (r.areas)
+        ON i.member_id = path.member_id AND i.area = ANY (asked.areas)
        AND (i.ends_on IS NULL OR i.ends_on > path.anchor_on)
        AND (path.closed_on IS NULL OR i.starts_on < path.closed_on)
 """
 
 EVIDENCE = f"""
-first_seen AS (
-    SELECT rule_id, path_id, greatest(min(starts_on), anchor_on) AS achieved_on
-    FROM ({STRETCH.format(rule="first")}) AS s
-    GROUP BY rule_id, path_id, anchor_on
+subject_seen AS (
+    SELECT areas, path_id, anchor_on, subject, min(starts_on) AS since
+    FROM ({STRETCH.format(kinds="'first', 'subjects'")}) AS s
+    GROUP BY areas, path_id, anchor_on, subject
 ),
-nth_subject AS (
-    SELECT rule_id, path_id,
-           greatest((array_agg(since ORDER BY since))[wanted], anchor_on) AS achieved_on
-    FROM (
-        SELECT rule_id, path_id, anchor_on, wanted, subject, min(starts_on) AS since
-        FROM ({STRETCH.format(rule="subjects")}) AS s
-        GROUP BY rule_id, path_id, anchor_on, wanted, subject
-    ) AS subjects
-    GROUP BY rule_id, path_id, anchor_on, wanted
-    HAVING count(*) >= wanted
+subject_counted AS (
+    SELECT s.*, row_number() OVER (PARTITION BY areas, path_id ORDER BY since) AS place
+    FROM subject_seen s
 ),
-nth_peer AS (
-    SELECT rule_id, path_id,
-           greatest((array_agg(since ORDER BY since))[wanted], anchor_on) AS achieved_on
-    FROM (
-        SELECT s.rule_id, s.path_id, s.anchor_on, s.wanted, other.member_id,
-               min(greatest(s.starts_on, other.starts_on)) AS since
-        FROM ({STRETCH.format(rule="peers")}) AS s
-        JOIN engagement_involvement other
-            ON other.area = s.area AND other.subject = s.subject
-           AND other.member_id <> s.member_id
-           AND (other.ends_on IS NULL OR other.ends_on > greatest(s.starts_on, s.anchor_on))
-           AND (s.ends_on IS NULL OR other.starts_on < s.ends_on)
-        GROUP BY s.rule_id, s.path_id, s.anchor_on, s.wanted, other.member_id
-    ) AS peers
-    GROUP BY rule_id, path_id, anchor_on, wanted
-    HAVING count(*) >= wanted
+peer_seen AS (
+    SELECT s.areas, s.path_id, s.anchor_on, other.member_id,
+           min(greatest(s.starts_on, other.starts_on)) AS since
+    FROM ({STRETCH.format(kinds="'peers'")}) AS s
+    JOIN engagement_involvement other
+        ON other.area = s.area AND other.subject = s.subject
+       AND other.member_id <> s.member_id
+       AND (other.ends_on IS NULL OR other.ends_on > greatest(s.starts_on, s.anchor_on))
+       AND (s.ends_on IS NULL OR other.starts_on < s.ends_on)
+    GROUP BY s.areas, s.path_id, s.anchor_on, other.member_id
+),
+peer_counted AS (
+    SELECT s.*, row_number() OVER (PARTITION BY areas, path_id ORDER BY since) AS place
+    FROM peer_seen s
 ),
 unbroken AS (
-    SELECT rule_id, path_id, anchor_on, days, min(starts_on) AS starts_on,
+    SELECT areas, path_id, anchor_on, min(starts_on) AS starts_on,
            CASE WHEN bool_or(ends_on IS NULL) THEN NULL ELSE max(ends_on) END AS ends_on
     FROM (
         SELECT o.*, count(*) FILTER (WHERE starts_on > covered_until)
-                   OVER (PARTITION BY rule_id, path_id ORDER BY starts_on, ends_on) AS island
+                   OVER (PARTITION BY areas, path_id ORDER BY starts_on, ends_on) AS island
         FROM (
             SELECT s.*, max(coalesce(ends_on, 'infinity')) OVER (
-                       PARTITION BY rule_id, path_id ORDER BY starts_on, ends_on
+                       PARTITION BY areas, path_id ORDER BY starts_on, ends_on
                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                    ) AS covered_until
-            FROM ({STRETCH.format(rule="kept")}) AS s
+            FROM ({STRETCH.format(kinds="'kept'")}) AS s
         ) AS o
     ) AS islands
-    GROUP BY rule_id, path_id, anchor_on, days, island
-),
-kept AS (
-    SELECT rule_id, path_id, min(greatest(starts_on, anchor_on) + days) AS achieved_on
-    FROM unbroken
-    WHERE ends_on IS NULL OR ends_on >= greatest(starts_on, anchor_on) + days
-    GROUP BY rule_id, path_id
+    GROUP BY areas, path_id, anchor_on, island
 ),
 evidence AS (
-    SELECT * FROM first_seen
-    UNION ALL SELECT * FROM nth_subject
-    UNION ALL SELECT * FROM nth_peer
-    UNION ALL SELECT * FROM kept
+    SELECT r.id AS rule_id, c.path_id, greatest(c.since, c.anchor_on) AS achieved_on
+    FROM rule r
+    JOIN subject_counted c ON c.areas = r.areas AND c.place = coalesce(r.wanted, 1)
+    WHERE r.name IN ('first', 'subjects')
+    UNION ALL
+    SELECT r.id, c.path_id, greatest(c.since, c.anchor_on)
+    FROM rule r
+    JOIN peer_counted c ON c.areas = r.areas AND c.place = r.wanted
+    WHERE r.name = 'peers'
+    UNION ALL
+    SELECT r.id, u.path_id, min(greatest(u.starts_on, u.anchor_on) + r.days)
+    FROM rule r
+    JOIN unbroken u ON u.areas = r.areas
+    WHERE r.name = 'kept'
+      AND (u.ends_on IS NULL OR u.ends_on >= greatest(u.starts_on, u.anchor_on) + r.days)
+    GROUP BY r.id, u.path_id
 )
 """
 

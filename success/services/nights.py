@@ -62,29 +62,22 @@ class Stage:
 
 COLLECT = """
 WITH came_due AS (
+    -- what a night reads of coverage, and whose day has come
     INSERT INTO members_dirtymember (member_id, since, taken_by)
-    SELECT member_id, min(since), %(night)s
+    SELECT member_id, %(as_of)s, %(night)s
     FROM (
-        -- facts that were known but lay ahead of the last night
-        SELECT member_id, occurred_on AS since
-        FROM engagement_fact
-        WHERE occurred_on > %(last)s AND occurred_on <= %(as_of)s
-        UNION ALL
-        SELECT member_id, recheck_on
-        FROM success_memberfacts
-        WHERE recheck_on <= %(as_of)s
-        UNION ALL
-        SELECT a.member_id, %(as_of)s
-        FROM coverage_assignment a
-        WHERE a.override_until <= %(as_of)s
+        SELECT member_id FROM coverage_assignment WHERE override_until <= %(as_of)s
+        UNION
+        SELECT member_id FROM coverage_axprofile
+        WHERE valid_from > %(last)s AND valid_from <= %(as_of)s
     ) AS due
-    GROUP BY member_id
     ON CONFLICT (member_id) DO NOTHING
 )
 UPDATE members_dirtymember SET taken_by = %(night)s
 WHERE taken_by IS DISTINCT FROM %(night)s
 """
 
+# Whoever shares a subject with a changed member may have gained or lost a peer.
 COMPANIONS = """
 INSERT INTO members_dirtymember (member_id, since, taken_by)
 SELECT other.member_id, min(f.occurred_on), %(night)s
@@ -100,7 +93,7 @@ SET taken_by = excluded.taken_by WHERE members_dirtymember.taken_by IS NULL
 
 
 def _collect(job: Job) -> Written:
-    """Take on members whose facts changed or whose day has come, and who works with them."""
+    """Take on the members whose facts changed, and those who work with them."""
     last = reads.last_live_day() or date.min
     values = {"night": job.night.pk, "as_of": job.night.as_of, "last": last}
     with connection.cursor() as cursor:
@@ -113,6 +106,8 @@ def _collect(job: Job) -> Written:
         else:
             cursor.execute(COLLECT, values)
             cursor.execute(COMPANIONS, values)
+        # the planner has to know whether these are few or many
+        cursor.execute("ANALYZE members_dirtymember")
     taken = DirtyMember.objects.filter(taken_by=job.night.pk).count()
     return Written(rows_in=taken, rows_out=0)
 

@@ -62,13 +62,13 @@ GENERATE = (
     SELECT id, 500 + (member_id * 31 %% 40) * 25 + (id %% 7 = 0)::int * 100, 'USD'
     FROM members_term
     """,
-    # twenty facts each: subjects taken up one after another, some let go again
+    # twenty facts each: one to nine subjects, taken up and now and then let go again
     """
     INSERT INTO engagement_fact
         (member_id, kind, subject, occurred_on, source, external_id, origin, recorded_at,
          details)
     SELECT m.id, CASE WHEN k %% 4 = 3 THEN 'work.removed' ELSE 'work.added' END,
-           'Project ' || (m.id / 6 * 20 + k - (k %% 4 = 3)::int),
+           'Project ' || (m.id / 6 * 10 + (k - (k %% 4 = 3)::int) %% (1 + m.id %% 9)),
            %(day)s::date - 700 + (m.id * 131 %% 200)::int + k * 27, 'bench',
            m.id || '-' || k, 'import', now(), '{}'
     FROM members_member m

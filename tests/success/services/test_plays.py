@@ -68,7 +68,7 @@ def test_default_plays_are_one_of_each_kind_and_made_once():
 def test_message_of_a_play_goes_out_while_its_reason_holds(queued):
     assert outcome()[0] == "sent"
     [letter] = mail.outbox
-    assert letter.subject == "What would help with Milestone 1?"
+    assert letter.subject == "What would help with “Milestone 1”?"
     assert letter.body.startswith(f"Dear Ann,\n\nthe point that {queued.member.name} wanted")
 
 
