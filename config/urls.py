@@ -1,11 +1,32 @@
 """The composition root of addresses: names the apps, holds none of their rules."""
 
+from django.conf import settings
+from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from config.kernel.permissions import public
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("success.urls")),
     path("coverage/", include("coverage.urls")),
     path("messages/", include("communications.urls")),
+    # The association enters addresses; allauth's page for one's own writes on being seen.
+    path(
+        "accounts/email/",
+        public(RedirectView.as_view(url=settings.LOGIN_REDIRECT_URL)),
+        name="account-email-is-entered-by-staff",
+    ),
     path("accounts/", include("allauth.urls")),
     path("", include("config.kernel.urls")),
+    path("api/v1/", include("success.api.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerView.as_view(template_name="api/docs.html", url_name="api-schema"),
+        name="api-docs",
+    ),
 ]
+if settings.WAYMARK_ADMIN_PATH:
+    urlpatterns.append(path(settings.WAYMARK_ADMIN_PATH, admin.site.urls))

@@ -10,12 +10,14 @@ from coverage.models import Assignment, AxProfile, Segment
 from engagement.models import Fact, Involvement
 from members.enums import MemberKind, Origin, Role
 from members.models import Dues, Member, Person, Term, User
+from members.services.api_access import create_token
 from success.enums import InterventionStatus, QueueClass, StartKind
 from success.models import (
     Accountability,
     Intervention,
     MemberFacts,
     Milestone,
+    Night,
     Plan,
     Play,
 )
@@ -197,3 +199,22 @@ def make_involvement(*, member, **overrides):
 def make_member_facts(*, member=None, **overrides):
     fields = {"standing": "in_force", "changed_on": TODAY}
     return MemberFacts.objects.create(member=member or make_member(), **(fields | overrides))
+
+
+def make_night(**overrides):
+    fields = {
+        "as_of": TODAY,
+        "kind": "live",
+        "status": "done",
+        "is_full": True,
+        "started_at": NOON,
+        "finished_at": NOON,
+        "definition": "test",
+    }
+    return Night.objects.create(**(fields | overrides))
+
+
+def make_token(*, user=None, scopes=("members.member.view",), **overrides):
+    """A token and its secret, which only its maker ever sees."""
+    fields = {"name": "test", "at": NOON, "expires_at": datetime(2100, 1, 1, tzinfo=UTC)}
+    return create_token(user=user or make_user(), scopes=scopes, **(fields | overrides))

@@ -69,6 +69,15 @@ def has(user: object, permission: str) -> bool:
     return str(permission) in permissions_of(user)
 
 
+def may(request: "HttpRequest | Request", permission: str) -> bool:
+    """Say whether this request may: the role grants it, and so does the key it came with.
+
+    A request's ``auth`` with ``scopes`` narrows the role, and never widens it.
+    """
+    scopes = getattr(getattr(request, "auth", None), "scopes", None)
+    return has(request.user, permission) and (scopes is None or str(permission) in scopes)
+
+
 def requires(permission: str) -> Callable[[View], View]:
     """Let a function view be reached only by those whose role grants ``permission``.
 
@@ -111,7 +120,7 @@ class HasPermission(BasePermission):
         action = getattr(view, "action", None) or (request.method or "").lower()
         permissions: Mapping[str, str] = getattr(view, "permission_map", {})
         permission = permissions.get(action)
-        return permission is not None and has(request.user, permission)
+        return permission is not None and may(request, permission)
 
     def has_object_permission(self, request: "Request", view: "APIView", obj: Any) -> bool:
         """Leave objects to ``visible_to``: what a user may not see is 404, not 403."""

@@ -1,4 +1,4 @@
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
 
@@ -32,9 +32,16 @@ class Member(models.Model):
 
     class Meta:
         indexes = [
-            # the member list pages by (name, id) and search looks inside names
+            # the member list pages by (name, id)
             models.Index(fields=["name", "id"], name="member_by_name"),
-            GinIndex(fields=["name"], name="member_name_trgm", opclasses=["gin_trgm_ops"]),
+            # search looks inside present and former names, accents and typos forgiven
+            GinIndex(
+                OpClass(
+                    models.Func("name", "details", function="waymark_plain_names"),
+                    name="gin_trgm_ops",
+                ),
+                name="member_plain_names_trgm",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -53,6 +60,10 @@ class MemberIdentity(models.Model):
             models.UniqueConstraint(
                 fields=["source", "external_id"], name="an_external_id_names_one_member"
             ),
+        ]
+        indexes = [
+            # people search by the identifier alone, whichever system it is from
+            models.Index(fields=["external_id"], name="identity_by_external_id"),
         ]
 
     def __str__(self) -> str:

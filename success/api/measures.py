@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.kernel import clock
+from config.kernel.api import problems
 from config.kernel.keyset import BadCursor
 from config.kernel.problems import Conflict
 from members.models import Association
@@ -201,17 +202,15 @@ class VectorOutput(serializers.Serializer[Any]):
     groups = VectorGroupOutput(many=True)
 
 
-PROBLEM = OpenApiResponse(description="A problem, as application/problem+json.")
-
-
 class RevenueView(APIView):
     permission_map = {"get": Permission.REVENUE_VIEW}
 
     @extend_schema(
         operation_id="measures_revenue",
+        summary="Compare dues between two days",
         tags=["measures"],
         parameters=[PeriodInput],
-        responses={200: RevenueOutput, 400: PROBLEM, 409: PROBLEM},
+        responses={200: RevenueOutput, **problems(400, 409)},
     )
     def get(self, request: Request) -> Response:
         """What dues did between two days.
@@ -228,9 +227,10 @@ class MovementsView(APIView):
 
     @extend_schema(
         operation_id="measures_revenue_movements",
+        summary="List the members behind the figures",
         tags=["measures"],
         parameters=[MovementsInput],
-        responses={200: MovementsOutput, 400: PROBLEM, 409: PROBLEM},
+        responses={200: MovementsOutput, **problems(400, 409)},
     )
     def get(self, request: Request) -> Response:
         """The members behind the figures, largest change first."""
@@ -261,9 +261,10 @@ class VectorView(APIView):
 
     @extend_schema(
         operation_id="measures_vector",
+        summary="Show how members are doing",
         tags=["measures"],
         parameters=[VectorInput],
-        responses={200: VectorOutput, 400: PROBLEM, 404: PROBLEM},
+        responses={200: VectorOutput, **problems(400, 404)},
     )
     def get(self, request: Request) -> Response:
         """How members are doing, as of a night."""

@@ -1,8 +1,18 @@
-from django.urls import path
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
 
 from success.api import measures
+from success.api.interventions import Interventions
+from success.api.members import Members
+
+app_name = "api"
+
+router = SimpleRouter()
+router.register("members", Members, basename="members")
+router.register("interventions", Interventions, basename="interventions")
 
 urlpatterns = [
+    path("", include(router.urls)),
     path("measures/revenue", measures.RevenueView.as_view(), name="measures-revenue"),
     path(
         "measures/revenue/movements",

@@ -106,7 +106,7 @@ def client_of(user, settings, *, sessions):
     client = Client()
     client.handler.load_middleware()
     if user is not None:
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user)
     return client
 
 

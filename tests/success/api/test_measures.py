@@ -312,7 +312,7 @@ def test_measures_are_in_the_api_document():
         "to",
     ]
     assert {"from", "to", "as_of", "currency", "nrr", "membership"} <= set(revenue["required"])
-    assert sorted(schema["paths"]) == [
+    assert sorted(path for path in schema["paths"] if "/measures/" in path) == [
         "/measures/revenue",
         "/measures/revenue/movements",
         "/measures/vector",

@@ -1,0 +1,172 @@
+"""The queue over REST: what is to be done today, who has it, and what came of it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from config.kernel import clock
+from config.kernel.api import problems
+from config.kernel.problems import Conflict
+from members.api.idempotency import IDEMPOTENCY_KEY, idempotent
+from success.access import Permission
+from success.api.serializers import (
+    CompleteInput,
+    InterventionOutput,
+    SnoozeInput,
+    UserRef,
+)
+from success.enums import Outcome
+from success.filters import QueueFilter
+from success.models import Intervention
+from success.queries.queue import QUEUE_ORDER, today
+from success.services import interventions
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+PUBLIC_ID = OpenApiParameter(
+    "public_id", type=str, location=OpenApiParameter.PATH, description="The `id` of the item."
+)
+
+
+def _worked(
+    verb: str, summary: str, description: str, *, request: Any = None
+) -> Callable[..., Any]:
+    """Return the documentation of an act upon an item."""
+    return extend_schema(
+        operation_id=f"interventions_{verb}",
+        summary=summary,
+        description=description,
+        parameters=[PUBLIC_ID, IDEMPOTENCY_KEY],
+        request=request,
+        responses={200: InterventionOutput, **problems(400, 404, 409, 422)},
+    )
+
+
+@extend_schema(tags=["interventions"])
+@extend_schema_view(
+    list=extend_schema(
+        operation_id="interventions_list",
+        summary="List today's queue",
+        description=(
+            "What is open and awake, in the order of the queue. For a member success manager "
+            "their own items, the pool's, and what they have claimed."
+        ),
+        responses={200: InterventionOutput(many=True), **problems(400)},
+    ),
+    retrieve=extend_schema(
+        operation_id="interventions_retrieve",
+        summary="Show an item",
+        description="An item in any status, also one that sleeps or is done.",
+        parameters=[PUBLIC_ID],
+        responses={200: InterventionOutput, **problems(404)},
+    ),
+)
+class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervention]):
+    serializer_class = InterventionOutput
+    filterset_class = QueueFilter
+    lookup_field = "public_id"
+    keyset_order = QUEUE_ORDER
+    permission_map = {
+        "list": Permission.QUEUE_VIEW,
+        "retrieve": Permission.QUEUE_VIEW,
+        "claim": Permission.QUEUE_WORK,
+        "release": Permission.QUEUE_WORK,
+        "snooze": Permission.QUEUE_WORK,
+        "complete": Permission.QUEUE_WORK,
+        "undo": Permission.QUEUE_WORK,
+    }
+
+    def get_queryset(self) -> "QuerySet[Intervention]":
+        if getattr(self, "swagger_fake_view", False):
+            return Intervention.objects.none()
+        user: Any = self.request.user
+        if self.action == "list":
+            return today(user, as_of=clock.today())
+        return Intervention.objects.visible_to(user).select_related(
+            "play", "member", "owner", "claimed_by"
+        )
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Narrow the list only: an item named by identifier is not to be filtered away."""
+        return super().filter_queryset(queryset) if self.action == "list" else queryset
+
+    @_worked(
+        "claim",
+        "Claim an item",
+        "Take an item for thirty minutes. Where somebody else has it, 409 says who: `holder`. "
+        "Claiming again extends the time.",
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def claim(self, request: "Request", public_id: str) -> Response:
+        return self._work(interventions.claim)
+
+    @_worked("release", "Release an item", "Give back what the caller has claimed.")
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def release(self, request: "Request", public_id: str) -> Response:
+        return self._work(interventions.release)
+
+    @_worked(
+        "snooze", "Snooze an item", "Put an item away until a day to come.", request=SnoozeInput
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def snooze(self, request: "Request", public_id: str) -> Response:
+        asked = SnoozeInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return self._work(interventions.snooze, **asked.validated_data)
+
+    @_worked(
+        "complete",
+        "Complete an item",
+        "Finish an item with its outcome.",
+        request=CompleteInput,
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def complete(self, request: "Request", public_id: str) -> Response:
+        asked = CompleteInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        said = dict(asked.validated_data)
+        return self._work(
+            interventions.complete, **(said | {"outcome": Outcome(said["outcome"])})
+        )
+
+    @_worked(
+        "undo",
+        "Undo the last act",
+        "Put back what the caller finished or snoozed a moment ago; later it is 409.",
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def undo(self, request: "Request", public_id: str) -> Response:
+        return self._work(interventions.undo)
+
+    def _work(self, verb: Callable[..., Intervention], **said: Any) -> Response:
+        """Do it as the caller, now, and answer with the item; a refusal is 409 in words."""
+        item = self.get_object()
+        try:
+            item = verb(intervention=item, by=self.request.user, at=clock.now(), **said)
+        except interventions.AlreadyClaimed as error:
+            raise Conflict(
+                f"{error.holder} is working on this.",
+                extra={"holder": UserRef(error.holder).data},
+            ) from error
+        except interventions.NotOpen as error:
+            raise Conflict("This item is no longer open.") from error
+        except interventions.NotHeld as error:
+            raise Conflict("Only what you have claimed can be given back.") from error
+        except interventions.NothingToUndo as error:
+            raise Conflict("There is nothing of yours to undo here any more.") from error
+        except interventions.SnoozedIntoThePast as error:
+            raise ValidationError({"until": "Choose a day to come."}) from error
+        return Response(InterventionOutput(item).data)

@@ -1,0 +1,227 @@
+"""What lists may be narrowed by: one set of questions for page and API."""
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import django_filters as filters
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.drainage import set_override
+
+from coverage.models import Segment
+from members.enums import MemberKind
+from members.models import Member
+from members.querysets import SHORTEST_GUESS
+from success.enums import QueueClass, Standing, State
+from success.models import Intervention
+from success.queries.members import ORDERS
+
+if TYPE_CHECKING:
+    from members.models import User
+
+YES_OR_NO = (("true", _("Yes")), ("false", _("No")))
+ME, POOL = "me", "pool"
+LONGEST_SEARCH = 200
+MOST_DAYS = 36_500
+
+
+def _is_true(said: str) -> bool | None:
+    return {"true": True, "false": False}.get(said)
+
+
+class YesOrNo(filters.TypedChoiceFilter):
+    """True or false; unlike Django's own field it refuses what is neither."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=YES_OR_NO, coerce=_is_true, **options)
+        set_override(
+            self,
+            "field",
+            {"type": "boolean", "description": options.get("help_text") or options["label"]},
+        )
+
+
+class SomeByKey(filters.ModelMultipleChoiceFilter):
+    """Some rows of another table, each named by its key."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(distinct=False, **options)
+        several = {"type": "array", "items": {"type": "string"}}
+        set_override(self, "field", several | {"description": options["help_text"]})
+
+
+class OwnerField(forms.CharField):
+    """``me``, ``pool`` or the identifier of a person."""
+
+    def clean(self, value: Any) -> Any:
+        said = super().clean(value)
+        if not said or said in {ME, POOL}:
+            return said
+        try:
+            return uuid.UUID(said)
+        except ValueError as error:
+            raise forms.ValidationError(
+                _("Say me, pool, or the identifier of a person.")
+            ) from error
+
+
+class OwnerFilter(filters.CharFilter):
+    field_class = OwnerField
+
+
+class MemberFilter(filters.FilterSet):
+    """Narrows ``member_list``. Bad values are errors in words; none is passed over.
+
+    Wants the request, for whose ``me`` is meant. ``order`` does not sort: the pager does, by
+    ``order`` of this set.
+    """
+
+    q = filters.CharFilter(
+        method="search",
+        label=_("Search"),
+        help_text=_(
+            "Words of a present or former name, typos and accents forgiven, or an exact "
+            "external identifier."
+        ),
+        max_length=LONGEST_SEARCH,
+    )
+    standing = filters.MultipleChoiceFilter(
+        field_name="known__standing",
+        choices=Standing.choices,
+        distinct=False,
+        label=_("Standing"),
+    )
+    state = filters.MultipleChoiceFilter(
+        field_name="known__state", choices=State.choices, distinct=False, label=_("State")
+    )
+    segment = SomeByKey(
+        field_name="known__segment__key",
+        queryset=Segment.objects.order_by("position"),
+        to_field_name="key",
+        label=_("Segment"),
+        help_text=_("Keys of coverage segments."),
+    )
+    owner = OwnerFilter(
+        method="looked_after_by",
+        label=_("Looked after by"),
+        help_text=_("me, pool (nobody in particular), or the identifier of a person."),
+    )
+    tier = filters.CharFilter(field_name="known__tier", label=_("Tier"))
+    behind_at_least = filters.NumberFilter(
+        field_name="days_ahead",
+        method="behind",
+        label=_("Days behind, at least"),
+        decimal_places=0,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS)],
+    )
+    term_ends_before = filters.DateFilter(
+        field_name="known__term_ends_on",
+        lookup_expr="lt",
+        label=_("Term ends before"),
+        help_text=_("The first day no longer covered is before this date."),
+    )
+    has_plan = YesOrNo(method="with_plan", label=_("Has a plan"))
+    we_owe = YesOrNo(
+        method="owed_by_us",
+        label=_("We owe them"),
+        help_text=_("A promise of ours is late."),
+    )
+    kind = filters.ChoiceFilter(choices=MemberKind.choices, label=_("Kind"))
+    order = filters.ChoiceFilter(
+        method="leave",
+        choices=[
+            ("name", _("Name")),
+            ("behind", _("Furthest behind first")),
+            ("term_end", _("Term end")),
+            ("likeness", _("Best match first")),
+        ],
+        label=_("Order"),
+        help_text=_("By name, or by likeness where something is searched for."),
+    )
+
+    class Meta:
+        model = Member
+        fields: list[str] = []
+
+    @property
+    def ordering(self) -> tuple[str, ...]:
+        """The columns of the order asked for; ask a valid set only."""
+        said = self.form.cleaned_data
+        if said.get("order"):
+            return ORDERS[said["order"]]
+        # the beginning of a name is no measure of likeness, and fits too many to compare
+        likened = len((said.get("q") or "").strip()) >= SHORTEST_GUESS
+        return ORDERS["likeness" if likened else "name"]
+
+    def is_valid(self) -> bool:
+        """Whether the questions make sense, each by itself and together."""
+        valid: bool = super().is_valid()  # type: ignore[no-untyped-call]  # untyped library
+        said = self.form.cleaned_data if valid else {}
+        if said.get("order") == "likeness" and not said.get("q"):
+            self.form.add_error("order", _("There is a best match only where q is given."))
+        return not self.form.errors
+
+    def search(self, queryset: "QuerySet[Member]", name: str, value: str) -> "QuerySet[Member]":
+        alike: QuerySet[Member] = queryset.named_like(value).with_likeness(value)  # type: ignore[attr-defined]  # a MemberQuerySet, which the library forgets
+        return alike
+
+    def looked_after_by(
+        self, queryset: "QuerySet[Member]", name: str, value: str | uuid.UUID
+    ) -> "QuerySet[Member]":
+        if value == POOL:
+            return queryset.filter(known__isnull=False, known__owner=None)
+        if value == ME:
+            user: User = self.request.user
+            return queryset.filter(known__owner=user)
+        return queryset.filter(known__owner__public_id=value)
+
+    def behind(self, queryset: "QuerySet[Member]", name: str, value: int) -> "QuerySet[Member]":
+        return queryset.filter(days_ahead__lte=-int(value))  # type: ignore[misc]  # annotated
+
+    def with_plan(
+        self, queryset: "QuerySet[Member]", name: str, value: bool
+    ) -> "QuerySet[Member]":
+        has_plan = Q(known__plan__isnull=False)
+        return queryset.filter(has_plan if value else ~has_plan)
+
+    def owed_by_us(
+        self, queryset: "QuerySet[Member]", name: str, value: bool
+    ) -> "QuerySet[Member]":
+        return queryset.filter(known__we_owe_since__isnull=not value)
+
+    def leave(self, queryset: "QuerySet[Member]", name: str, value: str) -> "QuerySet[Member]":
+        return queryset
+
+
+class QueueFilter(filters.FilterSet):
+    """Narrows today's queue."""
+
+    owner = OwnerFilter(
+        method="looked_after_by",
+        label=_("Looked after by"),
+        help_text=_("me, pool (nobody in particular), or the identifier of a person."),
+    )
+    member = filters.UUIDFilter(field_name="member__public_id", label=_("Member"))
+    queue_class = filters.MultipleChoiceFilter(
+        choices=QueueClass.choices,
+        distinct=False,
+        label=_("Class"),
+        help_text=_("Classes of the queue."),
+    )
+    play = filters.CharFilter(field_name="play__key", label=_("Play"))
+
+    class Meta:
+        model = Intervention
+        fields: list[str] = []
+
+    def looked_after_by(
+        self, queryset: "QuerySet[Intervention]", name: str, value: str | uuid.UUID
+    ) -> "QuerySet[Intervention]":
+        if value == POOL:
+            return queryset.filter(owner=None)
+        if value == ME:
+            user: User = self.request.user
+            return queryset.filter(owner=user)
+        return queryset.filter(owner__public_id=value)
