@@ -47,6 +47,8 @@ POSTGRES_OPTIONS = {
     "checkpoint_timeout": "15min",
     "checkpoint_completion_target": "0.9",
     "max_parallel_workers_per_gather": "0",
+    "random_page_cost": "1.1",
+    "effective_cache_size": "1GB",
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",

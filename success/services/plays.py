@@ -27,8 +27,8 @@ DEFAULT_TEMPLATES: tuple[dict[str, Any], ...] = (
             "{{ days }} days ago {{ member }} set out towards this goal: “{{ goal }}”."
             "\n\n"
             "The next point on the way is “{{ next }}”. If something stands between you and "
-            "it, tell us what it is, and we will find the person or the page that helps. If you "
-            "are there already, tell us too: a line is enough.\n\n"
+            "it, tell us what it is, and we will find the person or the page that helps. If "
+            "you are there already, tell us too: a line is enough.\n\n"
             "Just reply to this message.\n"
         ),
     },
