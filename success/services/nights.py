@@ -95,7 +95,11 @@ SET taken_by = excluded.taken_by WHERE members_dirtymember.taken_by IS NULL
 def _collect(job: Job) -> Written:
     """Take on the members whose facts changed, and those who work with them."""
     last = reads.last_live_day() or date.min
-    values = {"night": job.night.pk, "as_of": job.night.as_of, "last": last}
+    values: dict[str, int | date] = {
+        "night": job.night.pk,
+        "as_of": job.night.as_of,
+        "last": last,
+    }
     with connection.cursor() as cursor:
         if job.night.is_full:
             cursor.execute(
@@ -181,6 +185,9 @@ def _look_back(job: Job) -> Written:
         "would_open": plays.would_open(as_of=as_of, scope=job.scope)
     }
     job.night.save(update_fields=["result"])
+    with connection.cursor() as cursor:
+        for table in SHADOWS:
+            cursor.execute(f"DROP TABLE pg_temp.{table}")
     return written
 
 

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class Command(BaseCommand):
         logins = self._logins(at=at)
         step("Publishing three plays", lambda: ensure_default_plays(effective_from=PLAYS_FROM))
         for night in NIGHTS:
-            step(f"The night of {night:%-d %B}", lambda night=night: self._night(night))
+            step(f"The night of {night:%-d %B}", partial(self._night, night))
         step("Looking back two years, month by month", self._look_back)
         self._keep(logins)
 

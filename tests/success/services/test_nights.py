@@ -1,0 +1,275 @@
+"""The night: twice is once, late is complete, killed goes on, the past is only looked at."""
+
+import threading
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from engagement.models import Fact
+from members.models import DirtyMember
+from members.rollups.dirty import mark_dirty
+from success.enums import NightKind, NightStatus, StepStatus
+from success.models import (
+    Intervention,
+    MemberFacts,
+    Night,
+    RevenuePeriod,
+    VectorChange,
+    VectorRollup,
+)
+from success.queries.nights import last_live_day, progress
+from success.services import nights
+from success.services.nights import (
+    FutureNight,
+    NightFailed,
+    run_night,
+    start_due_night,
+    start_night,
+    work_night,
+)
+from success.services.plays import ensure_default_plays
+from tests.factories import make_member, make_plan, make_term
+
+TODAY = date(2026, 7, 29)
+JOINED = TODAY - timedelta(days=100)
+
+
+def clock():
+    return datetime(2026, 7, 29, 4, tzinfo=UTC)
+
+
+def run(as_of=TODAY, **options):
+    return run_night(as_of=as_of, today=TODAY, clock=clock, **options)
+
+
+def written(night):
+    return sum(step.rows_out or 0 for step in night.steps.all())
+
+
+def association(members=3):
+    ensure_default_plays(effective_from=TODAY - timedelta(days=60))
+    made = []
+    for _ in range(members):
+        member = make_member()
+        make_term(member=member, starts_on=JOINED, ends_on=JOINED + timedelta(days=365))
+        make_plan(member=member, anchor_on=JOINED, expected_days=(30, 60))
+        made.append(member)
+    mark_dirty([(member.pk, JOINED) for member in made])
+    return made
+
+
+def kept():
+    """Everything a night derives, as plain rows without keys and moments."""
+    return {
+        "facts": list(
+            MemberFacts.objects.order_by("pk").values_list("pk", "state", "held_on", "standing")
+        ),
+        "groups": list(
+            VectorRollup.objects.order_by("pk").values_list(
+                "as_of", "dimension", "value", "states"
+            )
+        ),
+        "items": sorted(
+            Intervention.objects.values_list("play__key", "member", "occurrence", "status")
+        ),
+        "revenue": sorted(
+            RevenuePeriod.objects.values_list(
+                "kind", "ends_on", "basis", "dimension", "value", "closing", "revision"
+            )
+        ),
+    }
+
+
+@pytest.mark.django_db
+def test_the_same_night_again_writes_nothing():
+    association()
+    first = run()
+    before = kept()
+
+    again = run()
+
+    assert written(first) > 0
+    assert written(again) == 0
+    assert kept() == before
+
+
+@pytest.mark.django_db
+def test_a_full_night_after_an_ordinary_one_writes_nothing():
+    association()
+    run(TODAY - timedelta(days=1))
+    ordinary = run()
+    assert not ordinary.is_full
+
+    assert written(run(full=True)) == 0
+
+
+@pytest.mark.django_db
+def test_nights_missed_and_caught_up_leave_what_nights_in_order_leave():
+    association()
+    for back in (3, 2, 1, 0):
+        run(TODAY - timedelta(days=back))
+    in_order = kept()["facts"], kept()["items"]
+    for model in (MemberFacts, VectorChange, VectorRollup, Intervention, RevenuePeriod, Night):
+        model.objects.all().delete()
+
+    run(TODAY - timedelta(days=3))
+    run(TODAY)
+
+    assert [row[:2] for row in kept()["facts"]] == [row[:2] for row in in_order[0]]
+    assert len(kept()["items"]) == len(in_order[1]) > 0
+
+
+@pytest.mark.django_db
+def test_a_night_that_failed_goes_on_from_its_last_step(monkeypatch):
+    association()
+    stages = list(nights.LIVE_STAGES)
+    broken = next(i for i, stage in enumerate(stages) if stage.name == "facts")
+
+    def fail(job):
+        raise RuntimeError("the power went")
+
+    monkeypatch.setitem(
+        nights.STAGES,
+        NightKind.LIVE,
+        (*stages[:broken], nights.Stage(name="facts", run=fail), *stages[broken + 1 :]),
+    )
+    with pytest.raises(NightFailed, match="facts of members"):
+        run()
+    monkeypatch.undo()
+    night = Night.objects.get()
+    assert night.status == NightStatus.FAILED
+    assert [stage.name for stage in progress(night) if stage.is_done] == [
+        "collect", "involvement", "coverage", "milestones",
+    ]  # fmt: skip
+    assert night.steps.get(status=StepStatus.FAILED).error == "RuntimeError: the power went"
+
+    run()
+
+    night.refresh_from_db()
+    assert (Night.objects.count(), night.status) == (1, NightStatus.DONE)
+    assert set(night.steps.filter(stage="milestones").values_list("attempts", flat=True)) == {1}
+    assert MemberFacts.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_an_unfinished_night_is_finished_before_a_later_one():
+    association()
+    start_night(as_of=TODAY - timedelta(days=1), today=TODAY, at=clock())
+
+    run()
+
+    assert list(Night.objects.order_by("pk").values_list("as_of", "status")) == [
+        (TODAY - timedelta(days=1), "done"),
+        (TODAY, "done"),
+    ]
+
+
+@pytest.mark.django_db
+def test_a_past_night_says_what_it_would_have_said_and_touches_nothing():
+    association()
+    run()
+    before = kept()
+    groups = before.pop("groups")
+
+    night = run(TODAY - timedelta(days=60))
+
+    after = kept()
+    assert (night.kind, night.result["states"]["slipping"]) == (NightKind.PAST, 3)
+    assert night.result["would_open"]["milestone-overdue"] == {"messages": 0, "items": 3}
+    assert [row for row in after.pop("groups") if row[0] == TODAY] == groups
+    assert after == before
+    assert last_live_day() == TODAY
+
+
+@pytest.mark.django_db
+def test_a_night_to_come_is_refused():
+    with pytest.raises(FutureNight):
+        run(TODAY + timedelta(days=1))
+
+    assert not Night.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_fact_that_lay_ahead_counts_from_its_day_on():
+    member, *_ = association()
+    Fact.objects.create(
+        member=member, kind="maintainer.added", subject="Kiln", occurred_on=TODAY, source="t",
+        external_id="1", origin="import", recorded_at=clock(),
+    )  # fmt: skip
+    mark_dirty([(member.pk, TODAY)])
+
+    counted = []
+    for back in (2, 1, 0):
+        run(TODAY - timedelta(days=back))
+        counted.append(MemberFacts.objects.get(pk=member.pk).subjects_involved)
+
+    assert counted == [0, 0, 1]
+
+
+@pytest.mark.django_db
+def test_a_member_nobody_marked_is_found_all_the_same():
+    association()
+    run(TODAY - timedelta(days=1))
+    newcomer = make_member()
+
+    night = run()
+
+    assert not night.is_full
+    assert MemberFacts.objects.filter(pk=newcomer.pk).exists()
+
+
+@pytest.mark.django_db
+def test_a_change_during_the_night_is_left_to_the_next_one():
+    first, *_ = association()
+
+    def change(step):
+        if step.stage == "collect":
+            mark_dirty([(first.pk, TODAY)])
+
+    run(on_step=change)
+
+    assert list(DirtyMember.objects.values_list("pk", "taken_by")) == [(first.pk, None)]
+
+
+@pytest.mark.django_db
+def test_the_night_is_due_once_a_day():
+    association()
+
+    begun = start_due_night(today=TODAY, at=clock())
+    assert start_due_night(today=TODAY, at=clock()) is None
+    work_night(night_id=begun.pk, clock=clock)
+
+    assert start_due_night(today=TODAY, at=clock()) is None
+    assert start_due_night(
+        today=TODAY + timedelta(days=1), at=clock()
+    ).as_of == TODAY + timedelta(days=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_share_a_night_and_each_step_is_done_once(monkeypatch):
+    monkeypatch.setattr(nights, "FULL_RANGE", 2)
+    association(members=9)
+    night = start_night(as_of=TODAY, today=TODAY, at=clock())
+    failures = []
+
+    def worker():
+        try:
+            while not work_night(night_id=night.pk, clock=clock):
+                pass
+        except Exception as error:  # noqa: BLE001  # shown by the assertion below
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=worker) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    night.refresh_from_db()
+    assert failures == []
+    assert night.status == NightStatus.DONE
+    assert set(night.steps.values_list("status", flat=True)) == {"done"}
+    assert MemberFacts.objects.count() == 9
