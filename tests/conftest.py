@@ -32,6 +32,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    # Workers empty the cache between tests; each has its own of the server's sixteen databases.
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 15 + 1
+    cache = settings.CACHES["default"]
+    cache["LOCATION"] += f"{'&' if '?' in cache['LOCATION'] else '?'}db={number}"
     for database in settings.DATABASES.values():
         database["CONN_MAX_AGE"] = 0
     if not config.getoption("help") and not config.getoption("version"):

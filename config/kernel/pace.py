@@ -45,7 +45,11 @@ class RateLimit(BaseThrottle):
         seconds = int(clock.now().timestamp())
         key = f"api-rate:{self._caller(request)}:{seconds // MINUTE}"
         cache.add(key, 0, timeout=2 * MINUTE)
-        used = cache.incr(key)
+        try:
+            used = cache.incr(key)
+        except ValueError:  # the cache was emptied in between
+            cache.set(key, 1, timeout=2 * MINUTE)
+            used = 1
         self.pace = Pace(limit, max(limit - used, 0), MINUTE - seconds % MINUTE)
         request._request.pace = self.pace  # type: ignore[attr-defined]  # noqa: SLF001  # for the headers
         return bool(used <= limit)
