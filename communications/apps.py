@@ -4,3 +4,17 @@ from django.apps import AppConfig
 class CommunicationsConfig(AppConfig):
     name = "communications"
     verbose_name = "Communications"
+
+    def ready(self) -> None:
+        from config.kernel.panels import Panel, register_panel  # noqa: PLC0415
+        from members.access import Permission  # noqa: PLC0415  # apps come first
+
+        register_panel(
+            Panel(
+                key="messages",
+                title="Messages",
+                order=70,
+                url_name="communications:member_messages",
+                permission=Permission.MEMBER_VIEW,
+            )
+        )

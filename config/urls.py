@@ -8,8 +8,12 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config.kernel.permissions import public
 
+from success.views import home
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
     path("", include("success.urls")),
+    path("community/", include("community.urls")),
     path("coverage/", include("coverage.urls")),
     path("messages/", include("communications.urls")),
     # The association enters addresses; allauth's page for one's own writes on being seen.

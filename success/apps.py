@@ -17,3 +17,23 @@ class SuccessConfig(AppConfig):
         from success.services import plays  # noqa: PLC0415
 
         guards.register("success.play", plays.objection)
+        _register_panels()
+
+
+def _register_panels() -> None:
+    from config.kernel.panels import Panel, register_panel  # noqa: PLC0415
+    from members.access import Permission as MemberPermission  # noqa: PLC0415
+    from success.access import Permission  # noqa: PLC0415  # apps come first
+
+    for order, key, title, permission in (
+        (10, "items", "Open items", Permission.QUEUE_VIEW),
+        (20, "people", "People", MemberPermission.MEMBER_VIEW),
+        (30, "involvement", "Involved in", MemberPermission.MEMBER_VIEW),
+        (50, "terms", "Terms", MemberPermission.MEMBER_VIEW),
+        (60, "facts", "Facts behind the vector", Permission.VECTOR_VIEW),
+        (80, "timeline", "What happened", MemberPermission.MEMBER_VIEW),
+    ):
+        url_name = f"success:member_{key}"
+        register_panel(
+            Panel(key=key, title=title, order=order, url_name=url_name, permission=permission)
+        )

@@ -1,6 +1,28 @@
 """Addresses of the staff's workspace and of the members' portal."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from success.views import member_panels, members, today
 
 app_name = "success"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("today/", today.today, name="today"),
+    path("today/<uuid:public_id>/", today.item, name="item"),
+    path("today/<uuid:public_id>/claim/", today.claim, name="claim"),
+    path("today/<uuid:public_id>/release/", today.release, name="release"),
+    path("today/<uuid:public_id>/snooze/", today.snooze, name="snooze"),
+    path("today/<uuid:public_id>/complete/", today.complete, name="complete"),
+    path("today/<uuid:public_id>/undo/", today.undo, name="undo"),
+    path("members/", members.members, name="members"),
+    path("members/<uuid:public_id>/", members.member, name="member"),
+    path("members/<uuid:public_id>/people/", member_panels.people, name="member_people"),
+    path("members/<uuid:public_id>/items/", member_panels.items, name="member_items"),
+    path(
+        "members/<uuid:public_id>/involvement/",
+        member_panels.involvement,
+        name="member_involvement",
+    ),
+    path("members/<uuid:public_id>/terms/", member_panels.terms, name="member_terms"),
+    path("members/<uuid:public_id>/facts/", member_panels.facts, name="member_facts"),
+    path("members/<uuid:public_id>/timeline/", member_panels.history, name="member_timeline"),
+]

@@ -3,6 +3,8 @@
 // Any other letter presses the visible button with that data-key. "?" opens [data-help].
 // [data-shortcuts-switch] turns all of it off and on (WCAG 2.1.4), remembered here.
 const STORE = "waymark-shortcuts";
+// Where letters are typed; a radio button or a tick box takes none.
+const WRITING = "input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable=true]";
 const root = document.documentElement;
 
 function stored() {
@@ -81,7 +83,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || root.dataset.shortcuts === "off") return;
-  if (event.target.closest("input, textarea, select, [contenteditable=true]") || document.querySelector("dialog[open]")) return;
+  if (event.target.closest(WRITING) || document.querySelector("dialog[open]")) return;
   let done = false;
   if (event.key === "?") {
     const help = document.querySelector("dialog[data-help]");

@@ -46,12 +46,12 @@ class NavItem:
 
 NAVIGATION = (
     NavItem("Today", "today", "success:today", "success.queue.view"),
-    NavItem("Members", "members", "members:list", "members.member.view"),
+    NavItem("Members", "members", "success:members", "members.member.view"),
     NavItem("Measures", "measures", "success:measures", "success.vector.view"),
     NavItem("Coverage", "coverage", "coverage:overview", "coverage.view"),
     NavItem("Runs", "runs", "success:runs", "success.night.view"),
 )
-SEARCH = NavItem("Search", "search", "members:list", "members.member.view")
+SEARCH = NavItem("Search", "search", "success:members", "members.member.view")
 
 
 def address(url_name: str) -> str:

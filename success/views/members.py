@@ -1,0 +1,220 @@
+"""Members: the list, and the page of one."""
+
+import uuid
+from datetime import date, timedelta
+from typing import Any, cast
+
+from django import forms
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from config.kernel import clock, panels
+from config.kernel.keyset import BadCursor, KeysetPage, page
+from config.kernel.permissions import requires
+from members.access import Permission
+from members.enums import Role
+from members.models import Member, User
+from success.enums import Side, Standing
+from success.filters import ME, POOL, MemberFilter
+from success.forms import LookBackForm
+from success.models import MemberFacts
+from success.queries import members as reads
+from success.queries.nights import last_live_day
+from success.queries.roads import road_of, roads
+
+PAGE_SIZE = 50
+SORTS = ("name", "behind", "term_end")
+FIRST_FILTERS = ("q", "state", "owner", "segment")
+
+
+class OneOfMany(forms.SelectMultiple):
+    """A drop-down for a filter that may be given several times; nothing chosen is no filter."""
+
+    allow_multiple_selected = False
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        values = super().value_from_datadict(data, files, name)
+        return [value for value in values or [] if value]
+
+
+@requires(Permission.MEMBER_VIEW)
+@require_safe
+def members(request: HttpRequest) -> HttpResponse:
+    """Members with their state, narrowed by the filters, a page at a time."""
+    user = cast("User", request.user)
+    known_on = last_live_day()
+    as_of = known_on or clock.today()
+    everybody = reads.member_list(user, as_of=as_of).select_related(
+        "known__segment", "known__owner", "known__next_milestone", "known__plan", "assignment"
+    )
+    asked, in_membership = _asked(request)
+    filters = MemberFilter(asked, queryset=everybody, request=request)
+    filters.form.fields.pop("order")  # the headers sort
+    valid = filters.is_valid()
+    found: QuerySet[Member] = filters.qs if valid else everybody.none()
+    order, sort = _order(filters, request) if valid else (reads.ORDERS["name"], "name")
+    listed, lost_place = _page(request, found, order)
+    drawn = roads(
+        [
+            (known.plan_id, known.plan.anchor_on)
+            for each in listed.items
+            if (known := getattr(each, "known", None)) and known.plan
+        ],
+        as_of=as_of,
+    )
+    rows = [
+        {
+            "member": each,
+            "known": known,
+            "road": drawn.get(known.plan_id) if known else None,
+            "last_day": _last_day(known),
+            "url": reverse("success:member", args=[each.public_id]),
+        }
+        for each in listed.items
+        for known in [getattr(each, "known", None)]
+    ]
+    form = MemberFilter(request.GET, queryset=everybody, request=request).form
+    _simplify(form, request)
+    active = [name for name in form.fields if request.GET.get(name)]
+    context = {
+        "rows": rows,
+        "listed": listed,
+        "total": found.count() if valid else 0,
+        "form": form,
+        "first_fields": [form[name] for name in FIRST_FILTERS],
+        "more_fields": [form[name] for name in form.fields if name not in FIRST_FILTERS],
+        "more_open": any(name not in FIRST_FILTERS for name in active),
+        "active": len(active),
+        "sort": sort if request.GET.get("sort") else "",
+        "scopes": _scopes(request, in_membership=in_membership),
+        "everybody": request.GET.get("everybody", ""),
+        "lost_place": lost_place,
+        "known_on": known_on,
+        "anybody": bool(rows) or Member.objects.visible_to(user).exists(),
+    }
+    return render(request, "success/members.html", context)
+
+
+def _asked(request: HttpRequest) -> tuple[QueryDict, bool]:
+    """The questions asked; unless they say otherwise, of members in membership only.
+
+    Who searches for a name, or names a standing, means everybody there ever was.
+    """
+    asked = request.GET.copy()
+    given = any(asked.get(name) for name in ("standing", "q", "everybody"))
+    if not given:
+        asked.setlist("standing", [Standing.IN_FORCE.value, Standing.IN_GRACE.value])
+    return asked, not given
+
+
+def _scopes(request: HttpRequest, *, in_membership: bool) -> list[dict[str, Any]]:
+    kept = request.GET.copy()
+    for name in ("everybody", "standing", "q", "after", "before"):
+        kept.pop(name, None)
+    members_only = kept.urlencode()
+    kept["everybody"] = "1"
+    return [
+        {"label": _("In membership"), "url": f"?{members_only}", "current": in_membership},
+        {
+            "label": _("Everybody there ever was"),
+            "url": f"?{kept.urlencode()}",
+            "current": bool(request.GET.get("everybody")),
+        },
+    ]
+
+
+def _simplify(form: forms.Form, request: HttpRequest) -> None:
+    """Make the questions of the API fit for a page: drop-downs, and order by the headers."""
+    fields = form.fields
+    fields.pop("order")
+    for name in ("standing", "state", "segment"):
+        if len(request.GET.getlist(name)) < 2:
+            field = cast("forms.MultipleChoiceField", fields[name])
+            choices = cast("list[tuple[Any, Any]]", list(field.widget.choices))
+            field.widget = OneOfMany(choices=[("", _("Any")), *choices])
+            field.widget.is_required = False
+    team = User.objects.filter(role=Role.MSM, is_active=True).order_by("name")
+    people = [(str(each.public_id), each.name) for each in team]
+    fields["owner"].widget = forms.Select(
+        choices=[("", _("Anybody")), (ME, _("Me")), (POOL, _("The pool")), *people]
+    )
+    fields["term_ends_before"].widget = forms.DateInput(attrs={"type": "date"})
+    for each in fields.values():
+        each.help_text = ""
+
+
+def _order(filters: MemberFilter, request: HttpRequest) -> tuple[tuple[str, ...], str]:
+    """The columns to sort by, as the headers say; by default by name, or by likeness."""
+    asked = request.GET.get("sort", "")
+    name = asked.removeprefix("-")
+    if name not in SORTS:
+        return filters.ordering, ""
+    columns = reads.ORDERS[name]
+    if asked.startswith("-"):
+        columns = tuple(f"-{column}" for column in columns)
+    return columns, asked
+
+
+def _page(
+    request: HttpRequest, found: "QuerySet[Member]", order: tuple[str, ...]
+) -> tuple[KeysetPage[Member], bool]:
+    after, before = request.GET.get("after"), request.GET.get("before")
+    try:
+        return page(found, order=order, size=PAGE_SIZE, after=after, before=before), False
+    except BadCursor:
+        return page(found, order=order, size=PAGE_SIZE), True
+
+
+@requires(Permission.MEMBER_VIEW)
+@require_safe
+def member(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """One member on one screen, today or as of a day that has passed."""
+    user = cast("User", request.user)
+    known_on = last_live_day()
+    latest = known_on or clock.today()
+    form = LookBackForm(request.GET or None, latest=latest)
+    asked = form.cleaned_data["as_of"] if form.is_bound and form.is_valid() else None
+    as_of = asked or latest
+    try:
+        one = reads.member_detail(user, public_id, as_of=latest)
+    except Member.DoesNotExist as error:
+        raise Http404 from error
+    known = getattr(one, "known", None)
+    assignment = getattr(one, "assignment", None)
+    reading = reads.vector_on(one, as_of=as_of)
+    promises = reads.promises(reading.plan, as_of=as_of)
+    context = {
+        "member": one,
+        "known": known,
+        "assignment": assignment,
+        "former_names": one.details.get("former_names", ""),
+        "is_simulated": bool(one.details.get("simulated")),
+        "as_of": as_of,
+        "latest": latest,
+        "known_on": known_on,
+        "looks_back": as_of < latest,
+        "look_back_form": form if form.is_bound else LookBackForm(latest=latest),
+        "standing": _standing(reads.standing_on(one, as_of=as_of)),
+        "last_day": _last_day(known),
+        "reading": reading,
+        "road": road_of(reading),
+        "theirs": [each for each in promises if each.side == Side.MEMBER],
+        "ours": [each for each in promises if each.side == Side.ASSOCIATION],
+        "panels": panels.embed(request, subject=one.public_id, as_of=as_of),
+    }
+    return render(request, "success/member.html", context)
+
+
+def _standing(value: str) -> str:
+    return str(Standing(value).label)
+
+
+def _last_day(known: MemberFacts | None) -> date | None:
+    """The last day that a term covers; null where none is known."""
+    if known is None or known.term_ends_on is None:
+        return None
+    return known.term_ends_on - timedelta(days=1)

@@ -1,0 +1,455 @@
+"""Today: the queue, the item in hand, and what can be done with it.
+
+Each act is a POST. A script gets the next item with the list and the week beside it, all to be
+put in place; without one, the answer leads to the page of the next item.
+"""
+
+import json
+import uuid
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.defaultfilters import date as spelled
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from config.kernel import clock
+from config.kernel.fragments import is_fragment, render_page_or_fragment
+from config.kernel.keyset import BadCursor, KeysetPage, page
+from config.kernel.permissions import requires
+from members.enums import Role
+from members.models import User
+from success.access import Permission
+from success.enums import InterventionStatus, Outcome, QueueClass
+from success.filters import QueueFilter
+from success.forms import CompleteForm, SnoozeForm, snooze_days
+from success.models import Intervention, MemberFacts
+from success.queries import queue
+from success.queries import today as reads
+from success.queries.members import vector_on
+from success.queries.nights import last_live_day
+from success.queries.roads import road_of
+from success.queries.timeline import timeline
+from success.querysets import InterventionQuerySet
+from success.services import interventions
+
+PAGE_SIZE = 50
+TOUCHES = 5
+UNSERVED_SHOWN = 20
+OUTCOME_KEYS = {
+    Outcome.REACHED: "r",
+    Outcome.NO_ANSWER: "n",
+    Outcome.GOAL_CHANGED: "g",
+    Outcome.WAITING_FOR_US: "w",
+    Outcome.NOT_NEEDED: "x",
+}
+EVIDENCE_WORDS = {
+    "happened": gettext_lazy("It began"),
+    "waits": gettext_lazy("Waiting on"),
+    "next": gettext_lazy("Next milestone"),
+    "fact": gettext_lazy("On record"),
+    "owed": gettext_lazy("A promise of ours is late"),
+}
+FILTERS = ("owner", "queue_class", "play", "member", "after", "before")
+
+
+@requires(Permission.QUEUE_VIEW)
+@require_safe
+def today(request: HttpRequest) -> HttpResponse:
+    """The queue with its first item."""
+    desk = _desk(request)
+    first = desk.listed.items[0] if desk.listed.items else None
+    context = _whole(request, desk, first) | {"opened": False}
+    return render(request, "success/today.html", context)
+
+
+@requires(Permission.QUEUE_VIEW)
+@require_safe
+def item(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """One item; as a page, with the queue beside it."""
+    chosen = _visible(request, public_id)
+    if is_fragment(request):
+        context = _pane(request, chosen) | {"opened": True}
+    else:
+        context = _whole(request, _desk(request), chosen) | {"opened": True}
+    return render_page_or_fragment(
+        request, "success/today.html", "success/_today_item.html", context
+    )
+
+
+@requires(Permission.QUEUE_WORK)
+@require_POST
+def claim(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    chosen = _visible(request, public_id)
+    try:
+        taken = interventions.claim(intervention=chosen, by=_user(request), at=clock.now())
+    except (interventions.AlreadyClaimed, interventions.NotOpen) as refused:
+        return _refuse(request, chosen, refused)
+    return _answer(request, taken, said=_("%(member)s is yours.") % _names(taken))
+
+
+@requires(Permission.QUEUE_WORK)
+@require_POST
+def release(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    chosen = _visible(request, public_id)
+    try:
+        freed = interventions.release(intervention=chosen, by=_user(request), at=clock.now())
+    except (interventions.NotHeld, interventions.NotOpen) as refused:
+        return _refuse(request, chosen, refused)
+    return _answer(request, freed, said=_("%(member)s is free again.") % _names(freed))
+
+
+@requires(Permission.QUEUE_WORK)
+@require_POST
+def snooze(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    chosen = _visible(request, public_id)
+    form = SnoozeForm(request.POST, today=clock.today())
+    if not form.is_valid():
+        return _stay(request, chosen, {"snooze_form": form, "open_act": "snooze"}, status=422)
+    following = _following(request, chosen)
+    until = form.cleaned_data["until"]
+    try:
+        interventions.snooze(
+            intervention=chosen, until=until, by=_user(request), at=clock.now()
+        )
+    except (interventions.AlreadyClaimed, interventions.NotOpen) as refused:
+        return _refuse(request, chosen, refused)
+    words = {**_names(chosen), "day": spelled(until, "j F")}
+    said = _("%(member)s sleeps until %(day)s.") % words
+    return _answer(request, following, said=said, undo=chosen)
+
+
+@requires(Permission.QUEUE_WORK)
+@require_POST
+def complete(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    chosen = _visible(request, public_id)
+    form = CompleteForm(request.POST)
+    if not form.is_valid():
+        return _stay(
+            request, chosen, {"complete_form": form, "open_act": "complete"}, status=422
+        )
+    following = _following(request, chosen)
+    try:
+        interventions.complete(
+            intervention=chosen,
+            outcome=Outcome(form.cleaned_data["outcome"]),
+            note=form.cleaned_data["note"],
+            minutes=form.cleaned_data["minutes"],
+            by=_user(request),
+            at=clock.now(),
+        )
+    except (interventions.AlreadyClaimed, interventions.NotOpen) as refused:
+        kept = {"complete_form": form, "open_act": "complete"}
+        return _refuse(request, chosen, refused, kept)
+    words = {**_names(chosen), "outcome": Outcome(form.cleaned_data["outcome"]).label}
+    said = _("%(member)s: %(outcome)s.") % words
+    return _answer(request, following, said=said, undo=chosen)
+
+
+@requires(Permission.QUEUE_WORK)
+@require_POST
+def undo(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    chosen = _visible(request, public_id)
+    try:
+        back = interventions.undo(intervention=chosen, by=_user(request), at=clock.now())
+    except interventions.NothingToUndo as refused:
+        return _refuse(request, chosen, refused)
+    return _answer(request, back, said=_("%(member)s is back.") % _names(back))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Desk:
+    """What the list is made from: the filters, the items they leave, and one page of those."""
+
+    filters: QueueFilter
+    items: InterventionQuerySet
+    any_class: InterventionQuerySet
+    listed: KeysetPage[Intervention]
+    lost_place: bool
+
+
+def _desk(request: HttpRequest) -> _Desk:
+    """Read the filters from the address, of a POST as of a GET."""
+    user, on = _user(request), clock.today()
+    everything = queue.today(user, as_of=on)
+    filters = QueueFilter(request.GET, queryset=everything, request=request)
+    items = filters.qs if filters.form.is_valid() else everything.none()
+    data = request.GET.copy()
+    data.pop("queue_class", None)
+    without = QueueFilter(data, queryset=everything, request=request)
+    any_class = without.qs if without.form.is_valid() else everything.none()
+    rows, lost = reads.with_row(items), False
+    try:
+        listed = page(
+            rows,
+            order=queue.QUEUE_ORDER,
+            size=PAGE_SIZE,
+            after=request.GET.get("after"),
+            before=request.GET.get("before"),
+        )
+    except BadCursor:
+        listed, lost = page(rows, order=queue.QUEUE_ORDER, size=PAGE_SIZE), True
+    if not listed.items and (request.GET.get("after") or request.GET.get("before")):
+        listed = page(rows, order=queue.QUEUE_ORDER, size=PAGE_SIZE)
+    return _Desk(
+        filters=filters, items=items, any_class=any_class, listed=listed, lost_place=lost
+    )
+
+
+def _whole(request: HttpRequest, desk: _Desk, chosen: Intervention | None) -> dict[str, Any]:
+    """Everything the page shows."""
+    user, at, on = _user(request), clock.now(), clock.today()
+    counts = reads.class_counts(desk.any_class)
+    asked = request.GET.getlist("queue_class")
+    owner = request.GET.get("owner", "")
+    context: dict[str, Any] = {
+        "rows": [reads.row(each, at=at) for each in desk.listed.items],
+        "listed": desk.listed,
+        "total": sum(
+            number for each, number in counts if not asked or str(each.value) in asked
+        ),
+        "everything": sum(number for _each, number in counts),
+        "classes": [
+            {
+                "label": QueueClass(each).label,
+                "count": number,
+                "url": _here(request, queue_class=each.value),
+                "current": asked == [str(each.value)],
+            }
+            for each, number in counts
+        ],
+        "any_class_url": _here(request, queue_class=None),
+        "any_class": not asked,
+        "whose": [
+            {
+                "label": label,
+                "url": _here(request, owner=value or None),
+                "current": owner == value,
+            }
+            for value, label in _whose(user)
+        ],
+        "filter_errors": []
+        if desk.filters.form.is_valid()
+        else desk.filters.form.errors.items(),
+        "lost_place": desk.lost_place,
+        "is_filtered": bool(asked or owner or request.GET.get("member")),
+        "known_on": last_live_day(),
+        "today_url": reverse("success:today"),
+        "done": _just_done(request),
+    }
+    if user.role == Role.MSM:
+        week = queue.week(user, as_of=on)
+        context |= {
+            "hours": {
+                "available": _decimal(week.available),
+                "done": _decimal(week.done),
+                "busy": _decimal(min(week.done + week.planned, week.available)),
+                "planned": _decimal(week.planned),
+                "unserved": _decimal(week.unserved_hours),
+            },
+            "unserved": week.unserved[:UNSERVED_SHOWN] if week.unserved_ids else [],
+            "unserved_count": len(week.unserved_ids),
+        }
+    else:
+        team = reads.team_week(as_of=on)
+        context |= {
+            "team": team,
+            "hours_open": _decimal(team.open_hours),
+            "hours_available": _decimal(team.available),
+        }
+    return context | _pane(request, chosen)
+
+
+def _pane(request: HttpRequest, chosen: Intervention | None) -> dict[str, Any]:
+    """What is shown of the item in hand, and what can be done with it."""
+    context: dict[str, Any] = {
+        "chosen": chosen,
+        "query": _query(request),
+        "back": _item_url(request, None),
+    }
+    if chosen is None:
+        return context
+    user, at, on = _user(request), clock.now(), clock.today()
+    night = last_live_day() or on
+    reading = vector_on(chosen.member, as_of=night)
+    known = (
+        MemberFacts.objects.select_related("contact", "segment")
+        .filter(member=chosen.member_id)
+        .first()
+    )
+    held_by = reads.holder(chosen, at=at)
+    tomorrow, next_week = snooze_days(today=on)
+    return context | {
+        "known": known,
+        "reading": reading,
+        "road": road_of(reading),
+        "modality": reads.modality(chosen.member.ax_profiles.filter(superseded_on=None)),
+        "evidence": [
+            {"label": EVIDENCE_WORDS[each.kind], "text": each.text, "on": each.on}
+            for each in reads.evidence(chosen)
+        ],
+        "touches": timeline(chosen.member, user=user, as_of=on, size=TOUCHES).items,
+        "earlier": reads.earlier(chosen, size=2),
+        "held_by": held_by,
+        "is_mine": held_by is not None and held_by == user,
+        "is_open": chosen.status == InterventionStatus.OPEN,
+        "complete_form": CompleteForm(initial={"minutes": chosen.minutes}),
+        "snooze_form": SnoozeForm(today=on),
+        "outcomes": [
+            {"value": each.value, "label": each.label, "key": key}
+            for each, key in OUTCOME_KEYS.items()
+        ],
+        "tomorrow": tomorrow,
+        "next_week": next_week,
+        "open_act": "",
+    }
+
+
+def _whose(user: User) -> list[tuple[str, Any]]:
+    if user.role == Role.MSM:
+        return [("", _("Mine and the pool")), ("me", _("Mine")), ("pool", _("The pool"))]
+    return [("", _("The whole team")), ("me", _("Mine")), ("pool", _("The pool"))]
+
+
+def _answer(
+    request: HttpRequest,
+    following: Intervention | None,
+    *,
+    said: str,
+    undo: Intervention | None = None,
+) -> HttpResponse:
+    """Go on with ``following``, say what happened, and offer to undo it."""
+    where = _item_url(request, following)
+    if not is_fragment(request):
+        mark = "&" if "?" in where else "?"
+        return redirect(f"{where}{mark}done={undo.public_id}" if undo else where)
+    context = _whole(request, _desk(request), following) | {"opened": True, "in_hand": True}
+    if undo is not None:
+        context["done"] = _refreshed(request, undo)
+    response = render(request, "success/_today_swap.html", context)
+    toast = {"text": said} | ({"undo": "#undo-button"} if undo else {})
+    response["HX-Trigger"] = json.dumps({"toast": toast})
+    response["HX-Replace-Url"] = where
+    return response
+
+
+def _refuse(
+    request: HttpRequest,
+    chosen: Intervention,
+    refused: Exception,
+    kept: dict[str, Any] | None = None,
+) -> HttpResponse:
+    """Say in place why it did not happen; what was typed is ``kept``."""
+    current = _refreshed(request, chosen)
+    match refused:
+        case interventions.AlreadyClaimed(holder=holder):
+            title = _("%(holder)s has this.") % {"holder": holder.name}
+            text = _("Nothing was changed, and nothing you wrote is lost.")
+        case interventions.NotOpen():
+            title = _("This is no longer open.")
+            text = _("Somebody finished it, or its reason is gone. Nothing was changed.")
+        case interventions.NotHeld():
+            title = _("You have not claimed this.")
+            text = _("Nothing was changed.")
+        case _:
+            title = _("There is nothing to undo.")
+            text = _("Ten seconds have passed, or somebody went on with it meanwhile.")
+    refusal = {"title": title, "text": text}
+    return _stay(request, current, {"refusal": refusal} | (kept or {}), status=409)
+
+
+def _stay(
+    request: HttpRequest, chosen: Intervention, changes: dict[str, Any], *, status: int
+) -> HttpResponse:
+    """Show the item again, as a fragment or in its page, with what is to be said about it."""
+    if is_fragment(request):
+        context = _pane(request, chosen)
+    else:
+        context = _whole(request, _desk(request), chosen)
+    changes = {"opened": True, "in_hand": True} | changes
+    return render_page_or_fragment(
+        request,
+        "success/today.html",
+        "success/_today_item.html",
+        context | changes,
+        status=status,
+    )
+
+
+def _following(request: HttpRequest, chosen: Intervention) -> Intervention | None:
+    """The item that comes next once this one is gone: the one below, else the one above."""
+    items = _desk(request).listed.items
+    places = [each.pk for each in items]
+    if chosen.pk not in places:
+        return items[0] if items else None
+    at = places.index(chosen.pk)
+    rest = items[at + 1 :] or items[:at][-1:]
+    return rest[0] if rest else None
+
+
+def _visible(request: HttpRequest, public_id: uuid.UUID) -> Intervention:
+    rows = Intervention.objects.visible_to(_user(request)).select_related(
+        "play", "member", "owner", "claimed_by", "finished_by", "message__template"
+    )
+    return get_object_or_404(rows, public_id=public_id)
+
+
+def _refreshed(request: HttpRequest, chosen: Intervention) -> Intervention:
+    return _visible(request, chosen.public_id)
+
+
+def _just_done(request: HttpRequest) -> Intervention | None:
+    """The item that was put away a moment ago, named in the address where no script runs."""
+    try:
+        named = uuid.UUID(request.GET.get("done", ""))
+    except ValueError:
+        return None
+    since = clock.now() - interventions.UNDO_WITHIN
+    return (
+        Intervention.objects.visible_to(_user(request))
+        .filter(public_id=named, events__by=_user(request), events__at__gte=since)
+        .select_related("member", "play")
+        .first()
+    )
+
+
+def _item_url(request: HttpRequest, chosen: Intervention | None) -> str:
+    path = reverse("success:item", args=[chosen.public_id]) if chosen else ""
+    query = _query(request)
+    path = path or reverse("success:today")
+    return f"{path}?{query}" if query else path
+
+
+def _query(request: HttpRequest) -> str:
+    """The filters and the place in the list, to be carried from address to address."""
+    kept = [(name, value) for name in FILTERS for value in request.GET.getlist(name) if value]
+    return urlencode(kept)
+
+
+def _here(request: HttpRequest, **changes: object) -> str:
+    """Today with one filter changed; the list then starts at its beginning."""
+    kept = {name: request.GET.getlist(name) for name in ("owner", "queue_class", "play")}
+    for name, value in changes.items():
+        kept[name] = [] if value is None else [str(value)]
+    query = urlencode([(name, value) for name, values in kept.items() for value in values])
+    path = reverse("success:today")
+    return f"{path}?{query}" if query else path
+
+
+def _decimal(hours: Fraction) -> Decimal:
+    return Decimal(hours.numerator) / hours.denominator
+
+
+def _names(chosen: Intervention) -> dict[str, str]:
+    return {"member": chosen.member.name}
+
+
+def _user(request: HttpRequest) -> User:
+    return cast("User", request.user)
