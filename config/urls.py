@@ -7,7 +7,6 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config.kernel.permissions import public
-
 from success.views import home
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -129,7 +129,7 @@ def _render(
     return render_panel(
         request,
         f"success/_member_{part}.html",
-        {"member": member, "address": request.path} | context,
+        {"member": member, "address": request.path, "today": _day(request)} | context,
         title=title,
         name=member.name,
         subject=member.public_id,

@@ -194,6 +194,7 @@ def member(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "former_names": one.details.get("former_names", ""),
         "is_simulated": bool(one.details.get("simulated")),
         "as_of": as_of,
+        "today": as_of,  # days are told as seen from the day looked at
         "latest": latest,
         "known_on": known_on,
         "looks_back": as_of < latest,
