@@ -1,17 +1,30 @@
 // A list beside what is open in it.
-// [data-panes]: on a narrow screen what was just put in place starts at its top.
-// details[data-focus-inside]: opening it moves the cursor to its first control.
-// [data-expires=seconds]: goes away after that time; held open while the cursor is in it.
+// [data-panes]: what a script puts in place takes the cursor at its [data-take-focus], without a
+// jump; on a narrow screen, where the two take turns, it starts at its top.
+// details[data-focus-inside]: opening it shuts its siblings and moves the cursor to its first
+// control. (A shared name would shut the new one when the pane is put in place of the old.)
+// [data-expires=seconds]: goes away after that time; held while the cursor is in it.
 const narrow = matchMedia("(max-width: 61.9rem)");
 
-document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.target.closest?.("[data-panes]") && narrow.matches) scrollTo(0, 0);
+document.addEventListener("htmx:afterSettle", (event) => {
+  const panes = event.target.closest?.("[data-panes]");
+  if (!panes) return;
+  const target = panes.querySelector("[data-error-summary], [data-take-focus]");
+  target?.focus({ preventScroll: true });
+  if (narrow.matches) scrollTo(0, 0);
+  else panes.querySelector("[data-queue-item][data-selected]")?.scrollIntoView({ block: "nearest" });
 });
 
 document.addEventListener("toggle", (event) => {
   const details = event.target;
   if (!details.matches?.("details[data-focus-inside][open]")) return;
-  details.querySelector("input:not([type=hidden]), select, textarea, button")?.focus();
+  for (const other of details.parentElement.querySelectorAll("details[data-focus-inside][open]")) {
+    if (other !== details) other.open = false;
+  }
+  const summary = details.querySelector("[data-error-summary]");
+  const first = details.querySelector("input:not([type=hidden]), select, textarea, button");
+  (summary || first)?.focus({ preventScroll: true });
+  details.scrollIntoView({ block: "nearest" });
 }, true);
 
 function expire(element) {

@@ -126,10 +126,12 @@ def _some(request: HttpRequest, rows: Sequence[Any]) -> dict[str, Any]:
 def _render(
     request: HttpRequest, member: Member, part: str, title: str, context: dict[str, Any]
 ) -> HttpResponse:
+    # Days are told as seen from the day that is looked at.
+    seen_from = {"today": context["as_of"]} if "as_of" in context else {}
     return render_panel(
         request,
         f"success/_member_{part}.html",
-        {"member": member, "address": request.path, "today": _day(request)} | context,
+        {"member": member, "address": request.path} | seen_from | context,
         title=title,
         name=member.name,
         subject=member.public_id,
