@@ -16,6 +16,8 @@ from success.models import Intervention, MemberFacts, Milestone
 from success.querysets import InterventionQuerySet
 
 MINUTES_AN_HOUR = 60
+# The night of today or of yesterday; a run that starts after midnight is of yesterday.
+FRESH_DAYS = 1
 # The modality that most of a member's Appropriate Experience asks for, and how it is done.
 MODALITIES = (
     ("taskforce_minutes", "group"),
@@ -38,6 +40,11 @@ class QueueRow:
     we_owe: bool
     modality: str | None
     held_by: User | None
+
+
+def is_stale(known_on: date | None, *, on: date) -> bool:
+    """Tell whether the last night is too old to pass over; false before the first."""
+    return known_on is not None and (on - known_on).days > FRESH_DAYS
 
 
 def with_row(items: InterventionQuerySet) -> InterventionQuerySet:

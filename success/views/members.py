@@ -25,6 +25,7 @@ from success.models import MemberFacts
 from success.queries import members as reads
 from success.queries.nights import last_live_day
 from success.queries.roads import road_of, roads
+from success.queries.today import is_stale
 
 PAGE_SIZE = 50
 SORTS = ("name", "behind", "term_end")
@@ -94,6 +95,7 @@ def members(request: HttpRequest) -> HttpResponse:
         "everybody": request.GET.get("everybody", ""),
         "lost_place": lost_place,
         "known_on": known_on,
+        "is_stale": is_stale(known_on, on=clock.today()),
         "anybody": bool(rows) or Member.objects.visible_to(user).exists(),
     }
     return render(request, "success/members.html", context)
@@ -197,6 +199,7 @@ def member(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "today": as_of,  # days are told as seen from the day looked at
         "latest": latest,
         "known_on": known_on,
+        "is_stale": is_stale(known_on, on=clock.today()),
         "looks_back": as_of < latest,
         "look_back_form": form if form.is_bound else LookBackForm(latest=latest),
         "standing": _standing(reads.standing_on(one, as_of=as_of)),

@@ -240,7 +240,8 @@ def _whole(request: HttpRequest, desk: _Desk, chosen: Intervention | None) -> di
         else desk.filters.form.errors.items(),
         "lost_place": desk.lost_place,
         "is_filtered": bool(asked or owner or request.GET.get("member")),
-        "known_on": last_live_day(),
+        "known_on": (known_on := last_live_day()),
+        "is_stale": reads.is_stale(known_on, on=on),
         "today_url": reverse("success:today"),
         "done": _just_done(request),
     }

@@ -115,3 +115,16 @@ def test_earlier_work_is_that_of_people_newest_first():
 
     assert reads.earlier(item, size=5) == [second, first]
     assert reads.earlier(second, size=5) == [first]
+
+
+@pytest.mark.parametrize(
+    ("known_on", "expected"),
+    [
+        (None, False),
+        (TODAY, False),
+        (TODAY - timedelta(1), False),
+        (TODAY - timedelta(2), True),
+    ],
+)
+def test_a_night_is_stale_from_its_second_day(known_on, expected):
+    assert reads.is_stale(known_on, on=TODAY) == expected

@@ -16,6 +16,7 @@ from tests.factories import (
     make_intervention,
     make_member,
     make_member_facts,
+    make_night,
     make_plan,
     make_play,
     make_user,
@@ -363,3 +364,14 @@ def test_the_clock_of_the_page_is_the_associations(sign_in, amy):
     make_item(owner=amy, due_on=clock.today() - timedelta(2))
 
     assert sign_in(amy).get(URL).content.decode().count('<span class="wm-late">due') == 1
+
+
+def test_a_night_that_is_missing_or_old_is_said(sign_in, amy):
+    client = sign_in(amy)
+
+    never = client.get(URL).content.decode()
+    make_night(as_of=TODAY - timedelta(3))
+    old = client.get(URL).content.decode()
+
+    assert never.count("No night has been run yet.") == 1
+    assert old.count("What you see is of 26 July 2026") == 1
