@@ -11,7 +11,9 @@ from members.models import Member, Person
 class Fact(models.Model):
     """Something that happened, once. Append-only: corrected by a further fact, never edited."""
 
-    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="facts")
+    member = models.ForeignKey(
+        Member, on_delete=models.CASCADE, db_index=False, related_name="facts"
+    )
     person = models.ForeignKey(
         Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="facts"
     )
@@ -52,7 +54,9 @@ class Involvement(models.Model):
     ``ends_on`` is the first day without it, null while it lasts.
     """
 
-    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="involvements")
+    member = models.ForeignKey(
+        Member, on_delete=models.CASCADE, db_index=False, related_name="involvements"
+    )
     person = models.ForeignKey(
         Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="involvements"
     )

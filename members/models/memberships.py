@@ -11,7 +11,9 @@ class Term(models.Model):
     rule, and typed nowhere.
     """
 
-    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="terms")
+    member = models.ForeignKey(
+        Member, on_delete=models.CASCADE, db_index=False, related_name="terms"
+    )
     tier = models.TextField()
     starts_on = models.DateField()
     ends_on = models.DateField()

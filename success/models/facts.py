@@ -22,9 +22,15 @@ class MemberFacts(models.Model):
     joined_on = models.DateField(null=True, help_text="start of the unbroken run of terms")
     term_ends_on = models.DateField(null=True, help_text="first day after the last known term")
     tier = models.TextField(blank=True)
-    segment = models.ForeignKey(Segment, null=True, on_delete=models.SET_NULL, related_name="+")
+    segment = models.ForeignKey(
+        Segment, null=True, on_delete=models.SET_NULL, db_index=False, related_name="+"
+    )
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        db_index=False,
+        related_name="+",
     )
     contact = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="+")
     plan = models.ForeignKey(Plan, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -76,12 +82,6 @@ class MemberFacts(models.Model):
         indexes = [
             models.Index(fields=["owner", "state"], name="facts_by_owner_state"),
             models.Index(fields=["segment", "state"], name="facts_by_segment_state"),
-            # an ordinary night looks only at those whose day has come
-            models.Index(
-                fields=["recheck_on"],
-                condition=Q(recheck_on__isnull=False),
-                name="facts_recheck",
-            ),
             # plays fire by crossing a range of dates, among the active only
             models.Index(
                 fields=["behind_since"],
@@ -102,7 +102,9 @@ class MemberFacts(models.Model):
 class VectorChange(models.Model):
     """The vector of a member from this day on, until the next change. One row a change."""
 
-    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="vector_changes")
+    member = models.ForeignKey(
+        Member, on_delete=models.CASCADE, db_index=False, related_name="vector_changes"
+    )
     on = models.DateField()
     plan = models.ForeignKey(Plan, null=True, on_delete=models.SET_NULL, related_name="+")
     state = models.TextField(choices=State)

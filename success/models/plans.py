@@ -71,7 +71,9 @@ class Plan(models.Model):
     """
 
     public_id = public_id_field()
-    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="plans")
+    member = models.ForeignKey(
+        Member, on_delete=models.CASCADE, db_index=False, related_name="plans"
+    )
     template = models.ForeignKey(
         PlanTemplate, null=True, on_delete=models.PROTECT, related_name="plans"
     )
@@ -122,7 +124,9 @@ class Milestone(MilestoneFields):
     achieved if an odd number of them are not after that day. They are made from the events.
     """
 
-    plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="milestones")
+    plan = models.ForeignKey(
+        Plan, on_delete=models.CASCADE, db_index=False, related_name="milestones"
+    )
     evidence_dates = ArrayField(models.DateField(), null=True, blank=True)
     evidence_source = models.TextField(choices=EvidenceSource, blank=True)
 

@@ -43,8 +43,12 @@ class Intervention(models.Model):
     """One occurrence of a play for one member: a message on its way, or a queue item."""
 
     public_id = public_id_field()
-    play = models.ForeignKey(Play, on_delete=models.PROTECT, related_name="interventions")
-    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="interventions")
+    play = models.ForeignKey(
+        Play, on_delete=models.PROTECT, db_index=False, related_name="interventions"
+    )
+    member = models.ForeignKey(
+        Member, on_delete=models.CASCADE, db_index=False, related_name="interventions"
+    )
     occurrence = models.TextField(help_text="what happened, said so that it is said once")
     occurred_on = models.DateField(
         help_text="the day of the evidence; queue order is oldest first"
@@ -119,7 +123,7 @@ class InterventionEvent(models.Model):
     """What became of an intervention, step by step; kept for good."""
 
     intervention = models.ForeignKey(
-        Intervention, on_delete=models.CASCADE, related_name="events"
+        Intervention, on_delete=models.CASCADE, db_index=False, related_name="events"
     )
     verb = models.TextField(
         help_text="opened, claimed, released, snoozed, done, undone, closed"

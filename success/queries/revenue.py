@@ -265,9 +265,9 @@ def movements_between(  # noqa: PLR0913  # the same question, and where to read 
         Dimension.SEGMENT: "AND coalesce(segment.key, '') = %(value)s",
     }.get(dimension or Dimension.ALL, "")
     beyond = "AND (-amount, moved.member_id) > (%(after_amount)s, %(after_member)s)"
-    undecided = "undecided" if basis == RevenueBasis.MEMBERSHIP else "FALSE"
+    undecided = "undecided_1" if basis == RevenueBasis.MEMBERSHIP else "FALSE"
     statement = f"""
-        WITH {ledger.held_on_days(openings=1, bases=[basis])},
+        WITH {ledger.held_on_days(days=2, pairs=[(0, 1)], bases=[basis])},
         moved AS (
             SELECT member_id, coalesce({column}_0, 0) AS opening,
                    coalesce({column}_1, 0) AS closing, {undecided} AS undecided,
@@ -295,7 +295,7 @@ def movements_between(  # noqa: PLR0913  # the same question, and where to read 
         "moves": moves,
         "value": value,
         "limit": size + 1,
-        **ledger.window(openings=[opening_on], closing=closing_on, grace_days=grace_days),
+        **ledger.window(days=[opening_on, closing_on], grace_days=grace_days),
     }
     if after:
         parameters["after_amount"], parameters["after_member"] = _place(after)

@@ -211,49 +211,71 @@ def compare(
     grace_days: int,
     bases: Sequence[RevenueBasis] = tuple(RevenueBasis),
 ) -> Comparison:
-    """Compare ``closing`` with each opening day, for everybody, each tier and each segment.
+    """Compare ``closing`` with each opening day, as ``compare_pairs`` does."""
+    return compare_pairs(
+        pairs=[(opening, closing) for opening in openings],
+        as_of=as_of,
+        grace_days=grace_days,
+        bases=bases,
+    )
 
-    One pass over the terms that can matter, whatever the number of openings. A member stands
+
+def compare_pairs(
+    *,
+    pairs: Sequence[tuple[date, date]],
+    as_of: date,
+    grace_days: int,
+    bases: Sequence[RevenueBasis] = tuple(RevenueBasis),
+) -> Comparison:
+    """Compare each (opening, closing) pair, for everybody, each tier and each segment.
+
+    One pass over the terms that can matter, whatever the number of pairs. A member stands
     under their tier on the opening day, or on the closing day if they paid nothing before; and
     under the segment they are assigned to now. Reads only (DOMAIN 4.2, 4.3).
     """
-    days = {f"day_{index}": day for index, day in enumerate([*openings, closing])}
-    slots = [(basis, index) for basis in bases for index in range(len(openings))]
+    days = sorted({day for pair in pairs for day in pair})
+    places = [(days.index(opening), days.index(closing)) for opening, closing in pairs]
+    slots = [(basis, index) for basis in bases for index in range(len(pairs))]
     columns = [f"{COLUMN[basis]}_{day}" for basis in bases for day in range(len(days))]
+    closings = sorted({closing for _, closing in places})
     sums = ", ".join(f"sum({column})" for column in columns)
     keys = ", ".join(f"key_{COLUMN[basis]}_{index}" for basis, index in slots)
-    members = ", ".join(
-        f"""({_move(basis, index, last=len(openings))})::int + 8 * CASE
-            WHEN {COLUMN[basis]}_{index} > 0 THEN {COLUMN[basis]}_{index}_tier
-            ELSE coalesce({COLUMN[basis]}_{len(openings)}_tier, 0) END
+    marks = ", ".join(f"undecided_{closing}" for closing in closings)
+    moves = ", ".join(
+        f"""({_move(COLUMN[basis], *places[index])})::int + 8 * CASE
+            WHEN {COLUMN[basis]}_{places[index][0]} > 0
+                THEN {COLUMN[basis]}_{places[index][0]}_tier
+            ELSE coalesce({COLUMN[basis]}_{places[index][1]}_tier, 0) END
             AS key_{COLUMN[basis]}_{index}"""
         for basis, index in slots
     )
     statement = f"""
-        WITH {held_on_days(openings=len(openings), bases=bases)},
-        moved AS MATERIALIZED (SELECT seen.*, {members} FROM seen)
-        SELECT assignment.segment_id, undecided, {keys}, count(*), sum(lines),
+        WITH {held_on_days(days=len(days), pairs=places, bases=bases)}
+        SELECT assignment.segment_id, {marks}, {keys}, count(*), sum(lines),
                (SELECT array_agg(tier ORDER BY code) FROM tier), {sums}
-        FROM moved
+        -- OFFSET 0: each move is worked out once, not wherever it is named
+        FROM (SELECT seen.*, {moves} FROM seen OFFSET 0) AS moved
         LEFT JOIN coverage_assignment AS assignment USING (member_id)
-        GROUP BY assignment.segment_id, undecided, {keys}
+        GROUP BY assignment.segment_id, {marks}, {keys}
     """
+    parameters = {f"day_{index}": day for index, day in enumerate(days)} | {"as_of": as_of}
     tallies: dict[tuple[RevenueBasis, int], Tallies] = {slot: {} for slot in slots}
     terms = 0
-    rows = _rows(
-        statement,
-        {**days, "as_of": as_of, "grace_days": grace_days}
-        | window(openings=openings, closing=closing, grace_days=grace_days),
-    )
     names = segment_keys()
-    for segment, undecided, *rest in rows:
-        marks, (count, lines, tiers) = rest[: len(slots)], rest[len(slots) : len(slots) + 3]
-        cents = dict(zip(columns, rest[len(slots) + 3 :], strict=True))
+    for segment, *rest in _rows(
+        statement, parameters | window(days=days, grace_days=grace_days)
+    ):
+        found = iter(rest)
+        undecided = dict(zip(closings, found, strict=False))
+        codes = dict(zip(slots, found, strict=False))
+        count, lines, tiers = next(found), next(found), next(found)
+        cents = dict(zip(columns, found, strict=True))
         terms += int(lines)
-        for (basis, index), mark in zip(slots, marks, strict=True):
+        for (basis, index), mark in codes.items():
+            opening, closing = places[index]
             code, move = divmod(mark, 8)
-            is_undecided = bool(undecided) and basis == RevenueBasis.MEMBERSHIP
-            before, after = (cents[f"{COLUMN[basis]}_{day}"] for day in (index, len(openings)))
+            is_undecided = undecided[closing] and basis == RevenueBasis.MEMBERSHIP
+            before, after = (cents[f"{COLUMN[basis]}_{day}"] for day in (opening, closing))
             if move == Move.IN_HAND and not is_undecided:
                 continue
             _spread(
@@ -267,24 +289,26 @@ def compare(
     return Comparison(terms=terms, tallies=tallies)
 
 
-def window(*, openings: Sequence[date], closing: date, grace_days: int) -> dict[str, Any]:
+def window(*, days: Sequence[date], grace_days: int) -> dict[str, Any]:
     """Return the parameters that leave out terms which cannot bear on the days compared."""
-    return {"earliest": min(openings), "latest": closing, "grace_days": grace_days}
+    return {"earliest": min(days), "latest": max(days), "grace_days": grace_days}
 
 
-def held_on_days(*, openings: int, bases: Sequence[RevenueBasis]) -> str:
+def held_on_days(
+    *, days: int, pairs: Sequence[tuple[int, int]], bases: Sequence[RevenueBasis]
+) -> str:
     """SQL of common tables up to ``seen``: a row a member, with what they paid on each day.
 
-    Columns ``held_N`` and ``counted_N`` are cents on ``day_N`` (null: no membership that day),
-    with ``…_N_tier``; the last day is the closing one. ``paid_from`` is the first day of the
-    first paid term, looked up only for members who paid nothing on some opening day and pay at
-    the close. ``undecided``: in open grace on the closing day.
+    ``pairs`` are the places of opening and closing among the days, which ascend. Columns
+    ``held_N`` and ``counted_N`` are cents on ``day_N`` (null: no membership that day), with
+    ``…_N_tier``. ``paid_from`` is the first day of the first paid term, looked up only for
+    members who paid nothing on some opening day and pay at its close. ``undecided_N``: in
+    open grace on the closing day of that place.
     """
-    days = range(openings + 1)
     arrives = " OR ".join(
-        f"({COLUMN[basis]}_{openings} > 0 AND coalesce({COLUMN[basis]}_{day}, 0) = 0)"
+        f"({COLUMN[basis]}_{closing} > 0 AND coalesce({COLUMN[basis]}_{opening}, 0) = 0)"
         for basis in bases
-        for day in range(openings)
+        for opening, closing in pairs
     )
     # What ended by earliest - grace can neither be in force nor be renewed in grace later; a
     # term that begins after latest + grace can close no gap on the closing day.
@@ -293,24 +317,34 @@ def held_on_days(*, openings: int, bases: Sequence[RevenueBasis]) -> str:
           AND term.starts_on <= %(latest)s + %(grace_days)s::int"""
     # Grace bears only on members without a term in force on a day that have one which ended
     # within grace before it. They are few, and only their terms are put in order.
-    near = " OR ".join(f"(held_{day} IS NULL AND ended_{day})" for day in days)
+    near = " OR ".join(f"(held_{day} IS NULL AND ended_{day})" for day in range(days))
     ended = ", ".join(
         f"""bool_or(%(day_{day})s - %(grace_days)s < ends_on AND ends_on <= %(day_{day})s)
             AS ended_{day}"""
-        for day in days
+        for day in range(days)
     )
     both = ", ".join(
         f"CASE WHEN exact.member_id IS NULL THEN held_{day}{part} ELSE counted_{day}{part} END"
         f" AS counted_{day}{part}"
-        for day in days
+        for day in range(days)
         for part in ("", "_tier")
     )
-    tables = f"""{TIERS},{LINES.format(only=only)},
+    closings = sorted({closing for _, closing in pairs})
+    # NOT MATERIALIZED: the few are looked up by member, instead of keeping all lines for them
+    tables = f"""{TIERS},{LINES.format(only=only).replace(" AS (", " AS NOT MATERIALIZED (", 1)},
     per_member AS MATERIALIZED (
-        SELECT member_id, count(*) AS lines, {ended}, {_sums(RevenueBasis.IN_FORCE, days)}
+        SELECT member_id, count(*) AS lines, {ended},
+               {_sums(RevenueBasis.IN_FORCE, range(days))}
         FROM line GROUP BY member_id
     )"""
     if RevenueBasis.MEMBERSHIP in bases:
+        in_grace = ", ".join(
+            f"{IS_UNDECIDED} AND expiry <= %(day_{day})s AS in_grace_{day}" for day in closings
+        )
+        marks = ", ".join(f"bool_or(in_grace_{day}) AS undecided_{day}" for day in closings)
+        known = ", ".join(
+            f"coalesce(exact.undecided_{day}, FALSE) AS undecided_{day}" for day in closings
+        )
         tables += f""",
     near_line AS (
         SELECT line.* FROM line
@@ -321,27 +355,29 @@ def held_on_days(*, openings: int, bases: Sequence[RevenueBasis]) -> str:
         SELECT member_id, worth, {COUNTS_FROM} AS counts_from,
                CASE WHEN {IS_UNDECIDED} AND ends_on = expiry THEN %(as_of)s + 1
                     ELSE ends_on END AS counts_until,
-               {IS_UNDECIDED} AND expiry <= %(day_{openings})s AS in_grace
+               {in_grace}
         FROM begun
     ),
     exact AS MATERIALIZED (
-        SELECT member_id, bool_or(in_grace) AS undecided, {_sums(RevenueBasis.MEMBERSHIP, days)}
+        SELECT member_id, {marks}, {_sums(RevenueBasis.MEMBERSHIP, range(days))}
         FROM dated GROUP BY member_id
     ),
     on_days AS (
-        SELECT per_member.*, coalesce(exact.undecided, FALSE) AS undecided, {both}
+        SELECT per_member.*, {known}, {both}
         FROM per_member LEFT JOIN exact USING (member_id)
     )"""
     else:
-        tables += ", on_days AS (SELECT per_member.*, FALSE AS undecided FROM per_member)"
+        known = ", ".join(f"FALSE AS undecided_{day}" for day in closings)
+        tables += f", on_days AS (SELECT per_member.*, {known} FROM per_member)"
     return f"""{tables},
-    seen AS MATERIALIZED (
+    seen AS (
         SELECT on_days.*, CASE WHEN {arrives} THEN (
             SELECT min(term.starts_on) FROM members_term AS term
             JOIN members_dues AS dues ON dues.term_id = term.id
             WHERE term.member_id = on_days.member_id AND dues.annual_amount > 0
         ) END AS paid_from
         FROM on_days
+        OFFSET 0  -- looked up once a member, not wherever it is named
     )"""
 
 
@@ -355,8 +391,8 @@ def _sums(basis: RevenueBasis, days: Iterable[int]) -> str:
 
 
 def move_of(basis: RevenueBasis) -> str:
-    """SQL of the move between the one opening day and the closing day of ``held_on_days``."""
-    return _move(basis, 0, last=1)
+    """SQL of the move between the first and the second of the days of ``held_on_days``."""
+    return _move(COLUMN[basis], 0, 1)
 
 
 def _covers(basis: RevenueBasis, day: int) -> str:
@@ -365,8 +401,8 @@ def _covers(basis: RevenueBasis, day: int) -> str:
     return f"counts_from <= %(day_{day})s AND %(day_{day})s < counts_until"
 
 
-def _move(basis: RevenueBasis, index: int, *, last: int) -> str:
-    before, after = f"{COLUMN[basis]}_{index}", f"{COLUMN[basis]}_{last}"
+def _move(column: str, opening: int, closing: int) -> str:
+    before, after = f"{column}_{opening}", f"{column}_{closing}"
     return f"""CASE
         WHEN {before} > 0 THEN CASE
             WHEN {after} > {before} THEN {Move.EXPANSION}
@@ -375,7 +411,7 @@ def _move(basis: RevenueBasis, index: int, *, last: int) -> str:
             WHEN {after} = 0 THEN {Move.COMPLIMENTARY}
             ELSE {Move.CHURN} END
         WHEN {after} > 0 THEN CASE
-            WHEN paid_from < %(day_{index})s THEN {Move.REACTIVATION}
+            WHEN paid_from < %(day_{opening})s THEN {Move.REACTIVATION}
             ELSE {Move.NEW} END
         ELSE {Move.IN_HAND} END"""
 

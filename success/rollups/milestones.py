@@ -108,7 +108,7 @@ WITH spoken AS (
     WHERE {{scope}}
 ),
 watched AS (
-    SELECT m.id, m.plan_id, m.evidence_rule, m.evidence_dates, m.evidence_source
+    SELECT m.id, m.plan_id, m.evidence_rule, m.evidence_dates
     FROM success_milestone m
     JOIN success_plan p ON p.id = m.plan_id
     WHERE {{scope}} AND m.evidence_rule <> '{{{{}}}}'
@@ -125,18 +125,21 @@ path AS (
     WHERE {{scope}}
 ),
 {EVIDENCE},
-due AS (
-    SELECT w.id, CASE WHEN e.achieved_on IS NOT NULL THEN ARRAY[e.achieved_on] END AS dates
+different AS MATERIALIZED (
+    -- found before anything is written: the update then looks up these few and scans nothing
+    SELECT w.id, e.achieved_on
     FROM watched w
     JOIN distinct_rule r ON r.evidence_rule = w.evidence_rule
     LEFT JOIN evidence e ON e.rule_id = r.id AND e.path_id = w.plan_id
+    WHERE w.evidence_dates IS DISTINCT FROM
+          CASE WHEN e.achieved_on IS NOT NULL THEN ARRAY[e.achieved_on] END
 ),
 written AS (
     UPDATE success_milestone m
-    SET evidence_dates = due.dates,
-        evidence_source = CASE WHEN due.dates IS NULL THEN '' ELSE 'derived' END
-    FROM due
-    WHERE due.id = m.id AND m.evidence_dates IS DISTINCT FROM due.dates
+    SET evidence_dates = CASE WHEN d.achieved_on IS NOT NULL THEN ARRAY[d.achieved_on] END,
+        evidence_source = CASE WHEN d.achieved_on IS NULL THEN '' ELSE 'derived' END
+    FROM different d
+    WHERE d.id = m.id
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM watched), (SELECT count(*) FROM written)

@@ -182,26 +182,24 @@ def _compute(
     closings = sorted({period.ends_on for period in closed})
     still_open = open_periods(as_of=as_of)
     rows: dict[Key, RevenuePeriod] = {}
+    # an open period is measured as at as_of, and all of these in one pass
+    few = [
+        (period, min(period.ends_on, as_of))
+        for period in [*still_open, *(closed if len(closings) <= FEW_CLOSINGS else [])]
+    ]
     terms = 0
-    for measured_on, periods in [
-        (as_of, still_open),
-        *(
-            (closing, [period for period in closed if period.ends_on == closing])
-            for closing in closings
-            if len(closings) <= FEW_CLOSINGS
-        ),
-    ]:
-        if not periods:
-            continue
-        openings = sorted({period.starts_on for period in periods})
-        compared = ledger.compare(
-            openings=openings, closing=measured_on, as_of=as_of, grace_days=grace_days
-        )
-        terms += compared.terms
-        for period in periods:
-            for basis in RevenueBasis:
-                tallies = compared.tallies[basis, openings.index(period.starts_on)]
-                rows |= _rows_of(period, basis=basis, tallies=tallies, as_of=as_of, at=at)
+    if few:
+        pairs = [(period.starts_on, measured_on) for period, measured_on in few]
+        compared = ledger.compare_pairs(pairs=pairs, as_of=as_of, grace_days=grace_days)
+        terms = compared.terms
+        for basis, index in compared.tallies:
+            rows |= _rows_of(
+                few[index][0],
+                basis=basis,
+                tallies=compared.tallies[basis, index],
+                as_of=as_of,
+                at=at,
+            )
     if len(closings) > FEW_CLOSINGS:
         terms += Term.objects.filter(starts_on__lte=as_of).count()
         rows |= _along(closed, first=first, as_of=as_of, grace_days=grace_days, at=at)
