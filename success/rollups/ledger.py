@@ -331,7 +331,8 @@ def held_on_days(
     )
     closings = sorted({closing for _, closing in pairs})
     # NOT MATERIALIZED: the few are looked up by member, instead of keeping all lines for them
-    tables = f"""{TIERS},{LINES.format(only=only).replace(" AS (", " AS NOT MATERIALIZED (", 1)},
+    lines = LINES.format(only=only).replace(" AS (", " AS NOT MATERIALIZED (", 1)
+    tables = f"""{TIERS},{lines},
     per_member AS MATERIALIZED (
         SELECT member_id, count(*) AS lines, {ended},
                {_sums(RevenueBasis.IN_FORCE, range(days))}
