@@ -47,7 +47,6 @@ ORGANISATION_MILESTONES: Sequence[dict[str, object]] = (
         "expected_day": 300,
         "weight": 20,
         "evidence_rule": {"rule": "peers", "areas": ["maintainer"], "count": 3},
-        "counted_from": 2,
     },
     {
         "title": "Your part has been kept up for a year",
