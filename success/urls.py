@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from success.views import measures, member_panels, members, runs, today
+from success.views import measures, member_panels, members, portal, runs, today
 
 app_name = "success"
 urlpatterns: list[URLPattern] = [
@@ -34,4 +34,5 @@ urlpatterns: list[URLPattern] = [
     path("runs/", runs.runs, name="runs"),
     path("runs/start/", runs.night_start, name="night_start"),
     path("runs/<int:night_id>/", runs.night, name="night"),
+    path("path/", portal.path, name="path"),
 ]
