@@ -1,6 +1,11 @@
 """Addresses of coverage."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from coverage.views import overview
 
 app_name = "coverage"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("", overview.overview, name="overview"),
+    path("hours.json", overview.hours_chart, name="hours_chart"),
+]

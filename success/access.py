@@ -11,6 +11,7 @@ class Permission(StrEnum):
     VECTOR_VIEW = "success.vector.view"
     REVENUE_VIEW = "success.revenue.view"
     NIGHT_VIEW = "success.night.view"
+    NIGHT_RUN = "success.night.run"
     PATH_VIEW = "success.path.view"
 
 
@@ -31,6 +32,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.VECTOR_VIEW,
             Permission.REVENUE_VIEW,
             Permission.NIGHT_VIEW,
+            Permission.NIGHT_RUN,
         }
     ),
     Role.MEMBER: frozenset({Permission.PATH_VIEW}),

@@ -1,17 +1,29 @@
-"""What people say about an item of the queue, and to which day they want to look back."""
+"""What people say about an item, and the days and periods they want to look at."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from success.enums import Outcome
+from success.engine.revenue import Kind
+from success.enums import Dimension, Outcome, RevenueBasis
+from success.rollups.revenue import year_before
 
 LONGEST_NOTE = 300
 LONGEST_WORK = 8 * 60
 MONDAY = 7
 NEEDS_WORDS = frozenset({Outcome.GOAL_CHANGED.value, Outcome.WAITING_FOR_US.value})
+KINDS = (
+    (Kind.NEW.value, _("New")),
+    (Kind.REACTIVATION.value, _("Came back")),
+    (Kind.EXPANSION.value, _("Expansion")),
+    (Kind.CONTRACTION.value, _("Contraction")),
+    (Kind.CHURN.value, _("Churn")),
+    (Kind.UNCHANGED.value, _("Unchanged")),
+)
 
 
 class CompleteForm(forms.Form):
@@ -87,3 +99,113 @@ class LookBackForm(forms.Form):
 def snooze_days(*, today: date) -> tuple[date, date]:
     """The two days that are offered first: tomorrow, and Monday of next week."""
     return today + timedelta(days=1), today + timedelta(days=MONDAY - today.weekday())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """Two days that dues are compared between, and the rule by which members count."""
+
+    opening_on: date
+    closing_on: date
+    basis: RevenueBasis
+
+
+class PeriodForm(forms.Form):
+    """A period of the money measures; what is left empty is the twelve months to ``as_of``."""
+
+    basis = forms.ChoiceField(
+        label=_("Who counts"), choices=RevenueBasis.choices, required=False
+    )
+
+    def __init__(self, data: Mapping[str, Any], *, as_of: date) -> None:
+        super().__init__(data)
+        self.as_of = as_of
+        for name, label in (("to", _("Closing day")), ("from", _("Opening day"))):
+            self.fields[name] = forms.DateField(
+                label=label,
+                required=False,
+                widget=forms.DateInput(attrs={"type": "date", "max": as_of.isoformat()}),
+                error_messages={"invalid": _("Choose a day, such as 2026-01-01.")},
+            )
+        self.order_fields(["from", "to"])
+        self.data = self._shown(data)
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or {}
+        opening, closing = said.get("from"), said.get("to")
+        if opening and closing and closing <= opening:
+            self.add_error("to", _("Choose a closing day after the opening day."))
+        elif closing and closing > self.as_of:
+            self.add_error("to", _("Nothing is known of that day yet."))
+        return said
+
+    def period(self) -> Period:
+        """What was asked for; the default where it makes no sense, whose errors are shown."""
+        if not self.is_valid():
+            return _default(as_of=self.as_of)
+        said = self.cleaned_data
+        return Period(
+            opening_on=said["from"],
+            closing_on=said["to"],
+            basis=RevenueBasis(said["basis"]),
+        )
+
+    def _shown(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The data with every gap filled, so that the form shows what it is answered with."""
+        default = _default(as_of=self.as_of)
+        return {name: data.get(name) for name in data} | {
+            "from": data.get("from") or default.opening_on.isoformat(),
+            "to": data.get("to") or default.closing_on.isoformat(),
+            "basis": data.get("basis") or default.basis.value,
+        }
+
+
+class MovementsForm(PeriodForm):
+    """The members behind one figure of a period."""
+
+    kind = forms.MultipleChoiceField(
+        label=_("Movement"),
+        choices=KINDS,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    by = forms.ChoiceField(
+        choices=[
+            ("", _("Everybody")),
+            (Dimension.TIER.value, Dimension.TIER.label),
+            (Dimension.SEGMENT.value, Dimension.SEGMENT.label),
+        ],
+        required=False,
+        widget=forms.HiddenInput,
+    )
+    value = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Mapping[str, Any], *, as_of: date) -> None:
+        super().__init__(data, as_of=as_of)
+        self.order_fields(["from", "to", "basis", "kind"])
+
+    def _shown(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        kinds = data.getlist("kind") if hasattr(data, "getlist") else data.get("kind", [])
+        return super()._shown(data) | {"kind": kinds}
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """The movements asked for; none means all."""
+        if not self.is_valid():
+            return []
+        return [Kind(kind) for kind in self.cleaned_data["kind"]]
+
+    @property
+    def dimension(self) -> Dimension | None:
+        """The kind of group asked for; null for everybody."""
+        said = self.cleaned_data.get("by") if self.is_valid() else ""
+        return Dimension(said) if said else None
+
+    @property
+    def group(self) -> str:
+        """The tier, or the key of the segment; blank: assigned to none."""
+        return str(self.cleaned_data.get("value", "")) if self.is_valid() else ""
+
+
+def _default(*, as_of: date) -> Period:
+    return Period(opening_on=year_before(as_of), closing_on=as_of, basis=RevenueBasis.IN_FORCE)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from success.views import member_panels, members, today
+from success.views import measures, member_panels, members, portal, runs, today
 
 app_name = "success"
 urlpatterns: list[URLPattern] = [
@@ -25,4 +25,14 @@ urlpatterns: list[URLPattern] = [
     path("members/<uuid:public_id>/terms/", member_panels.terms, name="member_terms"),
     path("members/<uuid:public_id>/facts/", member_panels.facts, name="member_facts"),
     path("members/<uuid:public_id>/timeline/", member_panels.history, name="member_timeline"),
+    path("measures/", measures.measures, name="measures"),
+    path("measures/states.json", measures.states_chart, name="measures_states_chart"),
+    path("measures/retention.json", measures.retention_chart, name="measures_retention_chart"),
+    path("measures/waterfall.json", measures.waterfall_chart, name="measures_waterfall_chart"),
+    path("measures/movements/", measures.movements, name="movements"),
+    path("measures/movements.csv", measures.movements_export, name="movements_export"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/start/", runs.night_start, name="night_start"),
+    path("runs/<int:night_id>/", runs.night, name="night"),
+    path("path/", portal.path, name="path"),
 ]

@@ -20,6 +20,7 @@ from success.models import (
     Night,
     Plan,
     Play,
+    VectorRollup,
 )
 
 NOON = datetime(2026, 7, 29, 12, tzinfo=UTC)
@@ -212,6 +213,24 @@ def make_night(**overrides):
         "definition": "test",
     }
     return Night.objects.create(**(fields | overrides))
+
+
+def make_vector_rollup(**overrides):
+    """How everybody is doing as of a night: four members, of whom three have a plan."""
+    fields = {
+        "as_of": TODAY,
+        "dimension": "all",
+        "in_scope": 4,
+        "with_plan": 3,
+        "with_pace": 3,
+        "states": {"stalled": 1, "on_track": 2, "no_plan": 1},
+        "pace_sum_milli": 2000,
+        "forward": 2,
+        "backward": 0,
+        "median_position": 0,
+        "we_owe": 1,
+    }
+    return VectorRollup.objects.create(**(fields | overrides))
 
 
 def make_token(*, user=None, scopes=("members.member.view",), **overrides):

@@ -519,6 +519,29 @@ def explain(tree: Condition, facts: Row, *, as_of: date) -> list[str]:
     ]
 
 
+def in_words(tree: Condition) -> str:
+    """Say what ``tree`` asks, in one line: everybody where it asks nothing."""
+    match tree:
+        case Leaf():
+            return _asked(tree, holds=True)
+        case Not(part):
+            return f"not ({in_words(part)})"
+        case AllOf(parts):
+            return _listed_words(parts, " and ") or "everybody"
+        case AnyOf(parts):
+            return _listed_words(parts, " or ") or "nobody"
+
+
+def _listed_words(parts: tuple[Condition, ...], word: str) -> str:
+    """The parts one after another; what has parts of its own stands in brackets."""
+    said: list[str] = []
+    for part in parts:
+        several = isinstance(part, AllOf | AnyOf) and len(part.parts) > 1
+        words = f"({in_words(part)})" if several else in_words(part)
+        said.append(words[:1].lower() + words[1:] if said and words[1:2].islower() else words)
+    return word.join(said)
+
+
 def _reasons(
     tree: Condition, facts: Row, *, as_of: date, wanted: bool
 ) -> Iterator[tuple[Leaf, bool]]:

@@ -100,7 +100,7 @@ function waterfall(spec) {
     shown,
     series: [
       { type: "bar", stack: "w", silent: true, itemStyle: { color: "transparent" }, data: base, tooltip: { show: false } },
-      { type: "bar", stack: "w", name: source.name, data: bars, barMaxWidth: 56, label: { show: true, position: "top", color: token("ink-2"), formatter: (p) => writer(spec, true)(shown[p.dataIndex]) } },
+      { type: "bar", stack: "w", name: source.name, data: bars, barMaxWidth: 56, labelLayout: { hideOverlap: true }, label: { show: true, position: "top", color: token("ink-2"), formatter: (p) => writer(spec, true)(shown[p.dataIndex]) } },
     ],
   };
 }
@@ -170,7 +170,7 @@ function option(spec, width) {
         return [all[0].axisValueLabel, ...rows].join("\n");
       },
     },
-    xAxis: { type: "category", data: spec.x, boundaryGap: bars, axisLine: { lineStyle: { color: token("line-strong") } }, axisTick: { show: false }, axisLabel: { color: ink, hideOverlap: true } },
+    xAxis: { type: "category", data: spec.x, boundaryGap: bars, axisLine: { lineStyle: { color: token("line-strong") } }, axisTick: { show: false }, axisLabel: { color: ink, ...(spec.kind === "waterfall" ? { interval: 0, fontSize: 11, rotate: width < 560 ? 35 : 0 } : { hideOverlap: true }) } },
     yAxis: { type: "value", scale: !(bars || spec.zero), splitLine: { lineStyle: { color: line } }, axisLabel: { color: ink, formatter: (value) => brief(value) } },
     series,
   };

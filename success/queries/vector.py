@@ -30,17 +30,21 @@ ON_DAY = """
     )
 """
 
+# Materialised: before the tables have statistics (just after an import), the planner would
+# work out one day's vectors anew for every member of the other day.
 PACE_BETWEEN = """
+WITH earlier AS MATERIALIZED ({earlier}), later AS MATERIALIZED ({later})
 SELECT count(*), coalesce(sum(earlier.pace_milli), 0), coalesce(sum(later.pace_milli), 0)
-FROM ({earlier}) AS earlier
-JOIN ({later}) AS later USING (member_id)
+FROM earlier
+JOIN later USING (member_id)
 WHERE earlier.pace_milli IS NOT NULL AND later.pace_milli IS NOT NULL
 """
 
 STATES_BETWEEN = """
+WITH earlier AS MATERIALIZED ({earlier}), later AS MATERIALIZED ({later})
 SELECT coalesce(earlier.state, 'not_there'), coalesce(later.state, 'not_there'), count(*)
-FROM ({earlier}) AS earlier
-FULL JOIN ({later}) AS later USING (member_id)
+FROM earlier
+FULL JOIN later USING (member_id)
 GROUP BY 1, 2
 ORDER BY 1, 2
 """

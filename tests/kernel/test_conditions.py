@@ -18,6 +18,7 @@ from config.kernel.conditions import (
     evaluate,
     explain,
     facts_in,
+    in_words,
     parse,
     to_data,
 )
@@ -407,3 +408,29 @@ def test_explain_says_how_far_a_date_is(day, ago):
 
 def test_explain_of_what_does_not_hold_is_empty():
     assert explain(parse(UNSURE, registry=FACTS), UNKNOWN, as_of=AS_OF) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"all": []}, "everybody"),
+        ({"fact": "people", "op": "ge", "value": 3}, "people is at least 3"),
+        ({"not": {"fact": "tier", "op": "eq", "value": "Gold"}}, "not (tier is Gold)"),
+        (
+            {
+                "all": [
+                    {"fact": "people", "op": "ge", "value": 3},
+                    {
+                        "any": [
+                            {"fact": "tier", "op": "eq", "value": "Gold"},
+                            {"fact": "last_seen_on", "op": "older_than_days", "value": 9},
+                        ]
+                    },
+                ]
+            },
+            "people is at least 3 and (tier is Gold or last sign of life is more than 9 days ago)",
+        ),
+    ],
+)
+def test_a_condition_is_said_in_words(data, said):
+    assert in_words(parse(data, registry=FACTS)) == said

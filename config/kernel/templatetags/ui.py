@@ -49,6 +49,7 @@ NAVIGATION = (
     NavItem("Members", "members", "success:members", "members.member.view"),
     NavItem("Measures", "measures", "success:measures", "success.vector.view"),
     NavItem("Coverage", "coverage", "coverage:overview", "coverage.view"),
+    NavItem("Messages", "messages", "communications:outbox", "communications.message.view"),
     NavItem("Runs", "runs", "success:runs", "success.night.view"),
 )
 SEARCH = NavItem("Search", "search", "success:members", "members.member.view")

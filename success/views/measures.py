@@ -1,0 +1,818 @@
+"""How the members are doing, then how the association is doing, and whether the two agree."""
+
+import csv
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    JsonResponse,
+    StreamingHttpResponse,
+)
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_safe
+
+from config.kernel import clock
+from config.kernel.keyset import BadCursor, KeysetPage
+from config.kernel.permissions import has, requires
+from config.kernel.templatetags.ui import STATES, address
+from coverage.models import Segment
+from members.models import Association
+from success.access import Permission
+from success.engine.revenue import Kind, MixedCurrencies
+from success.engine.rollup import ALARMING_FALL
+from success.enums import Dimension, PeriodKind, RevenueBasis, Standing
+from success.forms import KINDS, MovementsForm, Period, PeriodForm
+from success.queries import measures as integrity_of
+from success.queries import revenue, vector
+from success.queries.nights import last_live_day
+from success.queries.revenue import Figures, MovementRow, RevenueFigures, SeriesPoint
+from success.queries.vector import GroupHealth
+
+logger = logging.getLogger(__name__)
+
+STATE_ORDER = (
+    "achieved",
+    "ahead",
+    "on_track",
+    "slipping",
+    "stalled",
+    "regressing",
+    "no_plan",
+)
+NOT_THERE = "not_there"
+COMPARED_DAYS = integrity_of.INTEGRITY_DAYS
+MONTHS_SHOWN = 60
+PAGE_SIZE = 50
+EXPORT_SIZE = 1000
+CSV_HEADER = (
+    *("member", "name", "tier", "segment", "movement", "opening", "closing", "change"),
+    *("currency", "from", "to", "basis", "in_open_grace"),
+)
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+OF_BASE = (Kind.EXPANSION, Kind.CONTRACTION, Kind.CHURN, Kind.UNCHANGED)
+AT_CLOSE = (Kind.NEW, Kind.REACTIVATION, Kind.EXPANSION, Kind.CONTRACTION, Kind.UNCHANGED)
+KEPT = (Kind.EXPANSION, Kind.CONTRACTION, Kind.UNCHANGED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amount:
+    """A line of the money tables: what it is, by whom it is made, and its figure by reading."""
+
+    name: str
+    label: Any
+    kinds: tuple[Kind, ...] = ()
+    sign: int = 0
+    is_total: bool = False
+    definition: Any = ""
+
+
+AMOUNTS = (
+    Amount(
+        name="opening",
+        label=gettext_lazy("Opening"),
+        kinds=OF_BASE,
+        is_total=True,
+        definition=gettext_lazy("A year's dues of every member who pays on the opening day."),
+    ),
+    Amount(
+        name="new",
+        label=gettext_lazy("New"),
+        kinds=(Kind.NEW,),
+        sign=1,
+        definition=gettext_lazy("Closing dues of members who never paid before."),
+    ),
+    Amount(
+        name="reactivation",
+        label=gettext_lazy("Came back"),
+        kinds=(Kind.REACTIVATION,),
+        sign=1,
+        definition=gettext_lazy(
+            "Closing dues of members who had paid before, and not on the opening day."
+        ),
+    ),
+    Amount(
+        name="expansion",
+        label=gettext_lazy("Expansion"),
+        kinds=(Kind.EXPANSION,),
+        sign=1,
+        definition=gettext_lazy("How much more members who stayed pay at the close."),
+    ),
+    Amount(
+        name="contraction",
+        label=gettext_lazy("Contraction"),
+        kinds=(Kind.CONTRACTION,),
+        sign=-1,
+        definition=gettext_lazy("How much less members who stayed pay at the close."),
+    ),
+    Amount(
+        name="churn",
+        label=gettext_lazy("Churn"),
+        kinds=(Kind.CHURN,),
+        sign=-1,
+        definition=gettext_lazy("Opening dues of members who pay nothing at the close."),
+    ),
+    Amount(
+        name="closing",
+        label=gettext_lazy("Closing"),
+        kinds=AT_CLOSE,
+        is_total=True,
+        definition=gettext_lazy("A year's dues of every member who pays on the closing day."),
+    ),
+)
+AMOUNT = {amount.name: amount for amount in AMOUNTS}
+
+
+# The page.
+
+
+@requires(Permission.VECTOR_VIEW)
+@require_safe
+def measures(request: HttpRequest) -> HttpResponse:
+    """Members first, money second where the reader may see it, the alarm between them."""
+    as_of = vector.last_rolled_up()
+    may_see_money = has(request.user, Permission.REVENUE_VIEW)
+    context: dict[str, Any] = {"as_of": as_of, "may_see_money": may_see_money}
+    everybody = next(iter(vector.health(as_of=as_of)), None) if as_of else None
+    if everybody is not None:
+        context |= _members_band(everybody)
+    if may_see_money:
+        context |= _money_band(request)
+    return render(request, "success/measures.html", context)
+
+
+def _members_band(everybody: GroupHealth) -> dict[str, Any]:
+    as_of = everybody.as_of
+    earlier = as_of - timedelta(days=COMPARED_DAYS)
+    return {
+        "health": everybody,
+        "states": _state_rows(everybody),
+        "history": _spoken_months(until=as_of),
+        "state_order": STATE_ORDER,
+        "pace": vector.pace_between(earlier=earlier, later=as_of),
+        "flow": _flow(earlier=earlier, later=as_of),
+        "earlier_on": earlier,
+        "we_owe_url": _members_url(we_owe="true"),
+        "in_scope_url": _members_url(),
+        "planned_url": _members_url(has_plan="true"),
+    }
+
+
+def _money_band(request: HttpRequest) -> dict[str, Any]:
+    as_of = _money_as_of()
+    association = Association.current()
+    form = PeriodForm(request.GET, as_of=as_of)
+    period = form.period()
+    context: dict[str, Any] = {
+        "money_as_of": as_of,
+        "currency": association.currency,
+        "grace_days": association.grace_days,
+        "period_form": form,
+        "period": period,
+        "presets": _presets(as_of=as_of),
+        "query": urlencode(_query(period)),
+    }
+    try:
+        context |= _money(period, as_of=as_of, grace_days=association.grace_days)
+    except MixedCurrencies as error:
+        context["money_error"] = str(error)
+    return context
+
+
+def _money(period: Period, *, as_of: date, grace_days: int) -> dict[str, Any]:
+    asked: dict[str, Any] = {
+        "opening_on": period.opening_on,
+        "closing_on": period.closing_on,
+        "as_of": as_of,
+        "grace_days": grace_days,
+    }
+    (in_force, membership), *tiers = revenue.revenue_with_groups(
+        **asked, dimension=Dimension.TIER
+    )
+    _everybody, *segments = revenue.revenue_with_groups(**asked, dimension=Dimension.SEGMENT)
+    names = dict(Segment.objects.values_list("key", "name"))
+    return {
+        "in_force": in_force,
+        "membership": membership,
+        "chosen": _chosen(in_force, membership, basis=period.basis),
+        "comparison": _comparison(in_force, membership, period=period),
+        "difference": _difference(in_force, membership, grace_days=grace_days),
+        "groups": [
+            (_("By tier"), _("Tier"), _group_rows(tiers, period=period, names={})),
+            (_("By segment"), _("Segment"), _group_rows(segments, period=period, names=names)),
+        ],
+        "retention": _retention(as_of=as_of),
+        "years": _year_rows(basis=period.basis),
+        "integrity": _integrity(as_of=as_of, grace_days=grace_days),
+    }
+
+
+# Members.
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateRow:
+    state: str
+    members: int
+    of: int
+    url: str
+
+    @property
+    def share(self) -> Decimal | None:
+        return Decimal(self.members) / self.of if self.of else None
+
+
+def _state_rows(health: GroupHealth) -> list[StateRow]:
+    return [
+        StateRow(
+            state=state,
+            members=health.states.get(state, 0),
+            of=health.in_scope,
+            url=_members_url(state=state),
+        )
+        for state in STATE_ORDER
+    ]
+
+
+def _members_url(**query: str) -> str:
+    """The list of members in force or in grace, narrowed; nothing where there is no list."""
+    url = address("success:members")
+    standing = [Standing.IN_FORCE.value, Standing.IN_GRACE.value]
+    return f"{url}?{urlencode({'standing': standing, **query}, doseq=True)}" if url else ""
+
+
+def _spoken_months(*, until: date) -> list[GroupHealth]:
+    """The first night of each month that one spoke of, and the last night of all."""
+    known = vector.health_over_time(
+        since=date(until.year - MONTHS_SHOWN // 12, until.month, 1), until=until
+    )
+    first_of = {(one.as_of.year, one.as_of.month): one for one in reversed(known)}
+    months = sorted(first_of.values(), key=lambda one: one.as_of)
+    return months if not known or months[-1] is known[-1] else [*months, known[-1]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowRow:
+    """Members by where they are now, of those who were in one state then."""
+
+    then: str
+    cells: list[tuple[int, bool]]
+    total: int
+
+
+def _flow(*, earlier: date, later: date) -> dict[str, Any]:
+    found = {
+        (then, now): members
+        for then, now, members in vector.states_between(earlier=earlier, later=later)
+    }
+    met = {state for pair in found for state in pair}
+    order = [state for state in (*STATE_ORDER, NOT_THERE) if state in met]
+    rows = [
+        FlowRow(
+            then=then,
+            cells=[(found.get((then, now), 0), then == now) for now in order],
+            total=sum(found.get((then, now), 0) for now in order),
+        )
+        for then in order
+    ]
+    return {
+        "columns": order,
+        "rows": rows,
+        "totals": [sum(found.get((then, now), 0) for then in order) for now in order],
+        "members": sum(found.values()),
+    }
+
+
+@requires(Permission.VECTOR_VIEW)
+@require_safe
+def states_chart(_request: HttpRequest) -> JsonResponse:
+    """How many members were in each state, month by month."""
+    until = vector.last_rolled_up()
+    months = _spoken_months(until=until) if until else []
+    return JsonResponse(
+        {
+            "kind": "stacked",
+            "title": _("Members by state"),
+            "unit": "",
+            "x": [_short(month.as_of) for month in months],
+            "series": [
+                {
+                    "name": STATES[state].word,
+                    "state": state,
+                    "data": [month.states.get(state, 0) for month in months],
+                    "links": [
+                        _members_url(state=state) if month.as_of == until else None
+                        for month in months
+                    ],
+                }
+                for state in STATE_ORDER
+                if any(month.states.get(state) for month in months)
+            ],
+        }
+    )
+
+
+# The alarm.
+
+
+def _integrity(*, as_of: date, grace_days: int) -> dict[str, Any]:
+    found = integrity_of.integrity(as_of=as_of, grace_days=grace_days)
+    earlier = _decimal(found.revenue.nrr_earlier)
+    later = _decimal(found.revenue.nrr_later)
+    return {
+        "is_alarming": found.is_alarming,
+        "earlier_on": found.revenue.earlier_on,
+        "later_on": found.revenue.later_on,
+        "nrr_earlier": earlier,
+        "nrr_later": later,
+        "nrr_points": None if earlier is None or later is None else 100 * (later - earlier),
+        "pace": found.pace,
+        "days": COMPARED_DAYS,
+        "fall": -_decimal_of(ALARMING_FALL),
+    }
+
+
+# Money.
+
+
+def _money_as_of() -> date:
+    """The day up to which terms are asked: that of the last night, before any that of today."""
+    return last_live_day() or clock.today()
+
+
+def _query(period: Period) -> dict[str, str]:
+    return {
+        "from": period.opening_on.isoformat(),
+        "to": period.closing_on.isoformat(),
+        "basis": period.basis.value,
+    }
+
+
+def movements_url(
+    period: Period,
+    *,
+    kinds: Sequence[Kind] = (),
+    by: Dimension | None = None,
+    value: str = "",
+) -> str:
+    """The rows behind a figure."""
+    query: dict[str, Any] = {**_query(period), "kind": [kind.value for kind in kinds]}
+    if by:
+        query |= {"by": by.value, "value": value}
+    return f"{reverse('success:movements')}?{urlencode(query, doseq=True)}"
+
+
+def _presets(*, as_of: date) -> list[tuple[str, str]]:
+    years = [as_of.year, *range(as_of.year - 1, as_of.year - 4, -1)]
+    found = [(_("Twelve months to now"), reverse("success:measures") + "#money")]
+    for year in years:
+        closing = min(date(year + 1, 1, 1), as_of)
+        opening = date(year, 1, 1)
+        if opening < closing:
+            query = urlencode({"from": opening.isoformat(), "to": closing.isoformat()})
+            label = str(year) if closing < as_of else _("%(year)s so far") % {"year": year}
+            found.append((label, f"{reverse('success:measures')}?{query}#money"))
+    return found
+
+
+def _chosen(
+    in_force: RevenueFigures, membership: RevenueFigures, *, basis: RevenueBasis
+) -> RevenueFigures:
+    return membership if basis == RevenueBasis.MEMBERSHIP else in_force
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedAmount:
+    """One amount under each reading, with the address of its rows."""
+
+    line: Amount
+    cells: list[tuple[Decimal, str]]
+
+
+def _comparison(
+    in_force: RevenueFigures, membership: RevenueFigures, *, period: Period
+) -> dict[str, Any]:
+    """The same period under the ledger as it stands and under both membership readings."""
+    readings: list[tuple[RevenueBasis, Figures]] = [
+        (RevenueBasis.IN_FORCE, in_force.strict),
+        (RevenueBasis.MEMBERSHIP, membership.strict),
+        (RevenueBasis.MEMBERSHIP, membership.optimistic),
+    ]
+    figures = [reading for _basis, reading in readings]
+    return {
+        "amounts": [
+            ComparedAmount(
+                line=line,
+                cells=[
+                    (
+                        getattr(reading, line.name),
+                        movements_url(
+                            Period(
+                                opening_on=period.opening_on,
+                                closing_on=period.closing_on,
+                                basis=basis,
+                            ),
+                            kinds=line.kinds,
+                        ),
+                    )
+                    for basis, reading in readings
+                ],
+            )
+            for line in AMOUNTS
+        ],
+        "ratios": [
+            (_("NRR"), NRR_MEANS, [reading.nrr for reading in figures]),
+            (_("GRR"), GRR_MEANS, [reading.grr for reading in figures]),
+            (
+                _("Logo retention"),
+                LOGO_MEANS,
+                [reading.logo_retention for reading in figures],
+            ),
+        ],
+        "members": [
+            (_("Members at the opening"), [reading.members_open for reading in figures]),
+            (_("of them still paying"), [reading.kept_members for reading in figures]),
+            (_("Members at the close"), [reading.members_close for reading in figures]),
+        ],
+    }
+
+
+NRR_MEANS = gettext_lazy(
+    "Net revenue retention: what members who paid on the opening day pay at the close, over "
+    "what they paid then. New members and those who came back are not in it."
+)
+GRR_MEANS = gettext_lazy(
+    "Gross revenue retention: the same, counting nobody above their opening dues. Never more "
+    "than 100%."
+)
+LOGO_MEANS = gettext_lazy(
+    "Members of the opening day who still pay at the close, whatever they pay."
+)
+
+
+def _difference(
+    in_force: RevenueFigures, membership: RevenueFigures, *, grace_days: int
+) -> dict[str, Any]:
+    """By how much the two bases part, and what makes them."""
+    apart = membership.optimistic.closing - in_force.strict.closing
+    return {
+        "apart": apart,
+        "undecided": membership.undecided,
+        "undecided_members": membership.undecided_members,
+        "grace_days": grace_days,
+        "rest": apart - membership.undecided,
+        "is_same": not apart and in_force.strict == membership.strict,
+        "nrr_in_force": in_force.strict.nrr,
+        "nrr_membership": membership.optimistic.nrr,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRow:
+    """A tier or segment in a period, and where its rows are."""
+
+    name: str
+    figures: Figures
+    urls: dict[str, str]
+
+
+def _group_rows(
+    pairs: Sequence[tuple[RevenueFigures, RevenueFigures]],
+    *,
+    period: Period,
+    names: dict[str, str],
+) -> list[GroupRow]:
+    found = []
+    for in_force, membership in pairs:
+        chosen = _chosen(in_force, membership, basis=period.basis)
+        figures = chosen.optimistic
+        if not (figures.opening or figures.closing):
+            continue
+        found.append(
+            GroupRow(
+                name=names.get(chosen.value, chosen.value) or _("in no segment"),
+                figures=figures,
+                urls={
+                    line.name: movements_url(
+                        period, kinds=line.kinds, by=chosen.dimension, value=chosen.value
+                    )
+                    for line in AMOUNTS
+                },
+            )
+        )
+    return sorted(found, key=lambda row: -row.figures.opening)
+
+
+@dataclass(frozen=True, kw_only=True)
+class YearRow:
+    """A calendar year; an open one is shown as far as it is known."""
+
+    year: int
+    is_open: bool
+    is_provisional: bool
+    closing_on: date
+    point: SeriesPoint
+    urls: dict[str, str]
+
+    @property
+    def logo_churn(self) -> Decimal | None:
+        kept = self.point.logo_retention
+        return None if kept is None else 1 - kept
+
+
+def _year_rows(*, basis: RevenueBasis) -> list[YearRow]:
+    rows = []
+    for point in revenue.revenue_series(kind=PeriodKind.CALENDAR_YEAR, basis=basis):
+        if not point.base_members:
+            continue  # the ledger's first year opens on nobody, so nothing could be retained
+        closing = min(point.ends_on, point.covers_until)
+        period = Period(opening_on=point.starts_on, closing_on=closing, basis=basis)
+        rows.append(
+            YearRow(
+                year=point.starts_on.year,
+                is_open=closing < point.ends_on,
+                is_provisional=bool(point.undecided_members),
+                closing_on=closing,
+                point=point,
+                urls={line.name: movements_url(period, kinds=line.kinds) for line in AMOUNTS},
+            )
+        )
+    return rows
+
+
+def _retention(*, as_of: date) -> list[SeriesPoint]:
+    """Trailing years by month, by membership rules, oldest first; those that have a base."""
+    since = date(as_of.year - MONTHS_SHOWN // 12, as_of.month, 1)
+    points = revenue.revenue_series(
+        kind=PeriodKind.TRAILING_YEAR, basis=RevenueBasis.MEMBERSHIP, since=since, until=as_of
+    )
+    return [point for point in points if point.nrr is not None]
+
+
+@requires(Permission.REVENUE_VIEW)
+@require_safe
+def retention_chart(_request: HttpRequest) -> JsonResponse:
+    """NRR and GRR of the twelve months up to each month; a drawing, so plain floats."""
+    points = _retention(as_of=_money_as_of())
+    doubtful = [not point.is_final for point in points]
+    return JsonResponse(
+        {
+            "kind": "line",
+            "title": _("Retention over twelve months"),
+            "unit": "%",
+            "percent": True,
+            "x": [_short(point.ends_on) for point in points],
+            "series": [
+                {
+                    "name": _("NRR"),
+                    "data": [_plain(point.nrr) for point in points],
+                    "provisional": doubtful,
+                },
+                {
+                    "name": _("GRR"),
+                    "data": [_plain(point.grr) for point in points],
+                    "provisional": doubtful,
+                },
+            ],
+            "note": _provisional_note(points),
+        }
+    )
+
+
+def _provisional_note(points: Sequence[SeriesPoint]) -> str:
+    last = points[-1] if points else None
+    if last is None or last.is_final or last.nrr is None or last.nrr_strict is None:
+        return ""
+    return ngettext(
+        "Provisional: %(members)s member is still in their grace. NRR is %(strict)s if none "
+        "renews, and %(optimistic)s if all do at the same dues.",
+        "Provisional: %(members)s members are still in their grace. NRR is %(strict)s if none "
+        "renews, and %(optimistic)s if all do at the same dues.",
+        last.undecided_members,
+    ) % {
+        "members": f"{last.undecided_members:,}",
+        "strict": f"{100 * last.nrr_strict:.1f}%",
+        "optimistic": f"{100 * last.nrr:.1f}%",
+    }
+
+
+@requires(Permission.REVENUE_VIEW)
+@require_safe
+def waterfall_chart(request: HttpRequest) -> HttpResponse:
+    """The movements of a period, from its opening to its closing."""
+    as_of = _money_as_of()
+    period = PeriodForm(request.GET, as_of=as_of).period()
+    association = Association.current()
+    try:
+        [found] = revenue.revenue_between(
+            opening_on=period.opening_on,
+            closing_on=period.closing_on,
+            as_of=as_of,
+            basis=period.basis,
+            grace_days=association.grace_days,
+        )
+    except MixedCurrencies as error:
+        return JsonResponse({"detail": str(error)}, status=409)
+    figures = found.optimistic
+    data = [float(figures.opening)]
+    data += [float(line.sign * getattr(figures, line.name)) for line in AMOUNTS if line.sign]
+    return JsonResponse(
+        {
+            "kind": "waterfall",
+            "title": _("Dues a year, from opening to closing"),
+            "unit": association.currency,
+            "x": [str(line.label) for line in AMOUNTS],
+            "series": [
+                {
+                    "name": _("Dues a year"),
+                    "data": [*data, None],
+                    "provisional": [
+                        bool(found.undecided_members) and line.name == "closing"
+                        for line in AMOUNTS
+                    ],
+                    "links": [movements_url(period, kinds=line.kinds) for line in AMOUNTS],
+                }
+            ],
+        }
+    )
+
+
+# The rows behind the figures.
+
+
+@requires(Permission.REVENUE_VIEW)
+@require_safe
+def movements(request: HttpRequest) -> HttpResponse:
+    """The members behind a figure of a period, the largest change first."""
+    as_of = _money_as_of()
+    form = MovementsForm(request.GET, as_of=as_of)
+    try:
+        page = _movement_page(form, as_of=as_of, after=request.GET.get("after"), size=PAGE_SIZE)
+    except BadCursor:
+        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    except MixedCurrencies as error:
+        return render(request, "success/movements.html", {"form": form, "error": str(error)})
+    period = form.period()
+    return render(
+        request,
+        "success/movements.html",
+        {
+            "form": form,
+            "period": period,
+            "lead": _asked_in_words(form),
+            "rows": [_movement_line(row) for row in page.items],
+            "after": page.next,
+            "as_of": as_of,
+            "currency": Association.current().currency,
+            "export_url": f"{reverse('success:movements_export')}?{request.GET.urlencode()}",
+            "crumbs": [(_("Measures"), f"{reverse('success:measures')}#money")],
+        },
+    )
+
+
+KIND_WORDS = {Kind(value): label for value, label in KINDS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovementLine:
+    """A member's movement as the list shows it; ``change`` is signed."""
+
+    row: MovementRow
+    word: str
+    change: Decimal
+
+
+def _movement_line(row: MovementRow) -> MovementLine:
+    return MovementLine(
+        row=row, word=str(KIND_WORDS[row.kind]), change=row.closing - row.opening
+    )
+
+
+def _asked_in_words(form: MovementsForm) -> str:
+    period = form.period()
+    said = _("%(opening)s to %(closing)s. %(rule)s: %(kinds)s.") % {
+        "opening": date_format(period.opening_on, "j F Y"),
+        "closing": date_format(period.closing_on, "j F Y"),
+        "rule": period.basis.label,
+        "kinds": ", ".join(str(KIND_WORDS[kind]).lower() for kind in form.kinds)
+        or _("all who paid on either day"),
+    }
+    group = _group_name(form)
+    return f"{said} {form.dimension.label}: {group}." if form.dimension else said
+
+
+def _movement_page(
+    form: MovementsForm, *, as_of: date, after: str | None, size: int
+) -> KeysetPage[MovementRow]:
+    period = form.period()
+    return revenue.movements_between(
+        opening_on=period.opening_on,
+        closing_on=period.closing_on,
+        as_of=as_of,
+        basis=period.basis,
+        grace_days=Association.current().grace_days,
+        kinds=form.kinds or None,
+        dimension=form.dimension,
+        value=form.group,
+        after=after or None,
+        size=size,
+    )
+
+
+def _group_name(form: MovementsForm) -> str:
+    if form.dimension == Dimension.SEGMENT:
+        segment = Segment.objects.filter(key=form.group).first()
+        return segment.name if segment else _("in no segment")
+    return form.group if form.dimension else ""
+
+
+class _Echo:
+    """What the CSV writer writes to: hands each line on."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+@requires(Permission.REVENUE_VIEW)
+@require_safe
+def movements_export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """The same members as a CSV file, whole; who took it is logged."""
+    as_of = _money_as_of()
+    form = MovementsForm(request.GET, as_of=as_of)
+    if not form.is_valid():
+        return HttpResponseBadRequest(_("This period cannot be exported."))
+    try:
+        revenue.check_currency()
+    except MixedCurrencies as error:
+        return HttpResponse(str(error), status=409, content_type="text/plain")
+    period = form.period()
+    logger.info(
+        "Movements exported",
+        extra={"user_id": request.user.pk, "asked": request.GET.urlencode()},
+    )
+    name = f"movements-{period.opening_on}-{period.closing_on}.csv"
+    return StreamingHttpResponse(
+        _csv_lines(form, as_of=as_of),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _csv_lines(form: MovementsForm, *, as_of: date) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    period = form.period()
+    currency = Association.current().currency
+    yield writer.writerow(CSV_HEADER)
+    after: str | None = None
+    while True:
+        page = _movement_page(form, as_of=as_of, after=after, size=EXPORT_SIZE)
+        for row in page.items:
+            who = (row.public_id, row.name, row.tier, row.segment, row.kind.value)
+            change = (row.opening, row.closing, row.closing - row.opening, currency)
+            asked = (period.opening_on, period.closing_on, period.basis.value)
+            grace = "yes" if row.is_undecided else "no"
+            yield writer.writerow(safe_cells((*who, *change, *asked, grace)))
+        after = page.next
+        if not after:
+            return
+
+
+def safe_cells(cells: Sequence[object]) -> list[object]:
+    """The cells with every text that a spreadsheet would run as a formula quoted."""
+    return [
+        f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+        for cell in cells
+    ]
+
+
+# Words and numbers.
+
+
+def _short(day: date) -> str:
+    """`Jul 2026` for a first of the month, which stands for it; else the day, `29 Jul`."""
+    return date_format(day, "M Y" if day.day == 1 else "j M")
+
+
+def _plain(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _decimal(value: Fraction | None) -> Decimal | None:
+    return None if value is None else _decimal_of(value)
+
+
+def _decimal_of(value: Fraction) -> Decimal:
+    return Decimal(value.numerator) / Decimal(value.denominator)

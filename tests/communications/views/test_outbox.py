@@ -1,0 +1,105 @@
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from members.enums import Role
+from tests.factories import MORNING, make_member, make_message, make_template, make_user
+
+pytestmark = pytest.mark.django_db
+URL = "/messages/"
+
+
+def test_outbox_is_newest_first_and_narrows_to_a_status(client):
+    sent = make_message(status="sent", due_at=MORNING)
+    queued = make_message(due_at=MORNING + timedelta(hours=1))
+    client.force_login(make_user(role=Role.OPERATIONS))
+
+    everything = client.get(URL).context
+    narrowed = client.get(URL, {"status": "sent"}).context
+
+    assert [row.pk for row in everything["rows"]] == [queued.pk, sent.pk]
+    assert [row.pk for row in narrowed["rows"]] == [sent.pk]
+    assert [(tab["label"], tab["count"]) for tab in everything["tabs"]] == [
+        ("All", 2),
+        ("Queued", 1),
+        ("Sending", 0),
+        ("Sent", 1),
+        ("Not sent", 0),
+        ("Unknown whether it was sent", 0),
+    ]
+
+
+def test_outbox_pages_on_and_back(client, monkeypatch):
+    monkeypatch.setattr("communications.views.outbox.PAGE_SIZE", 2)
+    made = [make_message(due_at=MORNING + timedelta(hours=hour)) for hour in range(3)]
+    client.force_login(make_user(role=Role.OPERATIONS))
+
+    first = client.get(URL).context
+    second = client.get(URL, {"after": first["after"]}).context
+    back = client.get(URL, {"before": second["before"]}).context
+
+    assert [[row.pk for row in context["rows"]] for context in (first, second, back)] == [
+        [made[2].pk, made[1].pk],
+        [made[0].pk],
+        [made[2].pk, made[1].pk],
+    ]
+    assert client.get(URL, {"after": "forged"}).status_code == 400
+
+
+def test_outbox_without_messages_says_why(client):
+    client.force_login(make_user(role=Role.DIRECTOR))
+
+    assert "Nothing has been said yet" in client.get(URL).content.decode()
+
+
+def test_a_message_reads_as_it_was_sent(client):
+    message = make_message(
+        member=make_member(name="Acme"), status="sent", subject="Hello", body="Dear <Kim>,\nyes"
+    )
+    client.force_login(make_user(role=Role.OPERATIONS))
+
+    html = client.get(reverse("communications:message", args=[message.public_id]))
+
+    said = html.content.decode()
+    assert "Dear &lt;Kim&gt;,\nyes" in said
+    assert "As it was sent" in said
+
+
+def test_a_message_not_yet_written_shows_its_words_with_their_gaps(client):
+    message = make_message(template=make_template(body="Dear {{ name }}"))
+    client.force_login(make_user(role=Role.OPERATIONS))
+
+    said = client.get(reverse("communications:message", args=[message.public_id]))
+
+    assert "Dear {{ name }}" in said.content.decode()
+    assert "Not written yet" in said.content.decode()
+
+
+def test_a_message_that_is_not_there_is_not_found(client):
+    client.force_login(make_user(role=Role.OPERATIONS))
+
+    url = reverse("communications:message", args=[uuid.UUID(int=0)])
+    assert client.get(url).status_code == 404
+
+
+@pytest.mark.parametrize("role", [Role.MSM, Role.MEMBER])
+def test_the_outbox_is_for_those_who_may_see_it(client, role):
+    message = make_message()
+    client.force_login(make_user(role=role))
+
+    urls = [URL, reverse("communications:message", args=[message.public_id])]
+    assert [client.get(url).status_code for url in urls] == [403, 403]
+
+
+@pytest.mark.parametrize("item_count", [1, 3])
+def test_outbox_costs_the_same_for_any_length(client, item_count, django_assert_num_queries):
+    for _ in range(item_count):
+        make_message()
+    client.force_login(make_user(role=Role.OPERATIONS))
+
+    with django_assert_num_queries(4):
+        response = client.get(URL)
+
+    assert len(response.context["rows"]) == item_count
