@@ -1,14 +1,15 @@
 """Who holds what: the books of the MSMs and the sizes of the segments."""
 
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from coverage.models import Assignment, Segment
 from members.enums import Role
-from members.models import User
+from members.models import Member, User
 
 MONTHS_A_QUARTER = 3
 
@@ -28,11 +29,11 @@ class SegmentCount:
     members: int
 
 
-def books() -> list[Book]:
+def books(*, as_of: date, grace_days: int) -> list[Book]:
     """Return a book for every active MSM and any other owner, by name; the pool comes last.
 
-    AX minutes are a month's, a third of the current profile's quarter. MSMs with nobody have an
-    empty book. Two statements (DOMAIN 6).
+    Members count who are in membership on ``as_of``. AX minutes are a month's, a third of the
+    current profile's quarter. MSMs with nobody have an empty book. Two statements (DOMAIN 6).
     """
     profile = "member__ax_profiles__"
     minutes = sum(
@@ -41,7 +42,8 @@ def books() -> list[Book]:
     )
     current = Q(**{f"{profile}superseded_on": None, "member__ax_profiles__isnull": False})
     rows = (
-        Assignment.objects.order_by()
+        _held(as_of=as_of, grace_days=grace_days)
+        .order_by()
         .values("owner_id")
         .annotate(
             members=Count("pk", distinct=True),
@@ -60,17 +62,26 @@ def books() -> list[Book]:
     ]
 
 
+def _held(*, as_of: date, grace_days: int) -> QuerySet[Assignment]:
+    members = Member.objects.in_membership(on=as_of, grace_days=grace_days)
+    return Assignment.objects.filter(member__in=members)
+
+
 def _book(owner: User | None, members: int, minutes: int) -> Book:
     return Book(
         owner=owner, members=members, minutes_a_month=Fraction(minutes, MONTHS_A_QUARTER)
     )
 
 
-def segment_counts() -> list[SegmentCount]:
-    """Return every segment in use or still held, in the order of rules, with its members."""
-    counted = Segment.objects.annotate(members=Count("assignments")).filter(
-        Q(is_retired=False) | Q(members__gt=0)
-    )
+def segment_counts(*, as_of: date, grace_days: int) -> list[SegmentCount]:
+    """Return every segment in use or still held, in the order of rules, with its members.
+
+    Members count who are in membership on ``as_of``. One statement.
+    """
+    held = _held(as_of=as_of, grace_days=grace_days)
+    counted = Segment.objects.annotate(
+        members=Count("assignments", filter=Q(assignments__in=held))
+    ).filter(Q(is_retired=False) | Q(members__gt=0))
     return [
         SegmentCount(segment=segment, members=segment.members)
         for segment in counted.order_by("is_retired", "position", "pk")

@@ -1,5 +1,6 @@
 """Questions about members. Each answer is a queryset, so they chain."""
 
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import (
@@ -33,6 +34,13 @@ class MemberQuerySet(QuerySet["Member"]):
         if user.role in {Role.DIRECTOR, Role.MSM, Role.OPERATIONS}:
             return self
         return self.filter(pk=user.member_id)
+
+    def in_membership(self, *, on: date, grace_days: int) -> Self:
+        """Members with a term in force on a day, or whose last one is still in its grace."""
+        # members with several such terms are not to appear several times
+        return self.filter(
+            terms__starts_on__lte=on, terms__ends_on__gt=on - timedelta(days=grace_days)
+        ).distinct()
 
     def named_like(self, words: str) -> Self:
         """Members whose present or former names are like ``words``, or who bear them as an id.

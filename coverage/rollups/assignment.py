@@ -27,7 +27,8 @@ def refresh(*, as_of: date, scope: Scope, registry: FactRegistry = FACTS) -> Wri
     rule fits, have no assignment. Pooled segments have no owner; else an owner in service is
     kept, and whoever has none is dealt to the active MSM who holds the fewest AX minutes, the
     largest first. What members pay is not asked. Raises ``BadCondition`` for a rule that cannot
-    be used, such as one about money. Running it again writes nothing (DOMAIN 2.4).
+    be used, such as one about money. Members whose terms are over are dealt to nobody and weigh
+    nothing. Running it again writes nothing (DOMAIN 2.4).
     """
     wanted, parameters = _wanted(as_of=as_of, scope=scope, registry=registry)
     with connection.cursor() as cursor:
@@ -37,7 +38,7 @@ def refresh(*, as_of: date, scope: Scope, registry: FactRegistry = FACTS) -> Wri
         cursor.execute("DROP TABLE IF EXISTS wanted_assignment")
         cursor.execute(f"CREATE TEMPORARY TABLE wanted_assignment AS {wanted}", parameters)
         read = cursor.rowcount
-        _deal(cursor)
+        _deal(cursor, as_of=as_of)
         cursor.execute(LOG_CHANGES, {"as_of": as_of})
         cursor.execute(DELETE_GONE.format(scope=scope.condition("held.member_id")), parameters)
         written = cursor.rowcount
@@ -117,19 +118,20 @@ def _filled(text: str, registry: FactRegistry) -> str:
     return text
 
 
-def _deal(cursor: Any) -> None:
+def _deal(cursor: Any, *, as_of: date) -> None:
     """Give everybody who needs an owner to the MSM with the fewest minutes at that moment."""
     cursor.execute(
-        """
-        SELECT member_id, minutes FROM wanted_assignment
-         WHERE owner_id IS NULL AND NOT is_pooled
+        f"""
+        SELECT member_id, minutes FROM wanted_assignment wanted
+         WHERE owner_id IS NULL AND NOT is_pooled AND NOT {TERMS_ARE_OVER.format(held="wanted")}
          ORDER BY minutes DESC, member_id
-        """
+        """,
+        {"as_of": as_of},
     )
     waiting = cursor.fetchall()
     if not waiting:
         return
-    cursor.execute(HELD_MINUTES, {"msm": Role.MSM.value})
+    cursor.execute(HELD_MINUTES, {"msm": Role.MSM.value, "as_of": as_of})
     dealt = _dealt(waiting, held=cursor.fetchall())
     cursor.execute(
         """
@@ -161,17 +163,22 @@ def _dealt(
     return dealt
 
 
+TERMS_ARE_OVER = """(
+    EXISTS (SELECT FROM members_term t WHERE t.member_id = {held}.member_id)
+    AND NOT EXISTS (SELECT FROM members_term t
+                     WHERE t.member_id = {held}.member_id AND t.ends_on > %(as_of)s))"""
 # Everybody's book as it will be: this range as wanted, the others as they stand.
-HELD_MINUTES = """
+HELD_MINUTES = f"""
     WITH book AS (
-        SELECT owner_id, minutes FROM wanted_assignment WHERE owner_id IS NOT NULL
+        SELECT owner_id, minutes FROM wanted_assignment wanted
+         WHERE owner_id IS NOT NULL AND NOT {TERMS_ARE_OVER.format(held="wanted")}
         UNION ALL
         SELECT held.owner_id,
                p.inbound_minutes + p.async_minutes + p.sync_minutes + p.taskforce_minutes
           FROM coverage_assignment held
           JOIN coverage_axprofile p
             ON p.member_id = held.member_id AND p.superseded_on IS NULL
-         WHERE held.owner_id IS NOT NULL
+         WHERE held.owner_id IS NOT NULL AND NOT {TERMS_ARE_OVER.format(held="held")}
            AND NOT EXISTS (SELECT FROM wanted_assignment wanted
                             WHERE wanted.member_id = held.member_id)
     )

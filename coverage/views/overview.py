@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from config.kernel import clock
 from config.kernel.conditions import BadCondition, in_words, parse
 from config.kernel.permissions import requires
 from config.kernel.templatetags.ui import address
@@ -18,6 +19,7 @@ from coverage.access import Permission
 from coverage.engine.facts import FACTS
 from coverage.models import AxProfile, Segment
 from coverage.queries import Book, SegmentCount, books, segment_counts
+from members.models import Association
 
 WEEKS_A_MONTH = Fraction(52, 12)
 SIMULATED = "simulated"
@@ -55,9 +57,10 @@ class BookRow:
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     """Who gets which experience by which rule, and who gives it."""
-    counts = segment_counts()
+    asked = _asked()
+    counts = segment_counts(**asked)
     assigned = sum(count.members for count in counts)
-    rows = [_book_row(book) for book in books()]
+    rows = [_book_row(book) for book in books(**asked)]
     people = [row for row in rows if not row.is_pool]
     current = AxProfile.objects.filter(superseded_on=None)
     available = sum((row.available or Decimal(0) for row in people), Decimal(0))
@@ -80,11 +83,15 @@ def overview(request: HttpRequest) -> HttpResponse:
     )
 
 
+def _asked() -> dict[str, Any]:
+    return {"as_of": clock.today(), "grace_days": Association.current().grace_days}
+
+
 @requires(Permission.COVERAGE_VIEW)
 @require_safe
 def hours_chart(_request: HttpRequest) -> JsonResponse:
     """Hours a month that each book asks for, beside the hours there are."""
-    rows = [row for row in (_book_row(book) for book in books()) if not row.is_pool]
+    rows = [row for row in (_book_row(book) for book in books(**_asked())) if not row.is_pool]
     links = [row.url or None for row in rows]
     return JsonResponse(
         {

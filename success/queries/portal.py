@@ -37,12 +37,14 @@ class Reached:
 class Next:
     """The first milestone not reached; ``usually_by`` is null while the plan is paused.
 
+    ``usually_after`` are the days from the start, to be said once that day is past.
     ``is_seen_in_records``: the records show it by themselves, nobody needs to report it.
     ``is_from_members``: the day is what comparable members took, not an estimate.
     """
 
     title: str
     usually_by: date | None
+    usually_after: int
     is_past: bool
     is_from_members: bool
     is_seen_in_records: bool
@@ -168,6 +170,7 @@ def _next(reading: VectorReading, *, rules: dict[int, dict[str, object]]) -> Nex
     return Next(
         title=upcoming.title,
         usually_by=upcoming.expected_on,
+        usually_after=upcoming.expected_day,
         is_past=upcoming.expected_on is not None and upcoming.expected_on < reading.as_of,
         is_from_members=upcoming.expected_basis == ExpectedBasis.COHORT,
         is_seen_in_records=bool(rules.get(upcoming.position)),

@@ -20,7 +20,7 @@ from coverage.models import AxProfile
 from members.enums import MemberKind, Role
 from members.models import Affiliation, Member, MemberIdentity, Person, Term, User
 from success.enums import EvidenceSource, Side
-from success.models import Accountability, Plan, PlanTemplate
+from success.models import Accountability, Milestone, Plan, PlanTemplate
 from success.services.plans import achieve, ensure_template
 
 SOURCE = "simulated"
@@ -69,6 +69,11 @@ INDIVIDUAL_MILESTONES: Sequence[dict[str, object]] = (
     {"title": "Two maintainers know your work", "expected_day": 75, "weight": 25},
     {"title": "You look after a part of a project", "expected_day": 150, "weight": 25},
     {"title": "You are a maintainer", "expected_day": 270, "weight": 25},
+)
+
+INDIVIDUAL_REACHED = (
+    (1, 26, "My fix for the log reader went out with the June release."),
+    (2, 71, "Two maintainers now ask me to look at changes."),
 )
 
 OUR_PROMISES = (
@@ -170,7 +175,7 @@ def ensure_individual(*, on: date, at: datetime) -> Member:
         created_at=at,
     )
     MemberIdentity.objects.create(member=member, source=SOURCE, external_id=INDIVIDUAL)
-    joined = on - timedelta(days=75)
+    joined = on - timedelta(days=10)
     Term.objects.create(
         member=member,
         tier="Individual",
@@ -185,27 +190,26 @@ def ensure_individual(*, on: date, at: datetime) -> Member:
 
 @transaction.atomic
 def ensure_individual_progress(*, member: Member, by: User, at: datetime) -> None:
-    """The individual's first milestone, told and confirmed; harmless when it is there."""
-    plan = Plan.objects.filter(member=member, closed_on=None).first()
-    if plan is None:
-        return
-    first = plan.milestones.order_by("position").first()
-    if first is None or first.events.exists():
-        return
-    achieve(
-        milestone=first,
-        on=plan.anchor_on + timedelta(days=28),
-        source=EvidenceSource.CONFIRMED,
-        by=by,
-        what_changed="My fix for the log reader went out with the June release.",
-        at=at,
-    )
+    """The individual's first milestones, told and confirmed; harmless when they are there."""
+    for position, day, words in INDIVIDUAL_REACHED:
+        milestone = Milestone.objects.get(
+            plan__member=member, plan__closed_on=None, position=position
+        )
+        achieve(
+            milestone=milestone,
+            on=milestone.plan.anchor_on + timedelta(days=day),
+            source=EvidenceSource.CONFIRMED,
+            by=by,
+            what_changed=words,
+            at=at,
+        )
 
 
 def portal_member() -> Member:
     """The organisation whose portal is opened: furthest on its way, with a way to go."""
     return (
         Member.objects.filter(kind=MemberKind.ORGANISATION, plans__closed_on=None)
+        .exclude(plans__accountabilities=None)
         .annotate(
             reached=Count(
                 "plans__milestones", filter=Q(plans__milestones__evidence_dates__isnull=False)

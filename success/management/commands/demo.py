@@ -82,7 +82,8 @@ class Command(BaseCommand):
         step("Publishing three plays", lambda: ensure_default_plays(effective_from=PLAYS_FROM))
         for night in NIGHTS:
             step(f"The night of {night:%-d %B}", partial(self._night, night))
-        step("Looking back two years, month by month", self._look_back)
+            if night == SWITCHED_ON:
+                step("Looking back two years, month by month", self._look_back)
         self._keep(logins)
 
     def _step(self, what: str, do: Callable[[], Any]) -> None:
@@ -113,29 +114,30 @@ class Command(BaseCommand):
         )
 
     def _people(self, *, at: datetime) -> None:
-        made_up.ensure_individual(on=LEDGER_ENDS, at=at)
+        made_up.ensure_individual(on=SWITCHED_ON, at=at)
         made_up.ensure_contacts(on=SWITCHED_ON)
         ensure_default_segments()
         made_up.ensure_experience_profiles(on=SWITCHED_ON)
 
     def _plans(self) -> None:
         involvement.refresh(as_of=LEDGER_ENDS, scope=EVERYBODY)
-        organisations, individuals = made_up.ensure_templates()
+        organisations, _ = made_up.ensure_templates()
         calibrate(
             template=organisations, as_of=SWITCHED_ON, records_begin=MAINTAINERS_LISTED_FROM
         )
-        for template in (organisations, individuals):
-            agree_from_template(
-                template=template,
-                as_of=SWITCHED_ON,
-                new_since=SWITCHED_ON - NEW_FOR,
-                is_simulated=True,
-            )
+        self._agree(SWITCHED_ON)
         milestones.refresh(scope=EVERYBODY)
         made_up.ensure_promises(on=LEDGER_ENDS)
 
+    def _agree(self, day: date) -> None:
+        """A plan for whoever is new or has set out by that day, and has none yet."""
+        for template in made_up.ensure_templates():
+            agree_from_template(
+                template=template, as_of=day, new_since=day - NEW_FOR, is_simulated=True
+            )
+
     def _logins(self, *, at: datetime) -> list[made_up.Login]:
-        individual = made_up.ensure_individual(on=LEDGER_ENDS, at=at)
+        individual = made_up.ensure_individual(on=SWITCHED_ON, at=at)
         logins = made_up.make_logins(member=made_up.portal_member(), individual=individual)
         confirmed_by = User.objects.get(email="msm1@waymark.example")
         made_up.ensure_individual_progress(member=individual, by=confirmed_by, at=at)
@@ -147,6 +149,7 @@ class Command(BaseCommand):
         def then() -> datetime:
             return datetime.combine(day, clock.now().timetz())
 
+        self._agree(day)
         run_night(as_of=day, today=LEDGER_ENDS, clock=then)
         send_due(at=then())
 

@@ -3,15 +3,30 @@ from django.urls import reverse
 
 from coverage.services.segments import ensure_default_segments
 from members.enums import Role
-from tests.factories import make_assignment, make_ax_profile, make_member, make_user
+from tests.factories import (
+    TODAY,
+    make_assignment,
+    make_ax_profile,
+    make_member,
+    make_term,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def pinned(settings):
+    settings.WAYMARK_TODAY = TODAY
+
+
 URL = "/coverage/"
 
 
 def make_book(*, owner, members=1, minutes=180, segment=None):
     for _ in range(members):
         member = make_member()
+        make_term(member=member)
         make_ax_profile(member=member, async_minutes=minutes, source="simulated")
         make_assignment(member=member, owner=owner, **({"segment": segment} if segment else {}))
 
@@ -88,7 +103,7 @@ def test_coverage_costs_the_same_for_any_length(client, item_count, django_asser
         make_book(owner=make_user(weekly_hours=10))
     client.force_login(make_user(role=Role.DIRECTOR))
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         response = client.get(URL)
 
     assert response.context["people"] == item_count
