@@ -1,0 +1,124 @@
+"""The real ledger, start to finish: its known results, and what money must not move."""
+
+import csv
+import tomllib
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from coverage.services.segments import ensure_default_segments
+from engagement.rollups import involvement
+from engagement.services.facts import record_file
+from members.models import Member, Term
+from members.rollups.scope import Scope
+from members.services.imports import Ledger, apply_batch, plan_ledger
+from success.enums import PeriodKind, RevenueBasis
+from success.models import Intervention, RevenuePeriod
+from success.queries.nights import progress
+from success.services import demonstration as made_up
+from success.services.nights import run_night
+from success.services.plans import agree_from_template
+from success.services.plays import ensure_default_plays
+from tests.factories import make_user
+
+DATA = Path(settings.BASE_DIR) / "data" / "cncf"
+AT = datetime(2026, 7, 29, 8, tzinfo=UTC)
+TODAY = AT.date()
+EVERYBODY = Scope(first=0, last=2**62)
+
+PERMUTE_DUES = """
+WITH shuffled AS (
+    SELECT a.term_id, b.annual_amount
+    FROM (SELECT term_id, row_number() OVER (ORDER BY md5(term_id::text)) AS place
+          FROM members_dues) AS a
+    JOIN (SELECT annual_amount, row_number() OVER (ORDER BY md5('b' || term_id::text)) AS place
+          FROM members_dues) AS b USING (place)
+)
+UPDATE members_dues d SET annual_amount = s.annual_amount
+FROM shuffled s WHERE s.term_id = d.term_id
+"""
+
+
+def mapping(name):
+    return tomllib.loads((DATA / f"{name}.toml").read_text())
+
+
+def night(**options):
+    return run_night(as_of=TODAY, today=TODAY, clock=lambda: AT, **options)
+
+
+def written(run):
+    return {stage.name: stage.rows_out for stage in progress(run)}
+
+
+@pytest.fixture
+def association():
+    """The demonstration's ledger, with plans, profiles and plays, before its first night."""
+    batch = plan_ledger(
+        ledger=Ledger(
+            organisations=DATA / "organisations.csv",
+            terms=DATA / "memberships.csv",
+            mapping=mapping("members"),
+        ),
+        at=AT,
+    )
+    apply_batch(batch_id=batch.pk, at=AT, today=date(2026, 4, 30))
+    for file, name in (("maintainer_events", "maintainers"), ("program_events", "programs")):
+        record_file(file=DATA / f"{file}.csv", mapping=mapping(name), today=TODAY, at=AT)
+    for _ in range(3):
+        make_user()
+    made_up.ensure_contacts(on=TODAY)
+    ensure_default_segments()
+    made_up.ensure_experience_profiles(on=TODAY)
+    involvement.refresh(as_of=TODAY, scope=EVERYBODY)
+    organisations, _ = made_up.ensure_templates()
+    agree_from_template(
+        template=organisations, as_of=TODAY, new_since=date(2025, 7, 29), is_simulated=True
+    )
+    made_up.ensure_promises(on=TODAY)
+    ensure_default_plays(effective_from=date(2026, 7, 1))
+
+
+@pytest.mark.django_db
+def test_the_ledger_gives_its_known_years_and_nothing_else_follows_money(association):
+    first = night()
+    assert (Member.objects.count(), Term.objects.count()) == (1631, 6470)
+    assert Intervention.objects.count() > 100
+    with (DATA / "expected_nrr_by_calendar_year.csv").open() as file:
+        expected = {row["period_end"]: row for row in csv.DictReader(file)}
+    found = RevenuePeriod.objects.filter(
+        kind=PeriodKind.CALENDAR_YEAR,
+        basis=RevenueBasis.IN_FORCE,
+        dimension="all",
+        is_final=True,
+    )
+    by_end = {row.ends_on.isoformat(): row for row in found}
+    amounts = ("new", "reactivation", "expansion", "contraction", "churn")
+    for end, row in expected.items():
+        said = by_end[end]
+        kept = said.opening + said.expansion - said.contraction - said.churn
+        assert [said.opening, said.closing, *(getattr(said, name) for name in amounts)] == [
+            Decimal(row["opening_arr"]),
+            Decimal(row["closing_arr"]),
+            *(Decimal(row[name]) for name in amounts),
+        ]
+        assert (said.base_members, said.base_members - said.kept_members) == (
+            int(row["base_orgs"]),
+            int(row["lost_orgs"]),
+        )
+        assert round(kept / said.opening, 6) == Decimal(row["nrr"])
+        assert round(said.kept_min / said.opening, 6) == Decimal(row["grr"])
+    assert len(expected) == 7
+
+    assert sum(written(night(full=True)).values()) == 0
+
+    with connection.cursor() as cursor:
+        cursor.execute(PERMUTE_DUES)
+    moved = written(night(full=True))
+    assert moved.pop("revenue") > 100
+    assert set(moved.values()) == {0}
+    assert written(first)["facts"] > 1631
