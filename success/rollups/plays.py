@@ -167,8 +167,8 @@ def _firing(
         "scope_items": scope.condition("i.member_id"),
         "why": _why(),
     }
-    for name, earlier in EARLIER.items():
-        sql[name] = CANDIDATES.format(**sql, earlier=earlier)
+    for name, unless in UNLESS.items():
+        sql[name] = CANDIDATES.format(**sql, unless=unless)
     return _Firing(sql=sql, parameters=parameters)
 
 
@@ -379,15 +379,21 @@ CANDIDATES = """
            ) fired
       JOIN members_member m ON m.id = fired.member_id
       LEFT JOIN members_person contact ON contact.id = fired.contact_id
-     WHERE NOT EXISTS (
+     WHERE {unless}
+"""
+SAME_OCCURRENCE = """NOT EXISTS (
            SELECT FROM success_intervention i
             WHERE i.play_id = %(play)s AND i.member_id = fired.member_id
-              AND {earlier})
-"""
-# What stands against opening another: for this night, and for one looked back upon.
-EARLIER = {
-    "candidates": "(i.occurrence = fired.occurrence OR i.status = 'open')",
-    "past_candidates": "i.occurrence = fired.occurrence AND i.opened_on < %(as_of)s",
+              AND i.occurrence = fired.occurrence"""
+# What stands against opening another: for this night, and for one looked back upon. Apart from
+# each other, so that an index alone tells who has an open item, and few are left to look up.
+UNLESS = {
+    "candidates": f"""NOT EXISTS (
+           SELECT FROM success_intervention i
+            WHERE i.play_id = %(play)s AND i.member_id = fired.member_id
+              AND i.status = 'open')
+       AND {SAME_OCCURRENCE})""",
+    "past_candidates": f"{SAME_OCCURRENCE} AND i.opened_on < %(as_of)s)",
 }
 FIRE = """
     INSERT INTO fired_play
