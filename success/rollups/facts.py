@@ -85,13 +85,9 @@ involved AS (
       AND (i.ends_on IS NULL OR i.ends_on > %(as_of)s)
     GROUP BY i.member_id
 ),
-last_fact AS (
-    SELECT f.member_id,
-           max(f.occurred_on) FILTER (WHERE f.occurred_on <= %(as_of)s) AS occurred_on,
-           min(f.occurred_on) FILTER (WHERE f.occurred_on > %(as_of)s) AS next_on
-    FROM engagement_fact f
-    WHERE {scope_fact}
-    GROUP BY f.member_id
+who AS MATERIALIZED (
+    -- so that joins start from these, be they few or many
+    SELECT m.id FROM members_member m WHERE {scope_member}
 ),
 said AS (
     SELECT m.id AS member_id,
@@ -117,18 +113,24 @@ said AS (
                    WHEN ms.term_ends_on + %(grace)s > %(as_of)s THEN ms.term_ends_on + %(grace)s
                END
            ) AS recheck_on
-    FROM members_member m
+    FROM who m
     LEFT JOIN membership ms ON ms.member_id = m.id
     LEFT JOIN coming_term ct ON ct.member_id = m.id
     LEFT JOIN coming_plan cp ON cp.member_id = m.id
     LEFT JOIN vector v ON v.member_id = m.id
     LEFT JOIN promise pr ON pr.member_id = m.id
     LEFT JOIN involved i ON i.member_id = m.id
-    LEFT JOIN last_fact lf ON lf.member_id = m.id
+    -- two steps in an index, whatever the number of facts
+    LEFT JOIN LATERAL (
+        SELECT (SELECT max(f.occurred_on) FROM engagement_fact f
+                 WHERE f.member_id = m.id AND f.occurred_on <= %(as_of)s) AS occurred_on,
+               (SELECT min(f.occurred_on) FROM engagement_fact f
+                 WHERE f.member_id = m.id AND f.occurred_on > %(as_of)s) AS next_on
+        OFFSET 0
+    ) AS lf ON true
     LEFT JOIN coverage_assignment a ON a.member_id = m.id
     LEFT JOIN members_affiliation c
         ON c.member_id = m.id AND c.is_primary_contact AND c.ends_on IS NULL
-    WHERE {scope_member}
 ),
 different AS MATERIALIZED (
     SELECT said.*,
@@ -223,7 +225,6 @@ def _facts_sql(scope: Scope) -> str:
         scope_term=scope.condition("t.member_id"),
         scope_plan=scope.condition("p.member_id"),
         scope_involvement=scope.condition("i.member_id"),
-        scope_fact=scope.condition("f.member_id"),
         columns=", ".join(COLUMNS),
         said_columns=", ".join(f"said.{column}" for column in COLUMNS),
         old_columns=", ".join(f"old.{column}" for column in COLUMNS),

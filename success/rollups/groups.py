@@ -8,7 +8,8 @@ from members.rollups.scope import Written
 
 GROUPS = """
 WITH people AS (
-    SELECT f.*, s.key AS segment_key, coalesce(f.held_on - %(as_of)s, 0) AS ahead
+    SELECT s.key AS segment_key, f.owner_id, f.plan_id, f.state, f.pace_milli, f.direction,
+           f.we_owe_since, coalesce(f.held_on - %(as_of)s, 0) AS ahead
     FROM success_memberfacts f
     LEFT JOIN coverage_segment s ON s.id = f.segment_id
     WHERE f.standing IN ('in_force', 'in_grace')

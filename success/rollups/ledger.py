@@ -315,61 +315,74 @@ def held_on_days(
     only = """
           AND term.ends_on > %(earliest)s - %(grace_days)s::int
           AND term.starts_on <= %(latest)s + %(grace_days)s::int"""
-    # Grace bears only on members without a term in force on a day that have one which ended
-    # within grace before it. They are few, and only their terms are put in order.
-    near = " OR ".join(f"(held_{day} IS NULL AND ended_{day})" for day in range(days))
+    # Most members hold one line on a day, and its worth is all there is to know. The terms of
+    # the others are added up one by one: those who hold several, and those without a term in
+    # force on a day that have one which ended within grace before it.
+    counts = ", ".join(f"lines_{day}" for day in range(days))
+    # said as a range, because the planner takes "> 1" for a third of the members
+    several = f"greatest({counts}) BETWEEN 2 AND 1000000"
+    near = " OR ".join(f"(worth_{day} IS NULL AND ended_{day})" for day in range(days))
+    with_grace = RevenueBasis.MEMBERSHIP in bases
     ended = ", ".join(
         f"""bool_or(%(day_{day})s - %(grace_days)s < ends_on AND ends_on <= %(day_{day})s)
             AS ended_{day}"""
         for day in range(days)
     )
-    both = ", ".join(
-        f"CASE WHEN exact.member_id IS NULL THEN held_{day}{part} ELSE counted_{day}{part} END"
-        f" AS counted_{day}{part}"
+    on_day = ", ".join(
+        f"""max(worth) FILTER (WHERE {covers}) AS worth_{day},
+            count(*) FILTER (WHERE {covers}) AS lines_{day}"""
         for day in range(days)
-        for part in ("", "_tier")
+        for covers in [_covers(RevenueBasis.IN_FORCE, day)]
+    )
+    both = ", ".join(
+        f"""CASE WHEN exact.member_id IS NULL THEN worth_{day} >> 16
+                 ELSE exact.{COLUMN[basis]}_{day} END AS {COLUMN[basis]}_{day},
+            CASE WHEN exact.member_id IS NULL THEN worth_{day} & 65535
+                 ELSE exact.{COLUMN[basis]}_{day}_tier END AS {COLUMN[basis]}_{day}_tier"""
+        for basis in RevenueBasis
+        if with_grace or basis == RevenueBasis.IN_FORCE
+        for day in range(days)
+    )
+    sums = ", ".join(
+        _sums(basis, range(days))
+        for basis in RevenueBasis
+        if with_grace or basis == RevenueBasis.IN_FORCE
     )
     closings = sorted({closing for _, closing in pairs})
+    in_grace = IS_UNDECIDED if with_grace else "FALSE"
+    marks = ", ".join(
+        f"bool_or({in_grace} AND expiry <= %(day_{day})s) AS undecided_{day}"
+        for day in closings
+    )
+    known = ", ".join(
+        f"coalesce(exact.undecided_{day}, FALSE) AS undecided_{day}" for day in closings
+    )
     # NOT MATERIALIZED: the few are looked up by member, instead of keeping all lines for them
     lines = LINES.format(only=only).replace(" AS (", " AS NOT MATERIALIZED (", 1)
     tables = f"""{TIERS},{lines},
     per_member AS MATERIALIZED (
-        SELECT member_id, count(*) AS lines, {ended},
-               {_sums(RevenueBasis.IN_FORCE, range(days))}
+        SELECT member_id, count(*) AS lines, {ended}, {on_day}
         FROM line GROUP BY member_id
-    )"""
-    if RevenueBasis.MEMBERSHIP in bases:
-        in_grace = ", ".join(
-            f"{IS_UNDECIDED} AND expiry <= %(day_{day})s AS in_grace_{day}" for day in closings
-        )
-        marks = ", ".join(f"bool_or(in_grace_{day}) AS undecided_{day}" for day in closings)
-        known = ", ".join(
-            f"coalesce(exact.undecided_{day}, FALSE) AS undecided_{day}" for day in closings
-        )
-        tables += f""",
-    near_line AS (
-        SELECT line.* FROM line
-        JOIN per_member ON per_member.member_id = line.member_id AND ({near})
     ),
-    {BEGUN.format(source="near_line", more="")},
+    apart AS (
+        SELECT line.* FROM line
+        JOIN per_member ON per_member.member_id = line.member_id
+         AND ({several}{f" OR {near}" if with_grace else ""})
+    ),
+    {BEGUN.format(source="apart", more="")},
     dated AS (
-        SELECT member_id, worth, {COUNTS_FROM} AS counts_from,
+        SELECT member_id, worth, starts_on, ends_on, expiry, {COUNTS_FROM} AS counts_from,
                CASE WHEN {IS_UNDECIDED} AND ends_on = expiry THEN %(as_of)s + 1
-                    ELSE ends_on END AS counts_until,
-               {in_grace}
+                    ELSE ends_on END AS counts_until
         FROM begun
     ),
     exact AS MATERIALIZED (
-        SELECT member_id, {marks}, {_sums(RevenueBasis.MEMBERSHIP, range(days))}
-        FROM dated GROUP BY member_id
+        SELECT member_id, {marks}, {sums} FROM dated GROUP BY member_id
     ),
     on_days AS (
-        SELECT per_member.*, {known}, {both}
+        SELECT per_member.member_id, lines, {known}, {both}
         FROM per_member LEFT JOIN exact USING (member_id)
     )"""
-    else:
-        known = ", ".join(f"FALSE AS undecided_{day}" for day in closings)
-        tables += f", on_days AS (SELECT per_member.*, {known} FROM per_member)"
     return f"""{tables},
     seen AS (
         SELECT on_days.*, CASE WHEN {arrives} THEN (

@@ -5,7 +5,7 @@ constraints decide. What fires is held in a scratch table before anything is wri
 a statement inserts into the table it reads would be walked over again and again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -78,26 +78,25 @@ def close_gone(*, as_of: date, scope: Scope, at: datetime) -> int:
     working on stays until they let go. Each closing is an event with its reason in plain words.
     Idempotent (DOMAIN 2.10, stop on success).
     """
-    changed = 0
+    plays = list(_in_use(as_of=as_of))
+    if not plays:
+        return 0
+    every = _every(plays, as_of=as_of, scope=scope)
+    parameters = every.parameters | {"at": at}
     with connection.cursor() as cursor:
-        for play in _in_use(as_of=as_of):
-            firing = _firing(play, as_of=as_of, scope=scope)
-            parameters = firing.parameters | {"at": at}
-            cursor.execute(HAND_OVER.format(**firing.sql), parameters)
-            changed += cursor.rowcount
-            cursor.execute(CLOSE.format(**firing.sql), parameters)
-            changed += cursor.rowcount
-    return changed
+        cursor.execute(HAND_OVER.format(**every.sql), parameters)
+        changed: int = cursor.rowcount
+        cursor.execute(CLOSE.format(**every.sql), parameters)
+        return changed + int(cursor.rowcount)
 
 
 def why_gone(*, intervention_id: int, play: Play, member_id: int, as_of: date) -> str | None:
     """Return in words why an intervention's reason no longer holds; None while it does."""
     scope = Scope(first=member_id, last=member_id)
-    firing = _firing(play, as_of=as_of, scope=scope)
+    every = _every([play], as_of=as_of, scope=scope)
     with connection.cursor() as cursor:
         cursor.execute(
-            WHY_GONE.format(**firing.sql),
-            firing.parameters | {"intervention": intervention_id},
+            WHY_GONE.format(**every.sql), every.parameters | {"intervention": intervention_id}
         )
         row = cursor.fetchone()
     return None if row is None else str(row[0])
@@ -168,8 +167,34 @@ def _firing(
         "scope_items": scope.condition("i.member_id"),
         "why": _why(),
     }
-    for name, earlier in EARLIER.items():
-        sql[name] = CANDIDATES.format(**sql, earlier=earlier)
+    for name, unless in UNLESS.items():
+        sql[name] = CANDIDATES.format(**sql, unless=unless)
+    return _Firing(sql=sql, parameters=parameters)
+
+
+def _every(plays: Sequence[Play], *, as_of: date, scope: Scope) -> _Firing:
+    """Return what is asked of the items of several plays, each by its own play, in one pass."""
+    parameters: dict[str, Any] = {
+        "as_of": as_of,
+        "plays": [play.pk for play in plays],
+        "standings": list(MEMBER_STANDINGS),
+        **scope.parameters,
+    }
+    stays, gone = [], []
+    for play in plays:
+        firing = _firing(play, as_of=as_of, scope=scope)
+        own = f"play_{play.pk}"
+        parameters |= {f"{own}_{name}": value for name, value in firing.parameters.items()}
+        pieces = (f"({firing.sql['audience']}) AND {firing.sql['holds']}", firing.sql["gone"])
+        for cases, piece in zip((stays, gone), pieces, strict=True):
+            # the names of a play's values, apart from those of the others
+            renamed = piece.replace("%(", f"%({own}_")
+            cases.append(f"WHEN {play.pk} THEN {renamed}")
+    sql = {
+        "scope_items": scope.condition("i.member_id"),
+        "stays": f"CASE i.play_id {' '.join(stays)} END",
+        "gone": f"CASE i.play_id {' '.join(gone)} END",
+    }
     return _Firing(sql=sql, parameters=parameters)
 
 
@@ -354,15 +379,21 @@ CANDIDATES = """
            ) fired
       JOIN members_member m ON m.id = fired.member_id
       LEFT JOIN members_person contact ON contact.id = fired.contact_id
-     WHERE NOT EXISTS (
+     WHERE {unless}
+"""
+SAME_OCCURRENCE = """NOT EXISTS (
            SELECT FROM success_intervention i
             WHERE i.play_id = %(play)s AND i.member_id = fired.member_id
-              AND {earlier})
-"""
-# What stands against opening another: for this night, and for one looked back upon.
-EARLIER = {
-    "candidates": "(i.occurrence = fired.occurrence OR i.status = 'open')",
-    "past_candidates": "i.occurrence = fired.occurrence AND i.opened_on < %(as_of)s",
+              AND i.occurrence = fired.occurrence"""
+# What stands against opening another: for this night, and for one looked back upon. Apart from
+# each other, so that an index alone tells who has an open item, and few are left to look up.
+UNLESS = {
+    "candidates": f"""NOT EXISTS (
+           SELECT FROM success_intervention i
+            WHERE i.play_id = %(play)s AND i.member_id = fired.member_id
+              AND i.status = 'open')
+       AND {SAME_OCCURRENCE})""",
+    "past_candidates": f"{SAME_OCCURRENCE} AND i.opened_on < %(as_of)s)",
 }
 FIRE = """
     INSERT INTO fired_play
@@ -429,19 +460,20 @@ UPDATE_OPEN = f"""
 """
 HAND_OVER = """
     WITH unsent AS (
-        SELECT DISTINCT ON (i.member_id) i.id, sent.outcome
+        SELECT DISTINCT ON (i.play_id, i.member_id) i.id, sent.outcome, play.due_days
           FROM success_intervention i
+          JOIN success_play play ON play.id = i.play_id
           JOIN communications_message sent ON sent.id = i.message_id
-         WHERE i.play_id = %(play)s AND i.status = 'message' AND sent.status = 'suppressed'
-           AND {scope_items}
+         WHERE i.play_id = ANY (%(plays)s) AND i.status = 'message'
+           AND sent.status = 'suppressed' AND {scope_items}
            AND NOT EXISTS (
                SELECT FROM success_intervention other
                 WHERE other.play_id = i.play_id AND other.member_id = i.member_id
                   AND other.status = 'open')
-         ORDER BY i.member_id, i.occurred_on DESC, i.id DESC
+         ORDER BY i.play_id, i.member_id, i.occurred_on DESC, i.id DESC
     ), handed AS (
         UPDATE success_intervention i
-           SET status = 'open', due_on = %(due_on)s,
+           SET status = 'open', due_on = %(as_of)s + unsent.due_days,
                why = i.why || ' The message was not sent: ' || unsent.outcome || '.'
           FROM unsent
          WHERE unsent.id = i.id
@@ -458,7 +490,7 @@ GONE = """
           FROM success_intervention i
           LEFT JOIN success_memberfacts f ON f.member_id = i.member_id
           LEFT JOIN coverage_segment s ON s.id = f.segment_id
-         WHERE i.play_id = %(play)s AND {scope_items} AND NOT (({audience}) AND {holds})
+         WHERE i.play_id = ANY (%(plays)s) AND {scope_items} AND NOT ({stays})
 """
 WHY_GONE = f"SELECT reason FROM ({GONE}) gone WHERE gone.id = %(intervention)s"
 CLOSE = f"""

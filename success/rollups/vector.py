@@ -61,31 +61,36 @@ windowed AS (
     FROM path
 ),
 reading AS (
-    SELECT w.plan_id,
-           count(*)::int AS milestones,
-           min(m.position) FILTER (WHERE NOT now.stands) AS open_now,
-           min(m.position) FILTER (WHERE NOT was.stands) AS open_before,
-           array_agg(m.expected_day ORDER BY m.position) AS expected,
-           array_agg(m.id ORDER BY m.position) AS ids,
-           array_agg(m.evidence_dates[now.turns] ORDER BY m.position) AS turned_on,
-           coalesce(sum(m.weight) FILTER (WHERE now.stands), 0)::int AS achieved_weight,
-           coalesce(sum(m.weight) FILTER (WHERE was.stands), 0)::int AS weight_before,
-           coalesce(sum(m.weight) FILTER (WHERE m.expected_day < w.t), 0)::int
-               AS expected_weight,
-           bool_or(now.turns <> was.turns) AS turned_in_window,
-           min(m.evidence_dates[now.turns + 1]) AS next_turn_on,
-           min(m.expected_day) FILTER (WHERE m.expected_day >= w.t) AS next_expected
+    -- LATERAL: a plan's milestones are looked up by their key, few plans or many
+    SELECT w.plan_id, r.*
     FROM windowed w
-    JOIN success_milestone m ON m.plan_id = w.plan_id
     CROSS JOIN LATERAL (
-        SELECT turns, turns %% 2 = 1 AS stands
-        FROM (SELECT coalesce(width_bucket(%(as_of)s, m.evidence_dates), 0) AS turns) AS n
-    ) AS now
-    CROSS JOIN LATERAL (
-        SELECT turns, turns %% 2 = 1 AS stands
-        FROM (SELECT coalesce(width_bucket(w.window_on, m.evidence_dates), 0) AS turns) AS n
-    ) AS was
-    GROUP BY w.plan_id
+        SELECT count(*)::int AS milestones,
+               min(position) FILTER (WHERE turns_now %% 2 = 0) AS open_now,
+               min(position) FILTER (WHERE turns_before %% 2 = 0) AS open_before,
+               array_agg(expected_day ORDER BY position) AS expected,
+               array_agg(id ORDER BY position) AS ids,
+               array_agg(evidence_dates[turns_now] ORDER BY position) AS turned_on,
+               coalesce(sum(weight) FILTER (WHERE turns_now %% 2 = 1), 0)::int
+                   AS achieved_weight,
+               coalesce(sum(weight) FILTER (WHERE turns_before %% 2 = 1), 0)::int
+                   AS weight_before,
+               coalesce(sum(weight) FILTER (WHERE expected_day < w.t), 0)::int
+                   AS expected_weight,
+               bool_or(turns_now <> turns_before) AS turned_in_window,
+               min(evidence_dates[turns_now + 1]) AS next_turn_on,
+               min(expected_day) FILTER (WHERE expected_day >= w.t) AS next_expected
+        FROM (
+            SELECT m.id, m.position, m.expected_day, m.weight, m.evidence_dates,
+                   coalesce(width_bucket(%(as_of)s, m.evidence_dates), 0) AS turns_now,
+                   coalesce(width_bucket(w.window_on, m.evidence_dates), 0) AS turns_before
+            FROM success_milestone m
+            WHERE m.plan_id = w.plan_id
+            ORDER BY m.position
+            OFFSET 0  -- turns are counted once a milestone, not wherever they are named
+        ) AS turned
+        HAVING count(*) > 0
+    ) AS r
 ),
 clocked AS (
     SELECT w.member_id, w.anchor_on, w.closed_on, w.runs, w.t, w.h, r.*,
