@@ -76,16 +76,22 @@ INDIVIDUAL_REACHED = (
     (2, 71, "Two maintainers now ask me to look at changes."),
 )
 
-OUR_PROMISES = (
-    "Introduce you to the maintainers of two projects that you use",
-    "Send the benchmark of members like you",
-    "Find a reviewer for your certification",
-)
-THEIR_PROMISES = (
-    "Name a person with time for a first contribution",
-    "Choose the project that matters most to you",
-    "Run the conformance tests on your product",
-)
+PROMISES = {
+    (MemberKind.ORGANISATION, Side.ASSOCIATION): (
+        "Introduce you to the maintainers of two projects that you use",
+        "Send the benchmark of members like you",
+        "Find a reviewer for your certification",
+    ),
+    (MemberKind.ORGANISATION, Side.MEMBER): (
+        "Name a person with time for a first contribution",
+        "Choose the project that matters most to you",
+        "Run the conformance tests on your product",
+    ),
+    (MemberKind.INDIVIDUAL, Side.ASSOCIATION): (
+        "Ask a maintainer to look at your next change with you",
+    ),
+    (MemberKind.INDIVIDUAL, Side.MEMBER): ("Keep two evenings a month for the project",),
+}
 
 
 @dataclass(frozen=True)
@@ -208,7 +214,13 @@ def ensure_individual_progress(*, member: Member, by: User, at: datetime) -> Non
 def portal_member() -> Member:
     """The organisation whose portal is opened: furthest on its way, with a way to go."""
     return (
-        Member.objects.filter(kind=MemberKind.ORGANISATION, plans__closed_on=None)
+        Member.objects.filter(
+            kind=MemberKind.ORGANISATION,
+            plans__closed_on=None,
+            pk__in=Milestone.objects.filter(position=1)
+            .exclude(evidence_dates=None)
+            .values("plan__member"),
+        )
         .exclude(plans__accountabilities=None)
         .annotate(
             reached=Count(
@@ -238,7 +250,8 @@ def ensure_promises(*, on: date) -> int:
         draw = _Draw(f"promise:{_external_id(plan.member)}")
         if plan.member.kind == MemberKind.ORGANISATION and draw.below(PROMISES_OF_ONE_IN):
             continue
-        for side, titles in ((Side.ASSOCIATION, OUR_PROMISES), (Side.MEMBER, THEIR_PROMISES)):
+        for side in (Side.ASSOCIATION, Side.MEMBER):
+            titles = PROMISES[MemberKind(plan.member.kind), side]
             due_on = on + timedelta(days=draw.below(90) - 25)
             kept = due_on <= on and draw.below(4) > 0
             promises.append(
