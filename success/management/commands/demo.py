@@ -88,11 +88,12 @@ class Command(BaseCommand):
 
     def _step(self, what: str, do: Callable[[], Any]) -> None:
         began = clock.now()
-        self.stdout.write(f"{what} …", ending="")
-        self.stdout.flush()
+        if self.stdout.isatty():
+            self.stdout.write(f"{what} …", ending="\r")
+            self.stdout.flush()
         do()
         seconds = (clock.now() - began).total_seconds()
-        self.stdout.write(f"\r{what:<56}{seconds:>6.1f} s")
+        self.stdout.write(f"{what:<56}{seconds:>6.1f} s")
 
     def _ledger(self, *, at: datetime) -> None:
         batch = plan_ledger(
