@@ -54,8 +54,13 @@ def refresh(*, as_of: date, scope: Scope, at: datetime) -> Written:
         for play in _in_use(as_of=as_of):
             firing = _firing(play, as_of=as_of, scope=scope)
             cursor.execute("TRUNCATE fired_play")
+            # Where little is known of the tables yet, as in a first night, the planner expects
+            # few and would walk over all open items once for each that fires.
+            cursor.execute("SET LOCAL enable_nestloop = off")
             cursor.execute(FIRE.format(**firing.sql), firing.parameters)
-            if not cursor.rowcount:
+            fired = cursor.rowcount
+            cursor.execute("SET LOCAL enable_nestloop = on")
+            if not fired:
                 continue
             for batch in _messages(cursor, play, firing.parameters, at=at):
                 queue_messages(batch)
@@ -167,8 +172,10 @@ def _firing(
         "scope_items": scope.condition("i.member_id"),
         "why": _why(),
     }
-    for name, unless in UNLESS.items():
-        sql[name] = CANDIDATES.format(**sql, unless=unless)
+    for name, (unless_open, earlier) in UNLESS.items():
+        sql[name] = CANDIDATES.format(
+            **sql, unless_open=unless_open.format(**sql), earlier=earlier
+        )
     return _Firing(sql=sql, parameters=parameters)
 
 
@@ -180,7 +187,8 @@ def _every(plays: Sequence[Play], *, as_of: date, scope: Scope) -> _Firing:
         "standings": list(MEMBER_STANDINGS),
         **scope.parameters,
     }
-    stays, gone = [], []
+    stays: list[str] = []
+    gone: list[str] = []
     for play in plays:
         firing = _firing(play, as_of=as_of, scope=scope)
         own = f"play_{play.pk}"
@@ -203,15 +211,16 @@ def _start(play: Play, *, scope: Scope) -> dict[str, str]:
     match StartKind(play.start_kind):
         case StartKind.TRIGGER:
             last = bool(play.start.get("last"))
+            nobody_left = NOBODY_LEFT.format(scope=scope.condition("v.member_id"))
             return {
                 "source": TRIGGER_SOURCE.format(scope=scope.condition("e.member_id")),
                 "day": "e.occurred_on",
-                "fires": NOBODY_LEFT if last else "TRUE",
+                "fires": nobody_left if last else "TRUE",
                 "occurrence": "('left:' || e.occurred_on)" if last else OF_THAT_KIND,
                 "fact": "e.id",
                 "subject": "e.subject",
                 "is_live": "(e.origin = 'live')",
-                "holds": NOBODY_LEFT if last else "TRUE",
+                "holds": nobody_left if last else "TRUE",
                 "gone": "'Somebody is involved again'",
             }
         case StartKind.TIMED:
@@ -351,7 +360,7 @@ TRIGGER_SOURCE = """
          ) e ON e.member_id = f.member_id"""
 NOBODY_LEFT = """NOT EXISTS (
         SELECT FROM engagement_involvement v
-         WHERE v.member_id = f.member_id AND v.area = split_part(%(kind)s, '.', 1)
+         WHERE v.member_id = f.member_id AND v.area = split_part(%(kind)s, '.', 1) AND {scope}
            AND v.starts_on <= %(as_of)s AND (v.ends_on IS NULL OR v.ends_on > %(as_of)s))"""
 
 CREATE_FIRED = """
@@ -365,8 +374,12 @@ CANDIDATES = """
            fired.prefers_message AND fired.is_live AND %(has_template)s
                AND fired.we_owe_since IS NULL
                AND fired.occurred_on >= greatest(%(effective_from)s::date, %(oldest)s::date)
-               AND (m.quiet_through IS NULL OR fired.occurred_on > m.quiet_through)
-               AND coalesce(contact.email, '') <> '' AS by_message
+               AND NOT EXISTS (
+                   SELECT FROM members_member m
+                    WHERE m.id = fired.member_id AND m.quiet_through >= fired.occurred_on)
+               AND EXISTS (
+                   SELECT FROM members_person contact
+                    WHERE contact.id = fired.contact_id AND contact.email <> '') AS by_message
       FROM (SELECT f.member_id, f.contact_id, f.we_owe_since,
                    {occurrence} AS occurrence, {day} AS occurred_on,
                    {fact} AS fact_id, {subject} AS subject, {is_live} AS is_live,
@@ -376,24 +389,24 @@ CANDIDATES = """
               {source}
              WHERE {scope_facts} AND {fires} AND ({audience})
                AND ({day} >= %(effective_from)s OR coalesce(s.delivery, 'person') = 'person')
+               {unless_open}
+            OFFSET 0
            ) fired
-      JOIN members_member m ON m.id = fired.member_id
-      LEFT JOIN members_person contact ON contact.id = fired.contact_id
-     WHERE {unless}
+     WHERE NOT EXISTS (
+           SELECT FROM success_intervention i
+            WHERE i.play_id = %(play)s AND i.member_id = fired.member_id AND {scope_items}
+              AND i.occurrence = fired.occurrence {earlier})
 """
-SAME_OCCURRENCE = """NOT EXISTS (
-           SELECT FROM success_intervention i
-            WHERE i.play_id = %(play)s AND i.member_id = fired.member_id
-              AND i.occurrence = fired.occurrence"""
 # What stands against opening another: for this night, and for one looked back upon. Apart from
-# each other, so that an index alone tells who has an open item, and few are left to look up.
+# each other, and OFFSET 0 between them: an index alone tells who has an open item, and few are
+# left whose occurrences have to be put into words and compared.
+NO_OPEN_ITEM = """AND NOT EXISTS (
+                   SELECT FROM success_intervention i
+                    WHERE i.play_id = %(play)s AND i.member_id = f.member_id
+                      AND {scope_items} AND i.status = 'open')"""
 UNLESS = {
-    "candidates": f"""NOT EXISTS (
-           SELECT FROM success_intervention i
-            WHERE i.play_id = %(play)s AND i.member_id = fired.member_id
-              AND i.status = 'open')
-       AND {SAME_OCCURRENCE})""",
-    "past_candidates": f"{SAME_OCCURRENCE} AND i.opened_on < %(as_of)s)",
+    "candidates": (NO_OPEN_ITEM, ""),
+    "past_candidates": ("", "AND i.opened_on < %(as_of)s"),
 }
 FIRE = """
     INSERT INTO fired_play

@@ -131,6 +131,23 @@ def _revenue(job: Job) -> Written:
     return revenue.refresh(as_of=job.night.as_of, since=since, at=job.at)
 
 
+def _take_stock(job: Job, *tables: str) -> None:
+    """After a full night has written a table, tell the planner what is in it now."""
+    if job.night.is_full:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {', '.join(tables)}")
+
+
+def _statistics(job: Job) -> Written:
+    _take_stock(job, "engagement_involvement", "coverage_assignment")
+    return Written(rows_in=0, rows_out=0)
+
+
+def _groups(job: Job) -> Written:
+    _take_stock(job, "success_memberfacts")
+    return groups.refresh(as_of=job.night.as_of)
+
+
 def _everybody(scope: Scope) -> Scope:
     return Scope(first=scope.first, last=scope.last)
 
@@ -145,6 +162,7 @@ LIVE_STAGES = (
         name="coverage",
         run=lambda job: assignment.refresh(as_of=job.night.as_of, scope=job.scope),
     ),
+    Stage(name="statistics", run=_statistics, is_ranged=False),
     Stage(name="milestones", run=lambda job: milestones.refresh(scope=job.scope)),
     Stage(
         name="facts",
@@ -152,9 +170,7 @@ LIVE_STAGES = (
             as_of=job.night.as_of, scope=job.scope, grace_days=Association.current().grace_days
         ),
     ),
-    Stage(
-        name="groups", run=lambda job: groups.refresh(as_of=job.night.as_of), is_ranged=False
-    ),
+    Stage(name="groups", run=_groups, is_ranged=False),
     # a day that plays wait for may come for anybody, so they look at everybody
     Stage(
         name="plays",
