@@ -22,10 +22,10 @@ from members.rollups.scope import Scope, Written
 
 # Involvement that reaches into a path, once for each set of areas that a kind of rule names.
 STRETCH = """
-    SELECT asked.areas, path.path_id, path.anchor_on,
+    SELECT asked.asks, path.path_id, path.anchor_on,
            i.member_id, i.area, i.subject, i.starts_on, i.ends_on
     FROM path
-    CROSS JOIN (SELECT DISTINCT areas FROM rule WHERE name IN ({kinds})) AS asked
+    CROSS JOIN (SELECT DISTINCT asks, areas FROM rule WHERE name IN ({kinds})) AS asked
     JOIN engagement_involvement i
         ON i.member_id = path.member_id AND i.area = ANY (asked.areas)
        AND (i.ends_on IS NULL OR i.ends_on > path.anchor_on)
@@ -33,17 +33,21 @@ STRETCH = """
 """
 
 EVIDENCE = f"""
+rule AS (
+    -- sets of areas by number: rows are sorted and joined by it, and arrays compare slowly
+    SELECT stated.*, dense_rank() OVER (ORDER BY areas)::int AS asks FROM stated
+),
 subject_seen AS (
-    SELECT areas, path_id, anchor_on, subject, min(starts_on) AS since
+    SELECT asks, path_id, anchor_on, min(starts_on) AS since
     FROM ({STRETCH.format(kinds="'first', 'subjects'")}) AS s
-    GROUP BY areas, path_id, anchor_on, subject
+    GROUP BY asks, path_id, anchor_on, subject COLLATE "C"
 ),
 subject_counted AS (
-    SELECT s.*, row_number() OVER (PARTITION BY areas, path_id ORDER BY since) AS place
+    SELECT s.*, row_number() OVER (PARTITION BY asks, path_id ORDER BY since) AS place
     FROM subject_seen s
 ),
 peer_seen AS (
-    SELECT s.areas, s.path_id, s.anchor_on, other.member_id,
+    SELECT s.asks, s.path_id, s.anchor_on, other.member_id,
            min(greatest(s.starts_on, other.starts_on)) AS since
     FROM ({STRETCH.format(kinds="'peers'")}) AS s
     JOIN engagement_involvement other
@@ -51,42 +55,42 @@ peer_seen AS (
        AND other.member_id <> s.member_id
        AND (other.ends_on IS NULL OR other.ends_on > greatest(s.starts_on, s.anchor_on))
        AND (s.ends_on IS NULL OR other.starts_on < s.ends_on)
-    GROUP BY s.areas, s.path_id, s.anchor_on, other.member_id
+    GROUP BY s.asks, s.path_id, s.anchor_on, other.member_id
 ),
 peer_counted AS (
-    SELECT s.*, row_number() OVER (PARTITION BY areas, path_id ORDER BY since) AS place
+    SELECT s.*, row_number() OVER (PARTITION BY asks, path_id ORDER BY since) AS place
     FROM peer_seen s
 ),
 unbroken AS (
-    SELECT areas, path_id, anchor_on, min(starts_on) AS starts_on,
+    SELECT asks, path_id, anchor_on, min(starts_on) AS starts_on,
            CASE WHEN bool_or(ends_on IS NULL) THEN NULL ELSE max(ends_on) END AS ends_on
     FROM (
         SELECT o.*, count(*) FILTER (WHERE starts_on > covered_until)
-                   OVER (PARTITION BY areas, path_id ORDER BY starts_on, ends_on) AS island
+                   OVER (PARTITION BY asks, path_id ORDER BY starts_on, ends_on) AS island
         FROM (
             SELECT s.*, max(coalesce(ends_on, 'infinity')) OVER (
-                       PARTITION BY areas, path_id ORDER BY starts_on, ends_on
+                       PARTITION BY asks, path_id ORDER BY starts_on, ends_on
                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                    ) AS covered_until
             FROM ({STRETCH.format(kinds="'kept'")}) AS s
         ) AS o
     ) AS islands
-    GROUP BY areas, path_id, anchor_on, island
+    GROUP BY asks, path_id, anchor_on, island
 ),
 evidence AS (
     SELECT r.id AS rule_id, c.path_id, greatest(c.since, c.anchor_on) AS achieved_on
     FROM rule r
-    JOIN subject_counted c ON c.areas = r.areas AND c.place = coalesce(r.wanted, 1)
+    JOIN subject_counted c ON c.asks = r.asks AND c.place = coalesce(r.wanted, 1)
     WHERE r.name IN ('first', 'subjects')
     UNION ALL
     SELECT r.id, c.path_id, greatest(c.since, c.anchor_on)
     FROM rule r
-    JOIN peer_counted c ON c.areas = r.areas AND c.place = r.wanted
+    JOIN peer_counted c ON c.asks = r.asks AND c.place = r.wanted
     WHERE r.name = 'peers'
     UNION ALL
     SELECT r.id, u.path_id, min(greatest(u.starts_on, u.anchor_on) + r.days)
     FROM rule r
-    JOIN unbroken u ON u.areas = r.areas
+    JOIN unbroken u ON u.asks = r.asks
     WHERE r.name = 'kept'
       AND (u.ends_on IS NULL OR u.ends_on >= greatest(u.starts_on, u.anchor_on) + r.days)
     GROUP BY r.id, u.path_id
@@ -118,7 +122,7 @@ distinct_rule AS (
     SELECT row_number() OVER ()::int AS id, evidence_rule
     FROM (SELECT DISTINCT evidence_rule FROM watched) AS d
 ),
-rule AS ({RULE.format(rule_id="id", rule="evidence_rule")} FROM distinct_rule),
+stated AS ({RULE.format(rule_id="id", rule="evidence_rule")} FROM distinct_rule),
 path AS (
     SELECT p.id AS path_id, p.member_id, p.anchor_on, p.closed_on
     FROM success_plan p
@@ -146,7 +150,7 @@ SELECT (SELECT count(*) FROM watched), (SELECT count(*) FROM written)
 """
 
 SPELLS = f"""
-WITH rule AS (
+WITH stated AS (
     {RULE.format(rule_id="m.id", rule="m.evidence_rule")}
     FROM success_templatemilestone m
     WHERE m.template_id = %(template)s AND m.evidence_rule <> '{{}}'
