@@ -22,16 +22,14 @@ COMPARE = """
                occurred_on AS day, recorded_at, kind LIKE '%%.added' AS added
         FROM engagement_fact
         WHERE (kind LIKE '%%.added' OR kind LIKE '%%.removed') AND {scope}
-    ), ordered AS (
-        SELECT member_id, person, subject, area, day, added,
-               lead(day) OVER facts IS DISTINCT FROM day AS ends_day
+    ), last_of_day AS (
+        SELECT DISTINCT ON (member_id, person, subject, area, day) *
         FROM change
-        WINDOW facts AS (PARTITION BY member_id, person, subject, area
-                         ORDER BY day, recorded_at, added)
+        ORDER BY member_id, person, subject, area, day, recorded_at DESC, added DESC
     ), turned AS (
         SELECT member_id, person, subject, area, day, added,
                added IS DISTINCT FROM coalesce(lag(added) OVER days, false) AS turns
-        FROM ordered WHERE ends_day
+        FROM last_of_day
         WINDOW days AS (PARTITION BY member_id, person, subject, area ORDER BY day)
     ), paired AS (
         SELECT member_id, person, subject, area, day AS starts_on, added,
