@@ -84,6 +84,9 @@ UPDATE members_dirtymember SET taken_by = %(night)s
 WHERE taken_by IS DISTINCT FROM %(night)s
 """
 
+# The planner has to know whether these are few or many.
+KNOW_HOW_MANY = "ANALYZE members_dirtymember"
+
 # Whoever shares a subject with a changed member may have gained or lost a peer.
 COMPANIONS = """
 INSERT INTO members_dirtymember (member_id, since, taken_by)
@@ -116,9 +119,9 @@ def _collect(job: Job) -> Written:
             )
         else:
             cursor.execute(COLLECT, values)
+            cursor.execute(KNOW_HOW_MANY)
             cursor.execute(COMPANIONS, values)
-        # the planner has to know whether these are few or many
-        cursor.execute("ANALYZE members_dirtymember")
+        cursor.execute(KNOW_HOW_MANY)
     taken = DirtyMember.objects.filter(taken_by=job.night.pk).count()
     return Written(rows_in=taken, rows_out=0)
 

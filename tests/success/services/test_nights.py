@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from engagement.models import Fact
 from members.models import DirtyMember
@@ -102,6 +103,22 @@ def test_a_full_night_after_an_ordinary_one_writes_nothing():
     assert not ordinary.is_full
 
     assert written(run(full=True)) == 0
+
+
+@pytest.mark.django_db
+def test_a_night_asks_as_often_for_many_members_as_for_few():
+    def asked(as_of):
+        with CaptureQueriesContext(connection) as queries:
+            run(as_of, full=True)
+        return len(queries)
+
+    association(members=2)
+    run(TODAY - timedelta(days=3))
+    for_few = asked(TODAY - timedelta(days=2))
+    association(members=40)
+    run(TODAY - timedelta(days=1))
+
+    assert asked(TODAY) == for_few
 
 
 @pytest.mark.django_db
