@@ -431,13 +431,18 @@ def _move(column: str, opening: int, closing: int) -> str:
 
 
 def along(
-    *, days: Sequence[date], lag: int, as_of: date, grace_days: int, basis: RevenueBasis
+    *,
+    days: Sequence[date],
+    lags: Sequence[int],
+    as_of: date,
+    grace_days: int,
+    basis: RevenueBasis,
 ) -> Iterator[tuple[date, date, Tallies]]:
-    """Yield (opening, closing, tallies) for all ``days`` that are ``lag`` places apart.
+    """Yield (opening, closing, tallies) for all ``days`` that are one of ``lags`` places apart.
 
     ``days`` ascend, none after ``as_of``. The work grows with the number of terms and not with
     members times days: each member's dues are a step function, its steps are matched with the
-    same steps ``lag`` places earlier, and each stretch over which the pair stays the same is
+    same steps some places earlier, and each stretch over which the pair stays the same is
     added where it begins and taken off where it ends. Equal to ``compare``, but for members
     who go on for free: here they are lost with the others (DOMAIN 4.2, 4.3).
     """
@@ -446,33 +451,34 @@ def along(
         ALONG,
         {
             "days": list(days),
-            "lag": lag,
-            "pairs": len(days) - lag,
+            "count": len(days),
+            "lags": list(lags),
             "widest": max((b - a for a, b in pairwise(days)), default=timedelta()).days,
             "as_of": as_of,
             "grace_days": grace,
         },
     )
-    changes: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for at, *change in rows:
-        changes[at].append(tuple(change))
+    changes: defaultdict[tuple[int, int], list[tuple[Any, ...]]] = defaultdict(list)
+    for lag, at, *change in rows:
+        changes[lag, at].append(tuple(change))
     names = segment_keys()
-    running: Tallies = {EVERYBODY: Tally()}
-    for at in range(len(days) - lag):
-        for tier, segment, move, undecided, opening, closing, members in changes[at]:
-            _spread(
-                running,
-                tier=tier,
-                segment=names.get(segment, UNASSIGNED),
-                move=Move(move),
-                undecided=undecided,
-                cell=(int(opening), int(closing), int(members)),
+    for lag in lags:
+        running: Tallies = {EVERYBODY: Tally()}
+        for at in range(len(days) - lag):
+            for tier, segment, move, undecided, opening, closing, members in changes[lag, at]:
+                _spread(
+                    running,
+                    tier=tier,
+                    segment=names.get(segment, UNASSIGNED),
+                    move=Move(move),
+                    undecided=undecided,
+                    cell=(int(opening), int(closing), int(members)),
+                )
+            yield (
+                days[at],
+                days[at + lag],
+                {group: tally.copy() for group, tally in running.items() if not tally.is_empty},
             )
-        yield (
-            days[at],
-            days[at + lag],
-            {group: tally.copy() for group, tally in running.items() if not tally.is_empty},
-        )
 
 
 # Members with lines that overlap are cut at every edge and their lines added up; all others,
@@ -552,19 +558,21 @@ ALONG: Final = f"""
         FROM turn
     ),
     state AS (
-        SELECT member_id, paid_at, greatest(at, 0) AS from_day,
-               least(lead(at, 1, %(pairs)s) OVER so_far, %(pairs)s) AS until_day,
+        SELECT lag, member_id, paid_at, greatest(at, 0) AS from_day,
+               least(lead(at, 1, %(count)s - lag) OVER so_far, %(count)s - lag) AS until_day,
                (sum(opens) OVER so_far)::bigint AS opens,
                (sum(closes) OVER so_far)::bigint AS closes
         FROM (
-            SELECT member_id, paid_at, at, by AS opens, 0 AS closes FROM placed
+            SELECT lag, member_id, paid_at, at, by AS opens, 0 AS closes
+            FROM placed CROSS JOIN unnest(%(lags)s::int[]) AS lag
             UNION ALL
-            SELECT member_id, paid_at, at - %(lag)s, 0, by FROM placed
+            SELECT lag, member_id, paid_at, at - lag, 0, by
+            FROM placed CROSS JOIN unnest(%(lags)s::int[]) AS lag
         ) AS step
-        WINDOW so_far AS (PARTITION BY member_id ORDER BY at)
+        WINDOW so_far AS (PARTITION BY lag, member_id ORDER BY at)
     ),
     stretch AS (
-        SELECT from_day, until_day, assignment.segment_id,
+        SELECT lag, from_day, until_day, assignment.segment_id,
                (CASE WHEN opens > 65535 THEN opens ELSE closes END & 32767)::int AS code,
                CASE
                    WHEN opens > 65535 THEN CASE
@@ -580,17 +588,17 @@ ALONG: Final = f"""
         FROM state LEFT JOIN coverage_assignment AS assignment USING (member_id)
         WHERE from_day < until_day
           AND (opens > 65535 OR closes > 65535 OR closes & 32768 > 0)
-        GROUP BY 1, 2, 3, 4, 5, 6
+        GROUP BY 1, 2, 3, 4, 5, 6, 7
     ),
     change AS (
-        SELECT at, segment_id, code, move, undecided,
+        SELECT lag, at, segment_id, code, move, undecided,
                sum(sign * opens) AS opens, sum(sign * closes) AS closes,
                sum(sign * members) AS members
         FROM stretch
         CROSS JOIN LATERAL (VALUES (from_day, 1), (until_day, -1)) AS turn (at, sign)
-        GROUP BY at, segment_id, code, move, undecided
+        GROUP BY lag, at, segment_id, code, move, undecided
     )
-    SELECT at, tier.tier, segment_id, move, undecided, opens, closes, members
+    SELECT lag, at, tier.tier, segment_id, move, undecided, opens, closes, members
     FROM change JOIN tier ON tier.code = change.code
 """
 

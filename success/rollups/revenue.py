@@ -23,7 +23,7 @@ from success.models import RevenuePeriod
 from success.rollups import ledger
 
 MONTHS_IN_YEAR: Final = 12
-FEW_CLOSINGS: Final = 2  # up to so many, days are compared singly; beyond, all together
+FEW_CLOSINGS: Final = 6  # up to so many, their days are compared; beyond, all that there are
 AMOUNTS: Final = (
     "opening",
     "new",
@@ -215,12 +215,15 @@ def _along(
         wanted.setdefault((period.starts_on, period.ends_on), []).append(period)
     rows: dict[Key, RevenuePeriod] = {}
     for basis in RevenueBasis:
-        for lag in (1, MONTHS_IN_YEAR):
-            for opening, closing, tallies in ledger.along(
-                days=days, lag=lag, as_of=as_of, grace_days=grace_days, basis=basis
-            ):
-                for period in wanted.get((opening, closing), ()):
-                    rows |= _rows_of(period, basis=basis, tallies=tallies, as_of=as_of, at=at)
+        for opening, closing, tallies in ledger.along(
+            days=days,
+            lags=(1, MONTHS_IN_YEAR),
+            as_of=as_of,
+            grace_days=grace_days,
+            basis=basis,
+        ):
+            for period in wanted.get((opening, closing), ()):
+                rows |= _rows_of(period, basis=basis, tallies=tallies, as_of=as_of, at=at)
     return rows
 
 

@@ -199,7 +199,7 @@ def test_along_equals_compare_on_every_pair_of_days(basis, drawn, spacing, later
     with example():
         store(drawn)
         pairs = list(
-            ledger.along(days=days, lag=lag, as_of=as_of, grace_days=grace, basis=basis)
+            ledger.along(days=days, lags=[lag], as_of=as_of, grace_days=grace, basis=basis)
         )
         compared = [
             ledger.compare(
