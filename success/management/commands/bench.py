@@ -50,7 +50,8 @@ GENERATE = (
     INSERT INTO members_term
         (member_id, tier, starts_on, ends_on, source, external_id, details)
     SELECT m.id, (ARRAY['Silver', 'Gold', 'Platinum'])[1 + m.id %% 3],
-           start + 365 * k, start + 365 * (k + 1), 'bench', m.id || '-' || k, '{}'
+           start + 365 * k, start + 365 * (k + 1), 'bench',
+           lpad(m.id::text, 9, '0') || '-' || k, '{}'
     FROM members_member m
     CROSS JOIN generate_series(0, 2) AS k
     CROSS JOIN LATERAL (
@@ -71,7 +72,8 @@ GENERATE = (
     SELECT m.id, CASE WHEN k %% 4 = 3 THEN 'work.removed' ELSE 'work.added' END,
            'Project ' || (m.id / 6 * 10 + (k - (k %% 4 = 3)::int) %% (1 + m.id %% 9)),
            %(day)s::date - 700 + (m.id * 131 %% 200)::int + k * 27, 'bench',
-           m.id || '-' || k, 'import', now(), '{}'
+           -- in the order of the rows, so that an index grows at its end
+           lpad(m.id::text, 9, '0') || '-' || lpad(k::text, 2, '0'), 'import', now(), '{}'
     FROM members_member m
     CROSS JOIN generate_series(0, 19) AS k
     WHERE %(day)s::date - 700 + (m.id * 131 %% 200)::int + k * 27 < %(day)s::date
