@@ -39,7 +39,7 @@ bench: setup         # the night measured at 10,000 and 100,000 members; ARGS=--
 	$(PY) manage.py migrate --verbosity 0
 	$(PY) manage.py bench --members 10000 100000 $(ARGS)
 
-bench-large: setup   # the same at 1,000,000; needs 20 GB of disk and some twenty minutes
+bench-large: setup   # the same at 1,000,000; needs 30 GB of disk and half an hour
 	$(PY) manage.py migrate --verbosity 0
 	$(PY) manage.py bench --members 1000000 $(ARGS)
 
