@@ -167,7 +167,9 @@ LINE_HEIGHT = 16.0
 CHARACTER = 8.0  # a careful mean advance at 14 units, so that labels never touch
 CHEVRON_STEP = 11.0
 WRAPPINGS = ((26, 2, True), (17, 3, True), (13, 3, True), (17, 3, False))
+BESIDE = 2.0  # how far a label beside its station reaches past it
 CROWDED = 17.0  # marks closer than this are drawn smaller
+STEP, CARD_STEP, SMALL_STEP = 18.0, 16.0, 6.0  # between marks that share a day
 WIDE, NARROW, CARD = 800.0, 320.0, 360.0
 SMALL = (120.0, 16.0)
 
@@ -262,6 +264,33 @@ def stop_class(station: Station, *, portal: bool, upcoming: bool) -> str:
     return " ".join(names)
 
 
+def fan_out(road: Road, *, scale: Scale, step: float) -> list[float]:
+    """Where each station stands, in plan order: those of one day side by side around it.
+
+    A day alone keeps its place unless a neighbour's company needs the room.
+    """
+    days = [station.expected_day for station in ordered(road.stations)]
+    places = []
+    for number, day in enumerate(days):
+        company = days.count(day)
+        offset = (number - days.index(day) - (company - 1) / 2) * step
+        places.append(scale(day) + offset)
+    low, high = scale.units[0], scale.units[-1]
+    gaps = [step if a == b else min(step, scale(b) - scale(a)) for a, b in pairwise(days)]
+    for number, gap in enumerate(gaps):
+        least = places[number] + gap
+        places[number + 1] = max(places[number + 1], least)
+    if places and (excess := places[-1] - high) > 0:
+        places[-1] -= excess
+        for number in reversed(range(len(gaps))):
+            places[number] = min(places[number], places[number + 1] - gaps[number])
+    if places and (missing := low - places[0]) > 0:
+        places[0] += missing
+        for number, gap in enumerate(gaps):
+            places[number + 1] = max(places[number + 1], places[number] + gap)
+    return [round(place, 2) for place in places]
+
+
 def chevrons(*, begin: float, finish: float) -> tuple[float, ...]:
     """Where the arrow's feathers stand between two places; at least one if it moved at all."""
     low, high = sorted((begin, finish))
@@ -338,7 +367,13 @@ def by_importance(stations: Sequence[Station], *, upcoming: Station | None) -> l
 
 
 def place_labels(  # noqa: PLR0913  # the picture's measures, all by name
-    road: Road, *, scale: Scale, width: float, first_y: float, lanes: int, portal: bool
+    road: Road,
+    *,
+    places: Sequence[float],
+    width: float,
+    first_y: float,
+    lanes: int,
+    portal: bool,
 ) -> dict[int, Label]:
     """Labels by station number: the important first, none touching another or a leader.
 
@@ -348,7 +383,6 @@ def place_labels(  # noqa: PLR0913  # the picture's measures, all by name
     upcoming = road.next
     boxes: list[Box] = []
     chosen: dict[int, tuple[int, float, tuple[str, ...], str]] = {}
-    places = [scale(station.expected_day) for station in stations]
     for number in by_importance(stations, upcoming=upcoming):
         station = stations[number]
         note = station_note(station, portal=portal, upcoming=station is upcoming)
@@ -356,16 +390,20 @@ def place_labels(  # noqa: PLR0913  # the picture's measures, all by name
         for lane, (characters, rows, polite) in product(range(lanes), WRAPPINGS):
             lines = wrap(station.title, characters=characters, lines=rows)
             label_width = text_width(*lines, note, heavy=station.blocking)
-            centre = min(max(x, label_width / 2 + 2), width - label_width / 2 - 2)
-            left, right = centre - label_width / 2 - 6, centre + label_width / 2 + 6
-            over_another = any(left < other < right for other in places if other != x)
-            if polite and (over_another or lines[-1].endswith("…")):
+            if polite and lines[-1].endswith("…"):
+                continue  # another wrapping says it whole
+            box = free_box(
+                x,
+                width=label_width,
+                within=width,
+                lane=lane,
+                others=[] if not polite else [other for other in places if other != x],
+                taken=boxes,
+            )
+            if box is None:
                 continue  # another wrapping leaves the neighbours room for theirs
-            box = Box(left=left, right=right, lane=lane, leader=x)
-            if any(box.meets(other) for other in boxes):
-                continue
             boxes.append(box)
-            chosen[number] = (lane, centre, lines, note)
+            chosen[number] = (lane, (box.left + box.right) / 2, lines, note)
             break
     tops = lane_tops(chosen.values(), first_y=first_y, lanes=lanes)
     return {
@@ -382,6 +420,30 @@ def place_labels(  # noqa: PLR0913  # the picture's measures, all by name
         )
         for number, (lane, centre, lines, note) in chosen.items()
     }
+
+
+def free_box(  # noqa: PLR0913  # a place and what stands around it, all by name
+    x: float,
+    *,
+    width: float,
+    within: float,
+    lane: int,
+    others: Sequence[float],
+    taken: Sequence[Box],
+) -> Box | None:
+    """Room for a label under ``x``, or to one side of it; None where it would touch.
+
+    ``others`` are stations it must not stand under; ``taken`` the labels placed before.
+    """
+    half = width / 2
+    for wish in (x, x - half + BESIDE, x + half - BESIDE):
+        centre = min(max(wish, half + 2), within - half - 2)
+        box = Box(left=centre - half - 6, right=centre + half + 6, lane=lane, leader=x)
+        if not box.left <= x <= box.right or any(box.left < o < box.right for o in others):
+            continue
+        if not any(box.meets(other) for other in taken):
+            return box
+    return None
 
 
 def lane_tops(
@@ -447,8 +509,9 @@ def draw_wide(road: Road, *, portal: bool = False) -> Drawing:
     scale = Scale(days=(0, road.end), units=(margin, WIDE - margin))
     common = along(road, scale=scale, portal=portal)
     line = 74.0
+    places = fan_out(road, scale=scale, step=STEP)
     labels = place_labels(
-        road, scale=scale, width=WIDE, first_y=line + 34, lanes=3, portal=portal
+        road, places=places, width=WIDE, first_y=line + 34, lanes=3, portal=portal
     )
     height = max((label.note_y for label in labels.values()), default=line + 12) + 8
     here, now = wide_flags(road, common=common, portal=portal)
@@ -457,6 +520,7 @@ def draw_wide(road: Road, *, portal: bool = False) -> Drawing:
         common=common,
         labels=labels,
         scale=scale,
+        places=places,
         portal=portal,
         size=(WIDE, height),
         line=line,
@@ -490,13 +554,14 @@ def draw_card(road: Road, *, portal: bool = False) -> Drawing:
     words = "You are here" if portal else f"Day {road.plan_clock}, {position_in_words(road)}"
     here = above(words, at=at, y=14, width=CARD)
     target = road.blocking if road.blocking and not portal else road.next
+    places = fan_out(road, scale=scale, step=CARD_STEP)
     labels: dict[int, Label] = {}
     for number, station in enumerate(ordered(road.stations)):
         if station is target:
             lines = wrap(station.title, characters=36, lines=1)
             note = station_note(station, portal=portal, upcoming=True)
             width = text_width(lines[0], note, heavy=station.blocking)
-            x = min(max(scale(station.expected_day), width / 2 + 2), CARD - width / 2 - 2)
+            x = min(max(places[number], width / 2 + 2), CARD - width / 2 - 2)
             labels[number] = Label(
                 lines=lines,
                 note=note,
@@ -514,6 +579,7 @@ def draw_card(road: Road, *, portal: bool = False) -> Drawing:
         common=common,
         labels=labels,
         scale=scale,
+        places=places,
         portal=portal,
         size=(CARD, height),
         line=line,
@@ -531,6 +597,7 @@ def draw_small(road: Road, *, portal: bool = False) -> Drawing:
         common=common,
         labels={},
         scale=scale,
+        places=fan_out(road, scale=scale, step=SMALL_STEP),
         portal=portal,
         size=(width, height),
         line=10.0,
@@ -539,16 +606,19 @@ def draw_small(road: Road, *, portal: bool = False) -> Drawing:
 
 
 def upright_scale(road: Road) -> Scale:
-    """True to the days where there is room, and never closer than a label is high."""
+    """True to the days where there is room, and never closer than a label is high.
+
+    A day that several stations share is a knot for each of them.
+    """
     days: list[float] = [0.0]
     units: list[float] = [26.0]
     unit = 260 / road.end
     previous_lines = 1
-    for station in ordered(road.stations):
+    for number, station in enumerate(ordered(road.stations)):
         span = station.expected_day - days[-1]
         need = 34.0 + LINE_HEIGHT * previous_lines
         previous_lines = len(wrap(station.title, characters=21, lines=2))
-        if span <= 0:
+        if span <= 0 and number == 0:
             continue
         days.append(float(station.expected_day))
         units.append(round(units[-1] + max(need, span * unit), 2))
@@ -560,19 +630,25 @@ def upright_scale(road: Road) -> Scale:
     return Scale(days=tuple(days), units=tuple(units))
 
 
+def upright_places(road: Road, *, scale: Scale) -> list[float]:
+    """Where each station stands, in plan order: on its own knot of its day."""
+    days = [station.expected_day for station in ordered(road.stations)]
+    return [
+        scale.units[scale.days.index(day) + number - days.index(day)]
+        for number, day in enumerate(days)
+    ]
+
+
 def draw_upright(road: Road, *, portal: bool = False) -> Drawing:
     """The large road on a phone: 320 units wide, running down like a line's diagram."""
     scale = upright_scale(road)
+    places = upright_places(road, scale=scale)
     common = along(road, scale=scale, portal=portal)
     line = 112.0
     stations = ordered(road.stations)
     labels: dict[int, Label] = {}
-    taken: set[float] = set()
     for number, station in enumerate(stations):
-        y = scale(station.expected_day)
-        if y in taken:  # two milestones on one day share a place; the words list has both
-            continue
-        taken.add(y)
+        y = places[number]
         lines = wrap(station.title, characters=21, lines=2)
         labels[number] = Label(
             lines=lines,
@@ -603,6 +679,7 @@ def draw_upright(road: Road, *, portal: bool = False) -> Drawing:
         common=common,
         labels=labels,
         scale=scale,
+        places=places,
         portal=portal,
         size=(NARROW, height),
         line=line,
@@ -627,16 +704,16 @@ def assemble(  # noqa: PLR0913  # the parts of one picture, all by name
     common: Common,
     labels: dict[int, Label],
     scale: Scale,
+    places: Sequence[float],
     portal: bool,
     size: tuple[float, float],
     line: float,
     flags: tuple[Flag | None, Flag | None],
     upright: bool = False,
 ) -> Drawing:
-    places = [scale(station.expected_day) for station in ordered(road.stations)]
     stops = []
     for number, station in enumerate(ordered(road.stations)):
-        place = scale(station.expected_day)
+        place = places[number]
         stops.append(
             Stop(
                 station=station,

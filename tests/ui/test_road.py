@@ -129,6 +129,37 @@ def boxes(drawing):
             yield (label.x - half, label.x + half, label.y - 12, label.note_y + 2)
 
 
+def sharing(*days):
+    return Road(
+        tuple(
+            Station(f"Milestone of day {day}, number {number}", day, achieved=number == 0)
+            for number, day in enumerate(days)
+        ),
+        day=100,
+        plan_clock=90,
+        clock_30_days_ago=80,
+        horizon=365,
+    )
+
+
+def test_two_stations_of_one_day_are_both_named():
+    wide = roads.draw_wide(sharing(90, 90))
+
+    assert [stop.station.title for stop in wide.stops if stop.label is None] == []
+
+
+@pytest.mark.parametrize("days", [(90, 90), (90, 90, 90), (0, 0, 365, 365), (5, 90, 90, 91)])
+def test_stations_that_share_a_day_are_all_seen_and_upright_all_named(days):
+    wide, upright = roads.draw_wide(sharing(*days)), roads.draw_upright(sharing(*days))
+    across = [stop.x for stop in wide.stops]
+    down = [stop.y for stop in upright.stops]
+
+    assert [stop.station.title for stop in upright.stops if stop.label is None] == []
+    assert [b - a for a, b in pairwise(across) if b - a < 1] == []
+    assert [b - a for a, b in pairwise(down) if b - a < 34] == []
+    assert [x for x in across if not 34 <= x <= 766] == []
+
+
 stations = st.lists(
     st.builds(
         Station,
