@@ -2,13 +2,15 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from config.kernel import api_addresses
 from config.kernel.permissions import public
 from success.views import home
 
+handler500 = "config.kernel.api_addresses.failed"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("", include("success.urls")),
@@ -30,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         SpectacularSwaggerView.as_view(template_name="api/docs.html", url_name="api-schema"),
         name="api-docs",
     ),
+    re_path(r"^api(?:/|$)", api_addresses.elsewhere, name="api-elsewhere"),
 ]
 if settings.WAYMARK_ADMIN_PATH:
     urlpatterns.append(path(settings.WAYMARK_ADMIN_PATH, admin.site.urls))

@@ -1,6 +1,6 @@
 """What every part of the REST API has in common: its pages, its filters and its refusals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -113,6 +113,27 @@ def paged(request: Request, ask: Callable[..., KeysetPage[Any]]) -> KeysetPage[A
         raise ValidationError({"cursor": str(error)}) from error
 
 
+def asked(
+    request: Request, form: type[serializers.Serializer[Any]], *others: str
+) -> dict[str, Any]:
+    """Return what the parameters say, read by ``form``; ``others`` are read elsewhere.
+
+    Raises ``ValidationError`` for a value that makes no sense and for a parameter that nobody
+    reads.
+    """
+    given = form(data=request.query_params)
+    refuse_unknown(request, {*given.fields, *others})
+    given.is_valid(raise_exception=True)
+    said: dict[str, Any] = given.validated_data
+    return said
+
+
+def refuse_unknown(request: Request, known: Collection[str]) -> None:
+    """Raise ``ValidationError`` for a parameter that is not ``known``, most often a slip."""
+    if unknown := sorted(set(request.query_params) - set(known)):
+        raise ValidationError(dict.fromkeys(unknown, "There is no such parameter."))
+
+
 def page_body(shown: KeysetPage[Any], data: Any) -> dict[str, Any]:
     """Return the JSON of a page whose rows have become ``data``."""
     return {
@@ -132,9 +153,7 @@ class FilterBackend(DjangoFilterBackend):
         asked = super().get_filterset(request, queryset, view)
         view.asked = asked  # type: ignore[attr-defined]  # our own attribute
         known = set(asked.filters) if asked is not None else set()
-        unknown = set(request.query_params) - known - set(PageInput().fields)
-        if unknown:
-            raise ValidationError(dict.fromkeys(sorted(unknown), "There is no such parameter."))
+        refuse_unknown(request, known | set(PageInput().fields))
         return asked
 
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.kernel import clock
+from config.kernel.api import asked as asked_for
 from config.kernel.api import problems
 from config.kernel.keyset import BadCursor
 from config.kernel.problems import Conflict
@@ -218,7 +219,7 @@ class RevenueView(APIView):
         The figures on top take the ledger as it stands: a term counts from its start to its
         end. `membership` holds the same period under the association's grace.
         """
-        asked = _asked(PeriodInput, request)
+        asked = asked_for(request, PeriodInput)
         return Response(RevenueOutput(_revenue(asked)).data)
 
 
@@ -234,7 +235,7 @@ class MovementsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The members behind the figures, largest change first."""
-        asked = _asked(MovementsInput, request)
+        asked = asked_for(request, MovementsInput)
         kinds = asked.get("kind")
         try:
             page = revenue.movements_between(
@@ -268,7 +269,7 @@ class VectorView(APIView):
     )
     def get(self, request: Request) -> Response:
         """How members are doing, as of a night."""
-        asked = _asked(VectorInput, request)
+        asked = asked_for(request, VectorInput)
         as_of = asked.get("as_of") or vector.last_rolled_up()
         groups = vector.health(as_of=as_of, dimension=asked["by"]) if as_of else []
         if not groups:
@@ -276,13 +277,6 @@ class VectorView(APIView):
         return Response(
             VectorOutput({"as_of": as_of, "by": asked["by"], "groups": groups}).data
         )
-
-
-def _asked(form: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = form(data=request.query_params)
-    given.is_valid(raise_exception=True)
-    asked: dict[str, Any] = given.validated_data
-    return asked
 
 
 def _revenue(asked: Mapping[str, Any]) -> dict[str, Any]:

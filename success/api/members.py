@@ -10,6 +10,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from config.kernel import clock
 from config.kernel.api import PageInput, page_body, paged, problems
+from config.kernel.api import asked as asked_for
 from config.kernel.permissions import may
 from members.access import Permission
 from members.models import Member
@@ -95,10 +96,9 @@ class Members(ListModelMixin, RetrieveModelMixin, GenericViewSet[Member]):
         responses={200: MemberDetailOutput, **problems(400, 404)},
     )
     def retrieve(self, request: "Request", *args: Any, **kwargs: Any) -> Response:
-        asked = AsOfInput(data=request.query_params)
-        asked.is_valid(raise_exception=True)
+        asked = asked_for(request, AsOfInput)
         member = self.get_object()
-        as_of = asked.validated_data.get("as_of") or clock.today()
+        as_of = asked.get("as_of") or clock.today()
         reading = vector_on(member, as_of=as_of)
         terms_of = terms_with_dues if may(request, Permission.DUES_VIEW) else terms
         added = MemberDetailFields(
@@ -128,16 +128,15 @@ class Members(ListModelMixin, RetrieveModelMixin, GenericViewSet[Member]):
     )
     @action(detail=True, pagination_class=None)
     def timeline(self, request: "Request", public_id: str) -> Response:
-        asked = TimelineInput(data=request.query_params)
-        asked.is_valid(raise_exception=True)
+        asked = asked_for(request, TimelineInput, *PageInput().fields)
         member = self.get_object()
         shown = paged(
             request,
             lambda size, **edges: timeline(
                 member,
                 user=request.user,  # type: ignore[arg-type]  # signed in
-                as_of=asked.validated_data.get("as_of") or clock.today(),
-                kinds=asked.validated_data.get("kind", ()),
+                as_of=asked.get("as_of") or clock.today(),
+                kinds=asked.get("kind", ()),
                 size=size,
                 **edges,
             ),
