@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from config.kernel import api_addresses
+from config.kernel import api_addresses, not_found
 from config.kernel.permissions import public
 from success.views import home
 
@@ -36,3 +36,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 if settings.WAYMARK_ADMIN_PATH:
     urlpatterns.append(path(settings.WAYMARK_ADMIN_PATH, admin.site.urls))
+# with a last slash, so that an address without one is still sent to the one that has it
+urlpatterns.append(re_path(r"^.*/$", not_found.nowhere, name="nowhere"))
