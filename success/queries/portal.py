@@ -23,6 +23,8 @@ from success.queries.members import (
 FIRST_DAYS = (30, 60, 90)
 FACTS_SHOWN = 8
 
+DAYS_A_MONTH = 30.44
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reached:
@@ -48,6 +50,11 @@ class Next:
     is_past: bool
     is_from_members: bool
     is_seen_in_records: bool
+
+    @property
+    def usually_after_months(self) -> int:
+        """The same in whole months, for what is long."""
+        return round(self.usually_after / DAYS_A_MONTH)
 
 
 @dataclass(frozen=True, kw_only=True)
