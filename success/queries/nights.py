@@ -101,8 +101,9 @@ def progress(night: Night) -> list[StageProgress]:
             first_started=Min("started_at"),
             last_finished=Max("finished_at"),
             any_error=Max("error"),
+            first_step=Min("pk"),
         )
-        .order_by("position")
+        .order_by("position", "first_step")
     )
     return [
         StageProgress(

@@ -7,8 +7,11 @@ for the same day, it finds nothing to write.
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 
 from django.db import connection, transaction
 from django.db.models import Case, F, Min, Value, When
@@ -24,10 +27,10 @@ from success.rollups import facts, groups, milestones, plays, revenue
 
 DEFINITION = "1"
 FULL_RANGE = 10_000
-ORDINARY_RANGE = 100_000
+ORDINARY_RANGE = 50_000
 FULL_EVERY = timedelta(days=7)
 FULL_ABOVE_SHARE = 0.15
-WAIT_SECONDS = 0.2
+WAIT_SECONDS = 0.02
 # What the server gives its pages is too little to sort a range of members in memory, and
 # statements of this kind gain nothing from compilation or from parallel workers.
 FOR_A_STEP = """
@@ -58,11 +61,15 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A part of the night. One that is not ranged is a single step over everybody."""
+    """A part of the night. One that is not ranged is a single step over everybody.
+
+    A stage waits for those before it, but for the one that it may run beside.
+    """
 
     name: str
     run: Callable[[Job], Written]
     is_ranged: bool = True
+    beside_previous: bool = False
 
 
 # Stages of a live night, in order; each sees what those before it have written.
@@ -174,14 +181,16 @@ LIVE_STAGES = (
         ),
     ),
     Stage(name="groups", run=_groups, is_ranged=False),
-    # a day that plays wait for may come for anybody, so they look at everybody
+    Stage(name="revenue", run=_revenue, is_ranged=False),
+    # a day that plays wait for may come for anybody, so they look at everybody; money has no
+    # part in them, so one worker may see to the one while another sees to the other
     Stage(
         name="plays",
         run=lambda job: plays.refresh(
             as_of=job.night.as_of, scope=_everybody(job.scope), at=job.at
         ),
+        beside_previous=True,
     ),
-    Stage(name="revenue", run=_revenue, is_ranged=False),
 )
 
 
@@ -272,26 +281,49 @@ def start_due_night(*, today: date, at: datetime) -> Night | None:
     return start_night(as_of=today, today=today, at=at)
 
 
-def run_night(
+def run_night(  # noqa: PLR0913  # how a night is run, all by name
     *,
     as_of: date,
     today: date,
     clock: Clock,
     full: bool = False,
+    workers: int = 1,
     on_step: Callable[[NightStep], None] | None = None,
 ) -> Night:
     """Run the night of ``as_of`` to its end, and before it one that had been left unfinished.
 
-    Safe to repeat, to share with other workers and to kill. Raises ``FutureNight`` and
-    ``NightFailed``.
+    With several ``workers``, as many connections work its steps at once. Safe to repeat, to
+    share with other workers and to kill. Raises ``FutureNight`` and ``NightFailed``.
     """
     while True:
         night = start_night(as_of=as_of, today=today, at=clock(), full=full)
-        while not work_night(night_id=night.pk, clock=clock, on_step=on_step):
-            time.sleep(WAIT_SECONDS)  # another worker holds the steps that are left
+        with ThreadPoolExecutor(workers - 1) if workers > 1 else nullcontext() as others:
+            helping = [
+                others.submit(_help, night_id=night.pk, clock=clock, on_step=on_step)
+                for _ in range(workers - 1)
+                if others is not None
+            ]
+            _work_to_the_end(night_id=night.pk, clock=clock, on_step=on_step)
+            for help_given in helping:
+                help_given.result()
         if night.as_of == as_of:
             night.refresh_from_db()
             return night
+
+
+def _help(*, night_id: int, clock: Clock, on_step: Callable[[NightStep], None] | None) -> None:
+    """Work beside the caller, on a connection that is closed in the end."""
+    try:
+        _work_to_the_end(night_id=night_id, clock=clock, on_step=on_step)
+    finally:
+        connection.close()
+
+
+def _work_to_the_end(
+    *, night_id: int, clock: Clock, on_step: Callable[[NightStep], None] | None
+) -> None:
+    while not work_night(night_id=night_id, clock=clock, on_step=on_step):
+        time.sleep(WAIT_SECONDS)  # another worker holds the steps that are left
 
 
 def work_night(
@@ -334,6 +366,8 @@ def _lay_out(night: Night) -> None:
     size = FULL_RANGE if night.is_full else ORDINARY_RANGE
     ranges = reads.member_ranges(size=size)
     whole = (ranges[0][0], ranges[-1][1])
+    stages = STAGES[NightKind(night.kind)]
+    positions = accumulate(0 if stage.beside_previous else 1 for stage in stages)
     NightStep.objects.bulk_create(
         NightStep(
             night=night,
@@ -342,7 +376,7 @@ def _lay_out(night: Night) -> None:
             range_from=first,
             range_to=last,
         )
-        for position, stage in enumerate(STAGES[NightKind(night.kind)])
+        for position, stage in zip(positions, stages, strict=True)
         for first, last in (ranges if stage.is_ranged else [whole])
     )
 
@@ -374,7 +408,7 @@ def _take(night: Night, *, position: int, at: datetime) -> NightStep | None:
 
 def _work(night: Night, step: NightStep, *, clock: Clock) -> bool:
     """Do a step and mark it done in one transaction; False if another worker was first."""
-    stage = STAGES[NightKind(night.kind)][step.position]
+    stage = next(one for one in STAGES[NightKind(night.kind)] if one.name == step.stage)
     taken_by = night.pk if stage.is_ranged and not night.is_full else None
     scope = Scope(first=step.range_from, last=step.range_to, taken_by=taken_by)
     try:

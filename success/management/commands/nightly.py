@@ -26,6 +26,9 @@ class Command(BaseCommand):
             "night is looked back upon and changes nothing but its own figures",
         )
         parser.add_argument("--full", action="store_true", help="everybody, not only changes")
+        parser.add_argument(
+            "--workers", type=int, default=1, metavar="N", help="work on N connections at once"
+        )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, **options: Any) -> None:
@@ -37,6 +40,7 @@ class Command(BaseCommand):
                 today=today,
                 clock=clock.now,
                 full=options["full"],
+                workers=max(options["workers"], 1),
                 on_step=None if options["json"] else self._step,
             )
         except FutureNight as error:

@@ -290,3 +290,15 @@ def test_workers_share_a_night_and_each_step_is_done_once(monkeypatch):
     assert night.status == NightStatus.DONE
     assert set(night.steps.values_list("status", flat=True)) == {"done"}
     assert MemberFacts.objects.count() == 9
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_connections_leave_what_one_leaves(monkeypatch):
+    monkeypatch.setattr(nights, "FULL_RANGE", 2)
+    association(members=7)
+
+    night = run(workers=2)
+
+    assert night.status == NightStatus.DONE
+    assert MemberFacts.objects.count() == 7
+    assert written(run(full=True)) == 0
