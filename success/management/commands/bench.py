@@ -356,8 +356,8 @@ def _report(results: list[Measured], *, workers: int) -> str:
         f"{measured_on}, {os.cpu_count()} cores, PostgreSQL {server}, "
         f"Python {platform.python_version()}, {workers} connections, {PLAYS} plays, 3 terms, "
         "10 milestones and 20 facts a member. Seconds; in brackets times the floor L, and for "
-        f"a night how many times faster it is than the loop (a sample of {LOOP_SAMPLE} members, "
-        "scaled)."
+        "a night how many times faster it is than the loop "
+        f"(a sample of {LOOP_SAMPLE} members, scaled)."
     )
     lines = [
         conditions,
