@@ -40,6 +40,10 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("Coverage"),
         gettext_lazy("segments, and who looks after whom"),
     ),
+    "statistics": (
+        gettext_lazy("Statistics"),
+        gettext_lazy("what the planner of the database needs to know"),
+    ),
     "milestones": (
         gettext_lazy("Milestones"),
         gettext_lazy("those whose evidence is in the facts"),

@@ -157,3 +157,13 @@ def test_the_result_of_a_night_is_said_in_words():
         "It would have sent 2 messages and opened 7 queue items."
     )
     assert result_in_words(make_night(result={})) == []
+
+
+def test_every_stage_of_a_night_has_a_name_and_a_meaning():
+    from success.enums import NightKind
+    from success.services.nights import STAGES as WORKED
+    from success.views.runs import STAGES
+
+    names = {stage.name for kind in NightKind for stage in WORKED[kind]}
+
+    assert set(STAGES) == names
