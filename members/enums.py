@@ -13,6 +13,14 @@ class Role(TextChoices):
     MEMBER = "member", _("Member")
 
 
+class PortalRole(TextChoices):
+    """What somebody of a member may do on the member's own pages."""
+
+    LEAD = "lead", _("Speaks for the member")
+    CONTRIBUTOR = "contributor", _("Takes part")
+    READER = "reader", _("Reads along")
+
+
 class MemberKind(TextChoices):
     ORGANISATION = "organisation", _("Organisation")
     INDIVIDUAL = "individual", _("Individual")

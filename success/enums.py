@@ -38,9 +38,118 @@ class ExpectedBasis(TextChoices):
     ASSUMED = "assumed", _("Assumed")
 
 
+class Succession(TextChoices):
+    """How a plan version came to follow the one before."""
+
+    AGREED = "agreed", _("Agreed")
+    REPLANNED = "replanned", _("Re-planned, same goal")
+    GOAL_CHANGED = "goal_changed", _("The goal changed")
+    NEXT_GOAL = "next_goal", _("Next goal, the one before was achieved")
+
+
+class DraftPurpose(TextChoices):
+    """What a plan that is being written is for."""
+
+    AGREE = "agree", _("A first plan")
+    REPLAN = "replan", _("New days, same goal")
+    EVOLVE = "evolve", _("A new goal")
+
+
+class PlanBatchStatus(TextChoices):
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    UNDOING = "undoing", _("Being undone")
+    UNDONE = "undone", _("Undone")
+
+
+class Answer(TextChoices):
+    """Where something that one side said stands with the other."""
+
+    WAITING = "waiting", _("Waiting for an answer")
+    CONFIRMED = "confirmed", _("Confirmed")
+    DECLINED = "declined", _("Declined")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class ConfirmedIn(TextChoices):
+    """The occasion on which a member said something."""
+
+    AGREEMENT = "agreement", _("When the plan was agreed")
+    REVIEW = "review", _("In a review")
+    PORTAL = "portal", _("On their own page")
+    CALL = "call", _("In a call or a message")
+
+
+class Fit(TextChoices):
+    """The six fits of success potential."""
+
+    TECHNICAL = "technical", _("Technical fit")
+    FUNCTIONAL = "functional", _("Functional fit")
+    COMPETENCE = "competence", _("Competence fit")
+    EXPERIENCE = "experience", _("Experience fit")
+    RESOURCE = "resource", _("Resource fit")
+    CULTURAL = "cultural", _("Cultural fit")
+
+
+class FitStatus(TextChoices):
+    PRESENT = "present", _("Present")
+    MISSING = "missing", _("Missing")
+    UNKNOWN = "unknown", _("Not known yet")
+
+
+class Obligation(TextChoices):
+    """What a rule of ours makes us promise."""
+
+    NEXT_GOAL = "next_goal", _("Agree the next goal")
+
+
+class AskKind(TextChoices):
+    UPSELL = "upsell", _("Offer")
+    ADVOCACY = "advocacy", _("Request")
+
+
+class Advocacy(TextChoices):
+    """What we may ask of a member who has succeeded, from small to great."""
+
+    TESTIMONIAL = "testimonial", _("A few words we may quote")
+    CASE_STUDY = "case_study", _("A case study")
+    REFERENCE = "reference", _("Speaking with a member to be")
+
+
+class AskStatus(TextChoices):
+    ANNOUNCED = "announced", _("Announced")
+    ASKED = "asked", _("Asked")
+    ACCEPTED = "accepted", _("Accepted")
+    REFUSED = "refused", _("Refused")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class ReviewStatus(TextChoices):
+    SCHEDULED = "scheduled", _("Scheduled")
+    HELD = "held", _("Held")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class GapAnswerChoice(TextChoices):
+    """Whether a member says they are getting closer to their goal."""
+
+    YES = "yes", _("Yes")
+    NO = "no", _("No")
+    UNSURE = "unsure", _("Not sure")
+
+
 class Side(TextChoices):
     MEMBER = "member", _("Member")
     ASSOCIATION = "association", _("Association")
+
+
+class Blocker(TextChoices):
+    """Whose move it is at an overdue milestone."""
+
+    MEMBER = "member", _("The member")
+    ASSOCIATION = "association", _("The association")
+    UNKNOWN = "unknown", _("Nobody promised anything")
 
 
 class StartKind(TextChoices):

@@ -80,17 +80,22 @@ def make_assignment(*, member=None, segment=None, **overrides):
     )
 
 
-def make_plan(*, member=None, expected_days=(30, 60, 90), evidence=(), **overrides):
-    """A plan with a milestone for each expected day; ``evidence`` are their evidence dates."""
+def make_plan(*, member=None, expected_days=(30, 60, 90), evidence=(), rules=(), **overrides):
+    """A plan with a milestone for each expected day, with their evidence dates and rules."""
     fields = {"goal": "Our people help build what we depend on", "anchor_on": date(2026, 1, 1)}
-    plan = Plan.objects.create(member=member or make_member(), **(fields | overrides))
+    fields |= overrides
+    fields.setdefault("counts_from", fields["anchor_on"])
+    plan = Plan.objects.create(member=member or make_member(), **fields)
     for index, expected_day in enumerate(expected_days):
         Milestone.objects.create(
             plan=plan,
+            key=f"milestone-{index + 1}",
             position=index + 1,
             title=f"Milestone {index + 1}",
             expected_day=expected_day,
             weight=10,
+            evidence_kind="derived" if index < len(rules) else "confirmed",
+            evidence_rule=rules[index] if index < len(rules) else {},
             evidence_dates=list(evidence[index]) if index < len(evidence) else None,
         )
     return plan

@@ -7,6 +7,7 @@ progress or order may.
 from members.models.accounts import User
 from members.models.api_access import ApiToken, IdempotencyRecord
 from members.models.association import Association
+from members.models.audit import AuditEntry
 from members.models.dirty import DirtyMember
 from members.models.dues import Dues
 from members.models.imports import ImportBatch, ImportRow
@@ -17,6 +18,7 @@ __all__ = [
     "Affiliation",
     "ApiToken",
     "Association",
+    "AuditEntry",
     "DirtyMember",
     "Dues",
     "IdempotencyRecord",

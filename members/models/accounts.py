@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
-from members.enums import Role
+from members.enums import PortalRole, Role
 from members.models.fields import public_id as public_id_field
 from members.models.members import Member, Person
 
@@ -42,6 +42,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     person = models.OneToOneField(
         Person, null=True, blank=True, on_delete=models.SET_NULL, related_name="user"
+    )
+    portal_role = models.TextField(
+        choices=PortalRole,
+        default=PortalRole.READER,
+        help_text="what a member's log-in may do on the member's own pages",
     )
     time_zone = models.TextField(default="UTC", help_text="IANA zone of this person's clock")
     weekly_hours = models.PositiveSmallIntegerField(

@@ -1,21 +1,42 @@
 """Plans, vectors, plays, the queue, the night and the measures made from them."""
 
+from success.models.accountability import Accountability, AccountabilityEvent, Helpfulness
+from success.models.asks import Ask
+from success.models.batches import PlanBatch, PlanBatchItem, PlanDraft
 from success.models.facts import MemberFacts, VectorChange, VectorRollup
 from success.models.nights import Night, NightStep
+from success.models.offers import Offer
+from success.models.outcomes import (
+    DesiredOutcome,
+    FitAssessment,
+    GoalChange,
+    OutcomeConfirmation,
+)
 from success.models.plans import (
-    Accountability,
+    Declaration,
     Milestone,
     MilestoneEvent,
     Plan,
     PlanPause,
     PlanTemplate,
+    TemplateAccountability,
     TemplateMilestone,
 )
 from success.models.plays import Intervention, InterventionEvent, Play
 from success.models.revenue import RevenuePeriod
+from success.models.reviews import CalendarFeed, GapAnswer, Review, ReviewGuest
 
 __all__ = [
     "Accountability",
+    "AccountabilityEvent",
+    "Ask",
+    "CalendarFeed",
+    "Declaration",
+    "DesiredOutcome",
+    "FitAssessment",
+    "GapAnswer",
+    "GoalChange",
+    "Helpfulness",
     "Intervention",
     "InterventionEvent",
     "MemberFacts",
@@ -23,11 +44,19 @@ __all__ = [
     "MilestoneEvent",
     "Night",
     "NightStep",
+    "Offer",
+    "OutcomeConfirmation",
     "Plan",
+    "PlanBatch",
+    "PlanBatchItem",
+    "PlanDraft",
     "PlanPause",
     "PlanTemplate",
     "Play",
     "RevenuePeriod",
+    "Review",
+    "ReviewGuest",
+    "TemplateAccountability",
     "TemplateMilestone",
     "VectorChange",
     "VectorRollup",

@@ -4,7 +4,7 @@ from django.db.models import Q
 
 from coverage.models import Segment
 from members.models import Member, Person
-from success.enums import Dimension, Standing, State
+from success.enums import Blocker, Dimension, Standing, State
 from success.models.plans import Milestone, Plan
 
 
@@ -59,6 +59,24 @@ class MemberFacts(models.Model):
     )
     behind_since = models.DateField(
         null=True, help_text="first day behind by more than tolerance"
+    )
+    baseline_held_on = models.DateField(
+        null=True,
+        help_text="as held_on, on the days first agreed; null unless the plan was re-planned, "
+        "or where that clock runs with the calendar",
+    )
+    is_rebaselined = models.BooleanField(db_default=False)
+    declared_weight = models.PositiveSmallIntegerField(
+        null=True, help_text="of the achieved weight, what rests on one side's word"
+    )
+    blocker = models.TextField(
+        choices=Blocker,
+        blank=True,
+        db_default="",
+        help_text="who holds up the overdue milestone; or nobody",
+    )
+    goal_confirmed_on = models.DateField(
+        null=True, help_text="last day the Desired Outcome was said or confirmed"
     )
     next_milestone = models.ForeignKey(
         Milestone, null=True, on_delete=models.SET_NULL, related_name="+"

@@ -169,7 +169,7 @@ def vector_on(member: Member, *, as_of: date) -> VectorReading:
 def plan_on(member: Member, *, as_of: date) -> Plan | None:
     """The version of the member's plan that counts on a day; null where none does."""
     in_force = Q(closed_on=None) | Q(closed_on__gt=as_of)
-    return member.plans.filter(in_force, anchor_on__lte=as_of).first()
+    return member.plans.filter(in_force, counts_from__lte=as_of).first()
 
 
 def _readings(

@@ -56,9 +56,9 @@ coming_term AS (
     GROUP BY t.member_id
 ),
 coming_plan AS (
-    SELECT p.member_id, min(p.anchor_on) AS anchor_on
+    SELECT p.member_id, min(p.counts_from) AS counts_from
     FROM success_plan p
-    WHERE {scope_plan} AND p.anchor_on > %(as_of)s
+    WHERE {scope_plan} AND p.counts_from > %(as_of)s
     GROUP BY p.member_id
 ),
 promise AS (
@@ -107,7 +107,7 @@ said AS (
            coalesce(i.subjects, 0) AS subjects_involved,
            lf.occurred_on AS last_fact_on,
            least(
-               v.recheck_on, pr.next_due_on, lf.next_on, ct.starts_on, cp.anchor_on,
+               v.recheck_on, pr.next_due_on, lf.next_on, ct.starts_on, cp.counts_from,
                CASE
                    WHEN ms.term_ends_on > %(as_of)s THEN ms.term_ends_on
                    WHEN ms.term_ends_on + %(grace)s > %(as_of)s THEN ms.term_ends_on + %(grace)s

@@ -41,7 +41,7 @@ path AS (
         FROM unnest(s.runs * datemultirange(daterange(p.anchor_on, %(as_of)s))) AS run
         WHERE s.runs IS NOT NULL
     ) paused ON true
-    WHERE {scope} AND p.anchor_on <= %(as_of)s
+    WHERE {scope} AND p.counts_from <= %(as_of)s
       AND (p.closed_on IS NULL OR p.closed_on > %(as_of)s)
 ),
 windowed AS (
@@ -85,7 +85,7 @@ reading AS (
                    coalesce(width_bucket(%(as_of)s, m.evidence_dates), 0) AS turns_now,
                    coalesce(width_bucket(w.window_on, m.evidence_dates), 0) AS turns_before
             FROM success_milestone m
-            WHERE m.plan_id = w.plan_id
+            WHERE m.plan_id = w.plan_id AND m.is_gating
             ORDER BY m.position
             OFFSET 0  -- turns are counted once a milestone, not wherever they are named
         ) AS turned

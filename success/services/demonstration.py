@@ -31,27 +31,35 @@ PROMISES_OF_ONE_IN = 8
 
 ORGANISATION_MILESTONES: Sequence[dict[str, object]] = (
     {
+        "key": "certified",
         "title": "A product or service of yours is certified",
         "expected_day": 120,
         "weight": 20,
+        "evidence_kind": EvidenceSource.DERIVED,
         "evidence_rule": {"rule": "first", "areas": ["certification", "partner"]},
     },
     {
         "title": "One of your people maintains a project",
         "expected_day": 240,
         "weight": 20,
+        "key": "first-maintainer",
+        "evidence_kind": EvidenceSource.DERIVED,
         "evidence_rule": {"rule": "first", "areas": ["maintainer"]},
     },
     {
         "title": "Your people work side by side with people of three other members",
         "expected_day": 300,
         "weight": 20,
+        "key": "side-by-side",
+        "evidence_kind": EvidenceSource.DERIVED,
         "evidence_rule": {"rule": "peers", "areas": ["maintainer"], "count": 3},
     },
     {
         "title": "Your part has been kept up for a year",
         "expected_day": 600,
         "weight": 20,
+        "key": "kept-a-year",
+        "evidence_kind": EvidenceSource.DERIVED,
         "evidence_rule": {"rule": "kept", "areas": ["maintainer"], "days": 365},
         "counted_from": 2,
     },
@@ -59,16 +67,33 @@ ORGANISATION_MILESTONES: Sequence[dict[str, object]] = (
         "title": "Your people maintain two projects",
         "expected_day": 720,
         "weight": 20,
+        "key": "two-projects",
+        "evidence_kind": EvidenceSource.DERIVED,
         "evidence_rule": {"rule": "subjects", "areas": ["maintainer"], "count": 2},
         "counted_from": 2,
     },
 )
 
 INDIVIDUAL_MILESTONES: Sequence[dict[str, object]] = (
-    {"title": "A first change of yours is merged", "expected_day": 30, "weight": 25},
-    {"title": "Two maintainers know your work", "expected_day": 75, "weight": 25},
-    {"title": "You look after a part of a project", "expected_day": 150, "weight": 25},
-    {"title": "You are a maintainer", "expected_day": 270, "weight": 25},
+    {
+        "key": "first-change",
+        "title": "A first change of yours is merged",
+        "expected_day": 30,
+        "weight": 25,
+    },
+    {
+        "key": "known",
+        "title": "Two maintainers know your work",
+        "expected_day": 75,
+        "weight": 25,
+    },
+    {
+        "key": "looks-after",
+        "title": "You look after a part of a project",
+        "expected_day": 150,
+        "weight": 25,
+    },
+    {"key": "maintainer", "title": "You are a maintainer", "expected_day": 270, "weight": 25},
 )
 
 INDIVIDUAL_REACHED = (

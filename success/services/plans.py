@@ -42,19 +42,21 @@ WITH spell AS (
 ),
 plan AS (
     INSERT INTO success_plan
-        (member_id, template_id, version, goal, anchor_on, closed_on, is_simulated)
-    SELECT s.member_id, %(template)s, s.version, %(goal)s, s.anchor_on, s.closed_on,
-           %(is_simulated)s
+        (member_id, template_id, version, succession, reason, goal, anchor_on, counts_from,
+         closed_on, first_30, first_60, first_90, is_simulated)
+    SELECT s.member_id, t.id, s.version, 'agreed', '', t.goal, s.anchor_on, s.anchor_on,
+           s.closed_on, t.first_30, t.first_60, t.first_90, %(is_simulated)s
     FROM spell s
+    JOIN success_plantemplate t ON t.id = %(template)s
     WHERE NOT EXISTS (SELECT 1 FROM success_plan p WHERE p.member_id = s.member_id)
     RETURNING id, member_id
 ),
 milestone AS (
     INSERT INTO success_milestone
-        (plan_id, position, title, expected_day, expected_basis, weight, evidence_rule,
-         evidence_source)
-    SELECT plan.id, m.position, m.title, m.expected_day, m.expected_basis, m.weight,
-           m.evidence_rule, ''
+        (plan_id, key, position, title, expected_day, expected_basis, weight, is_gating,
+         evidence_kind, evidence_rule, expectation, is_carried_over, evidence_source)
+    SELECT plan.id, m.key, m.position, m.title, m.expected_day, m.expected_basis, m.weight,
+           m.is_gating, m.evidence_kind, m.evidence_rule, m.expectation, false, ''
     FROM plan
     CROSS JOIN success_templatemilestone m
     WHERE m.template_id = %(template)s
@@ -148,7 +150,6 @@ def agree_from_template(
             AGREE,
             {
                 "template": template.pk,
-                "goal": template.goal,
                 "is_simulated": is_simulated,
                 "members": [member for member, _, _ in agreed],
                 "anchors": [start for _, start, _ in agreed],

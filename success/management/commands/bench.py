@@ -80,15 +80,19 @@ GENERATE = (
        OR k < 18
     """,
     """
-    INSERT INTO success_plan (member_id, version, goal, anchor_on, is_simulated)
-    SELECT m.id, 1, 'A goal', %(day)s::date - (m.id * 37 %% 720)::int, true
+    INSERT INTO success_plan
+        (member_id, version, succession, reason, goal, anchor_on, counts_from, first_30,
+         first_60, first_90, is_simulated)
+    SELECT m.id, 1, 'agreed', '', 'A goal', day, day, '', '', '', true
     FROM members_member m
+    CROSS JOIN LATERAL (SELECT %(day)s::date - (m.id * 37 %% 720)::int AS day) AS d
     """,
     """
     INSERT INTO success_milestone
-        (plan_id, position, title, expected_day, expected_basis, weight, evidence_rule,
-         evidence_source)
-    SELECT p.id, k, 'Milestone ' || k, k * 60, 'assumed', 10,
+        (plan_id, key, position, title, expected_day, expected_basis, weight, is_gating,
+         evidence_kind, expectation, is_carried_over, evidence_rule, evidence_source)
+    SELECT p.id, 'm-' || k, k, 'Milestone ' || k, k * 60, 'assumed', 10, true, 'derived', '',
+           false,
            CASE WHEN k = 10 THEN '{"rule": "kept", "areas": ["work"], "days": 365}'
                 ELSE '{"rule": "subjects", "areas": ["work"], "count": ' || k || '}' END::jsonb,
            ''

@@ -36,8 +36,8 @@ def evidence(rule, *, member, anchor=0, closed=None):
         anchor_on=day(anchor),
         closed_on=None if closed is None else day(closed),
         expected_days=(30,),
+        rules=[{"areas": ["maintainer"], **rule}],
     )
-    plan.milestones.update(evidence_rule={"areas": ["maintainer"], **rule})
     milestones.refresh(scope=EVERYBODY)
     [dates] = plan.milestones.values_list("evidence_dates", flat=True)
     return dates
@@ -119,8 +119,8 @@ def test_evidence_is_taken_back_with_the_involvement():
 
 def test_what_people_have_said_of_a_milestone_stands():
     member = make_member()
-    plan = make_plan(member=member, expected_days=(30,), evidence=[[day(3)]])
-    plan.milestones.update(evidence_rule={"rule": "first", "areas": ["maintainer"]})
+    first = {"rule": "first", "areas": ["maintainer"]}
+    plan = make_plan(member=member, expected_days=(30,), evidence=[[day(3)]], rules=[first])
     MilestoneEvent.objects.create(
         milestone=plan.milestones.get(), achieved=True, on=day(3), source="confirmed",
         recorded_at=NOON,

@@ -49,6 +49,7 @@ def store(specification):
         stored = [
             Milestone.objects.create(
                 plan=plan,
+                key=f"m{position}",
                 position=position,
                 title=f"M{position}",
                 expected_day=expected,
