@@ -1,4 +1,4 @@
-"""Who may work the queue, read the measures and see the runs; all else is denied."""
+"""Who may work the queue, write plans, read the measures and see the runs; else nobody."""
 
 from enum import StrEnum
 
@@ -13,6 +13,8 @@ class Permission(StrEnum):
     NIGHT_VIEW = "success.night.view"
     NIGHT_RUN = "success.night.run"
     PATH_VIEW = "success.path.view"
+    PLAN_VIEW = "success.plan.view"
+    PLAN_EDIT = "success.plan.edit"
 
 
 GRANTS: dict[str, frozenset[Permission]] = {
@@ -23,9 +25,19 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.VECTOR_VIEW,
             Permission.REVENUE_VIEW,
             Permission.NIGHT_VIEW,
+            Permission.PLAN_VIEW,
+            Permission.PLAN_EDIT,
         }
     ),
-    Role.MSM: frozenset({Permission.QUEUE_VIEW, Permission.QUEUE_WORK, Permission.VECTOR_VIEW}),
+    Role.MSM: frozenset(
+        {
+            Permission.QUEUE_VIEW,
+            Permission.QUEUE_WORK,
+            Permission.VECTOR_VIEW,
+            Permission.PLAN_VIEW,
+            Permission.PLAN_EDIT,
+        }
+    ),
     Role.OPERATIONS: frozenset(
         {
             Permission.QUEUE_VIEW,
@@ -33,6 +45,8 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.REVENUE_VIEW,
             Permission.NIGHT_VIEW,
             Permission.NIGHT_RUN,
+            Permission.PLAN_VIEW,
+            Permission.PLAN_EDIT,
         }
     ),
     Role.MEMBER: frozenset({Permission.PATH_VIEW}),
