@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from members.enums import Role
+from members.enums import PortalRole, Role
 
 
 class Permission(StrEnum):
@@ -13,6 +13,8 @@ class Permission(StrEnum):
     NIGHT_VIEW = "success.night.view"
     NIGHT_RUN = "success.night.run"
     PATH_VIEW = "success.path.view"
+    PATH_WORK = "success.path.work"
+    PATH_SPEAK = "success.path.speak"
     PLAN_VIEW = "success.plan.view"
     PLAN_EDIT = "success.plan.edit"
 
@@ -50,4 +52,10 @@ GRANTS: dict[str, frozenset[Permission]] = {
         }
     ),
     Role.MEMBER: frozenset({Permission.PATH_VIEW}),
+    # what is done on the way is told by those who take part; a reader sees
+    f"{Role.MEMBER}.{PortalRole.CONTRIBUTOR}": frozenset({Permission.PATH_WORK}),
+    # goals, answers and reviews are for those who speak for the member
+    f"{Role.MEMBER}.{PortalRole.LEAD}": frozenset(
+        {Permission.PATH_WORK, Permission.PATH_SPEAK}
+    ),
 }

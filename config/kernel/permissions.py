@@ -58,10 +58,15 @@ def grants() -> Mapping[str, frozenset[str]]:
 
 
 def permissions_of(user: object) -> frozenset[str]:
-    """Return what ``user`` may do: nothing if anonymous, inactive or without a role."""
+    """Return what ``user`` may do: nothing if anonymous, inactive or without a role.
+
+    A user with several ``roles`` may do what any of them grants.
+    """
     if not (getattr(user, "is_authenticated", False) and getattr(user, "is_active", False)):
         return frozenset()
-    return grants().get(str(getattr(user, "role", "")), frozenset())
+    roles = getattr(user, "roles", None) or (str(getattr(user, "role", "")),)
+    held = grants()
+    return frozenset().union(*(held.get(role, frozenset()) for role in roles))
 
 
 def has(user: object, permission: str) -> bool:

@@ -72,3 +72,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The names that permissions are granted to: the role, and a member's part in it."""
+        if self.role != Role.MEMBER:
+            return (str(self.role),)
+        return (str(self.role), f"{Role.MEMBER}.{self.portal_role}")
