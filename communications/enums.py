@@ -19,3 +19,10 @@ class Purpose(TextChoices):
     PROMISED = "promised", _("Promised")
     RENEWAL = "renewal", _("Renewal or legal notice")
     REPLY = "reply", _("Reply")
+
+
+class CalendarMethod(TextChoices):
+    """What a calendar is to do with the event that a message carries (iTIP)."""
+
+    REQUEST = "REQUEST", _("Invitation")
+    CANCEL = "CANCEL", _("Cancellation")

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from communications.enums import MessageStatus, Purpose
+from communications.enums import CalendarMethod, MessageStatus, Purpose
 from members.models import Member, Person
 from members.models.fields import public_id as public_id_field
 
@@ -56,8 +56,24 @@ class Message(models.Model):
     )
     subject = models.TextField(blank=True, help_text="as it was sent")
     body = models.TextField(blank=True, help_text="as it was sent")
+    calendar = models.TextField(
+        default="",
+        db_default="",
+        blank=True,
+        help_text="an iCalendar object that goes along; blank: none",
+    )
+    calendar_method = models.TextField(
+        choices=CalendarMethod, default="", db_default="", blank=True
+    )
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(calendar="", calendar_method="")
+                | (~Q(calendar="") & ~Q(calendar_method="")),
+                name="a_calendar_says_what_it_is_for",
+            ),
+        ]
         indexes = [
             # the minute sweep looks for what is due
             models.Index(

@@ -6,10 +6,12 @@ from email.utils import formataddr, parseaddr
 from pathlib import Path
 from uuid import UUID
 
+from anymail.exceptions import AnymailUnsupportedFeature
 from django.conf import settings
 from django.core import mail
 
 FIRST_PERMANENT_CODE = 500
+CALENDAR_FILE = "invite.ics"
 
 
 class NotAccepted(Exception):
@@ -20,8 +22,20 @@ class Refused(NotAccepted):
     """The provider said no for good; trying again would be refused again."""
 
 
-def send(*, public_id: UUID, name: str, address: str, subject: str, body: str) -> str:
+def send(  # noqa: PLR0913  # a message has that many parts
+    *,
+    public_id: UUID,
+    name: str,
+    address: str,
+    subject: str,
+    body: str,
+    calendar: str = "",
+    calendar_method: str = "",
+) -> str:
     """Hand one plain-text message to the configured backend and return its name for it.
+
+    A ``calendar`` goes along twice: as an alternative to the words, from which mail programs
+    offer to accept, and as a file for those that only open files.
 
     That is the provider's id where it gives one, the file where mail goes to a folder, else
     our own Message-ID, which is made of ``public_id`` and so is the same however often a crash
@@ -30,15 +44,17 @@ def send(*, public_id: UUID, name: str, address: str, subject: str, body: str) -
     """
     message_id = f"<{public_id}@{_domain()}>"
     connection = mail.get_connection()
-    message = mail.EmailMessage(
+    message = mail.EmailMultiAlternatives(
         subject=" ".join(subject.split()),
         body=body,
         to=[formataddr((" ".join(name.split()), address))],
         headers={"Message-ID": message_id},
         connection=connection,
     )
+    if calendar:
+        _enclose(message, calendar=calendar, method=calendar_method)
     try:
-        taken = message.send()
+        taken = _send(message)
     except (ConnectionRefusedError, socket.gaierror, smtplib.SMTPConnectError) as error:
         raise NotAccepted(str(error)) from error
     except smtplib.SMTPRecipientsRefused as error:
@@ -52,6 +68,26 @@ def send(*, public_id: UUID, name: str, address: str, subject: str, body: str) -
     status = getattr(message, "anymail_status", None)
     file = getattr(connection, "_fname", None)
     return str(getattr(status, "message_id", None) or (Path(file).name if file else message_id))
+
+
+def _enclose(message: mail.EmailMultiAlternatives, *, calendar: str, method: str) -> None:
+    # The method of the mail's part and that of the object have to agree (RFC 6047, 2.4).
+    message.attach_alternative(calendar, f"text/calendar; method={method}")
+    message.attach(CALENDAR_FILE, calendar.encode(), "application/ics")
+
+
+def _send(message: mail.EmailMultiAlternatives) -> int:
+    """Send, without the alternative where the provider's own interface knows none but HTML.
+
+    Such a provider says so while the message is put together: nothing has left by then.
+    """
+    try:
+        return message.send()
+    except AnymailUnsupportedFeature:
+        if not message.alternatives:
+            raise
+        message.alternatives = []
+        return message.send()
 
 
 def _domain() -> str:

@@ -214,6 +214,8 @@ def _hand_over(message: Message, *, person: Person, at: datetime) -> MessageStat
             address=person.email.strip(),
             subject=message.subject,
             body=message.body,
+            calendar=message.calendar,
+            calendar_method=message.calendar_method,
         )
     except email.Refused as error:
         return _suppress(message, reason=f"Refused: {error}", at=at)

@@ -1,7 +1,7 @@
 """Putting messages into the outbox. Nothing is sent here; the gate does that."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
-from communications.enums import MessageStatus, Purpose
+from communications.enums import CalendarMethod, MessageStatus, Purpose
 from communications.models import Message, MessageTemplate
 
 
@@ -29,6 +29,8 @@ class NewMessage:
     dedupe_key: str
     due_at: datetime
     not_after: datetime | None = None
+    calendar: str = ""
+    calendar_method: CalendarMethod | str = ""
 
 
 def queue_message(  # noqa: PLR0913  # a message has that many parts
@@ -41,11 +43,14 @@ def queue_message(  # noqa: PLR0913  # a message has that many parts
     dedupe_key: str,
     due_at: datetime,
     not_after: datetime | None = None,
+    calendar: str = "",
+    calendar_method: CalendarMethod | str = "",
 ) -> Message:
     """Put one message into the outbox and return its row; call it in your own transaction.
 
     ``dedupe_key`` makes it idempotent: a message already queued by that key, sent or not, is
-    returned as it stands. Raises ``UnknownTemplate``.
+    returned as it stands. ``calendar`` is an iCalendar object that goes along, and
+    ``calendar_method`` the METHOD it bears; both or neither. Raises ``UnknownTemplate``.
     """
     queue_messages(
         [
@@ -58,6 +63,8 @@ def queue_message(  # noqa: PLR0913  # a message has that many parts
                 dedupe_key=dedupe_key,
                 due_at=due_at,
                 not_after=not_after,
+                calendar=calendar,
+                calendar_method=calendar_method,
             )
         ]
     )
@@ -86,16 +93,27 @@ def queue_messages(messages: Iterable[NewMessage]) -> int:
             """
             INSERT INTO communications_message
                 (member_id, person_id, template_id, purpose, dedupe_key, variables, due_at,
-                 not_after, status, outcome, subject, body)
+                 not_after, calendar, calendar_method, status, outcome, subject, body)
             SELECT member_id, person_id, template_id, purpose, dedupe_key, variables, due_at,
-                   not_after, %s, '', '', ''
+                   not_after, calendar, calendar_method, %s, '', '', ''
               FROM jsonb_to_recordset(%s::jsonb) AS new (
                    member_id bigint, person_id bigint, template_id bigint, purpose text,
                    dedupe_key text, variables jsonb, due_at timestamptz,
-                   not_after timestamptz)
+                   not_after timestamptz, calendar text, calendar_method text)
                 ON CONFLICT (dedupe_key) DO NOTHING
             """,
             [MessageStatus.QUEUED.value, json.dumps(rows, cls=DjangoJSONEncoder)],
         )
         written: int = cursor.rowcount
     return written
+
+
+def withdraw(*, dedupe_keys: Collection[str], reason: str, at: datetime) -> int:
+    """Take back those of the messages that still wait to be sent; return how many.
+
+    Each stays as *not sent*, with ``reason``. What has been sent, is being sent, or was never
+    queued is left alone. Idempotent; call it in your own transaction.
+    """
+    return Message.objects.filter(
+        dedupe_key__in=dedupe_keys, status=MessageStatus.QUEUED
+    ).update(status=MessageStatus.SUPPRESSED, outcome=reason, finished_at=at)
