@@ -6,10 +6,13 @@ from members.enums import PortalRole, Role
 
 
 class Permission(StrEnum):
+    CALENDAR_OWN = "success.calendar.own"
     QUEUE_VIEW = "success.queue.view"
     QUEUE_WORK = "success.queue.work"
     VECTOR_VIEW = "success.vector.view"
     REVENUE_VIEW = "success.revenue.view"
+    REVIEW_VIEW = "success.review.view"
+    REVIEW_WORK = "success.review.work"
     NIGHT_VIEW = "success.night.view"
     NIGHT_RUN = "success.night.run"
     PATH_VIEW = "success.path.view"
@@ -22,6 +25,9 @@ class Permission(StrEnum):
 GRANTS: dict[str, frozenset[Permission]] = {
     Role.DIRECTOR: frozenset(
         {
+            Permission.CALENDAR_OWN,
+            Permission.REVIEW_VIEW,
+            Permission.REVIEW_WORK,
             Permission.QUEUE_VIEW,
             Permission.QUEUE_WORK,
             Permission.VECTOR_VIEW,
@@ -33,6 +39,9 @@ GRANTS: dict[str, frozenset[Permission]] = {
     ),
     Role.MSM: frozenset(
         {
+            Permission.CALENDAR_OWN,
+            Permission.REVIEW_VIEW,
+            Permission.REVIEW_WORK,
             Permission.QUEUE_VIEW,
             Permission.QUEUE_WORK,
             Permission.VECTOR_VIEW,
@@ -42,6 +51,9 @@ GRANTS: dict[str, frozenset[Permission]] = {
     ),
     Role.OPERATIONS: frozenset(
         {
+            Permission.CALENDAR_OWN,
+            Permission.REVIEW_VIEW,
+            Permission.REVIEW_WORK,
             Permission.QUEUE_VIEW,
             Permission.VECTOR_VIEW,
             Permission.REVENUE_VIEW,
@@ -51,7 +63,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.PLAN_EDIT,
         }
     ),
-    Role.MEMBER: frozenset({Permission.PATH_VIEW}),
+    Role.MEMBER: frozenset({Permission.CALENDAR_OWN, Permission.PATH_VIEW}),
     # what is done on the way is told by those who take part; a reader sees
     f"{Role.MEMBER}.{PortalRole.CONTRIBUTOR}": frozenset({Permission.PATH_WORK}),
     # goals, answers and reviews are for those who speak for the member

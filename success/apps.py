@@ -14,9 +14,10 @@ class SuccessConfig(AppConfig):
 
     def ready(self) -> None:
         from communications.services.gate import guards  # noqa: PLC0415  # models come first
-        from success.services import plays  # noqa: PLC0415
+        from success.services import plays, reviews  # noqa: PLC0415
 
         guards.register("success.play", plays.objection)
+        guards.register("success.review", reviews.objection)
         _register_panels()
 
 

@@ -1,16 +1,66 @@
 """Questions about interventions. Each answer is a queryset, so they chain."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Q, QuerySet
+from django.db.models import (
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Q,
+    QuerySet,
+    Value,
+)
 
 from members.enums import Role
-from success.enums import InterventionStatus
+from success.enums import InterventionStatus, ReviewStatus
 
 if TYPE_CHECKING:
     from members.models import User
-    from success.models import Intervention  # noqa: F401  # parametrises the base
+    from success.models import Intervention, Review  # noqa: F401  # parametrise the bases
+
+
+class ReviewQuerySet(QuerySet["Review"]):
+    def visible_to(self, user: "User") -> Self:
+        """Director and operations see every review, a member's log-in those of the member.
+
+        An MSM sees those they hold, those of members they look after, and those of members
+        whom a pool looks after.
+        """
+        if not user.is_active:
+            return self.none()
+        match user.role:
+            case Role.DIRECTOR | Role.OPERATIONS:
+                return self
+            case Role.MSM:
+                return self.filter(
+                    Q(organiser=user)
+                    | Q(member__assignment__owner=user)
+                    | Q(member__assignment__owner=None)
+                )
+            case Role.MEMBER:
+                return self.filter(member=user.member_id)
+        return self.none()
+
+    def ahead(self) -> Self:
+        """Agreed, and neither held nor cancelled; its hour may have passed."""
+        return self.filter(status=ReviewStatus.SCHEDULED)
+
+    def held(self) -> Self:
+        return self.filter(status=ReviewStatus.HELD)
+
+    def overlapping(self, starts_at: datetime, ends_at: datetime) -> Self:
+        """Those that have a minute in common with the time between the two moments."""
+        length = ExpressionWrapper(
+            F("minutes") * Value(timedelta(minutes=1)), output_field=DurationField()
+        )
+        ends = ExpressionWrapper(F("starts_at") + length, output_field=DateTimeField())
+        return self.alias(ends_at=ends).filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
+
+    def to_hold(self, *, at: datetime) -> Self:
+        """Agreed, begun by ``at``, and nobody has said yet what came of it."""
+        return self.ahead().filter(starts_at__lte=at)
 
 
 class InterventionQuerySet(QuerySet["Intervention"]):

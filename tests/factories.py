@@ -9,17 +9,19 @@ from communications.models import Message, MessageTemplate
 from coverage.models import Assignment, AxProfile, Segment
 from engagement.models import Fact, Involvement
 from members.enums import MemberKind, Origin, Role
-from members.models import Dues, Member, Person, Term, User
+from members.models import Affiliation, Dues, Member, Person, Term, User
 from members.services.api_access import create_token
 from success.enums import InterventionStatus, QueueClass, StartKind
 from success.models import (
     Accountability,
+    DesiredOutcome,
     Intervention,
     MemberFacts,
     Milestone,
     Night,
     Plan,
     Play,
+    Review,
     VectorRollup,
 )
 
@@ -242,3 +244,40 @@ def make_token(*, user=None, scopes=("members.member.view",), **overrides):
     """A token and its secret, which only its maker ever sees."""
     fields = {"name": "test", "at": NOON, "expires_at": datetime(2100, 1, 1, tzinfo=UTC)}
     return create_token(user=user or make_user(), scopes=scopes, **(fields | overrides))
+
+
+def make_guest(*, member=None, **overrides):
+    """Somebody at the member who can be written to: their main contact unless said otherwise."""
+    place = {"starts_on": date(2026, 1, 1), "is_primary_contact": True}
+    place |= {name: overrides.pop(name) for name in list(overrides) if name in PLACE}
+    person = make_person(**overrides)
+    Affiliation.objects.create(person=person, member=member or make_member(), **place)
+    return person
+
+
+PLACE = ("title", "is_primary_contact", "starts_on", "ends_on")
+
+
+def make_review(*, member=None, organiser=None, **overrides):
+    fields = {
+        "starts_at": datetime(2026, 8, 12, 9, tzinfo=UTC),
+        "time_zone": "Europe/London",
+        "created_at": NOON,
+        "changed_at": NOON,
+    }
+    return Review.objects.create(
+        member=member or make_member(),
+        organiser=organiser or make_user(),
+        **(fields | overrides),
+    )
+
+
+def make_outcome(*, member=None, **overrides):
+    fields = {
+        "goal": "Our people help build what we depend on",
+        "measure": "two maintainers of ours",
+        "said_on": date(2026, 1, 1),
+        "recorded_at": NOON,
+        "confirmed_on": date(2026, 1, 1),
+    }
+    return DesiredOutcome.objects.create(member=member or make_member(), **(fields | overrides))

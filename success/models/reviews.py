@@ -6,6 +6,7 @@ from members.models import Member, Person
 from members.models.fields import public_id as public_id_field
 from success.enums import ConfirmedIn, GapAnswerChoice, ReviewStatus
 from success.models.plans import Plan
+from success.querysets import ReviewQuerySet
 
 
 class Review(models.Model):
@@ -39,6 +40,8 @@ class Review(models.Model):
     cancelled_reason = models.TextField(blank=True)
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
+
+    objects = ReviewQuerySet.as_manager()
 
     class Meta:
         constraints = [
