@@ -4,8 +4,9 @@ All of them speak the same shape, and ``to_data`` and ``from_data`` carry it as 
 be agreed is for ``linting`` to say; here is only the form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from success.engine.accountability import Side
@@ -77,3 +78,230 @@ class PlannedPath:
     first_90: str = ""
     milestones: tuple[PlannedMilestone, ...] = ()
     promises: tuple[Promise, ...] = ()
+
+
+# A hundred years of plan-days; beyond that a number is a slip of the hand, and no date either.
+FARTHEST_DAY = 36_500
+HEAVIEST = 1_000
+EVIDENCE_KINDS = ("derived", "confirmed", "declared")
+EXPECTED_BASES = ("cohort", "assumed")
+FITS = ("technical", "functional", "competence", "experience", "resource", "cultural")
+ADVOCACY = ("testimonial", "case_study", "reference")
+
+_Problems = list[tuple[str, str]]
+
+
+def total_weight(path: PlannedPath) -> int:
+    """Return the sum of the weights of the gating milestones; 100 in a plan (DOMAIN 3.1)."""
+    return sum(milestone.weight for milestone in path.milestones if milestone.is_gating)
+
+
+def to_data(path: PlannedPath) -> dict[str, Any]:
+    """Return ``path`` as JSON data, every field in it; ``from_data`` makes it whole again."""
+    data = {name: getattr(path, name) for name in _PATH}
+    data["milestones"] = [_milestone_data(milestone) for milestone in path.milestones]
+    data["promises"] = [_promise_data(promise) for promise in path.promises]
+    return data
+
+
+def from_data(data: Any) -> PlannedPath:
+    """Return the path that ``data`` describes; raises ``BadPlan`` with every problem at once.
+
+    Strict about the form: unknown names, other types and numbers out of range are problems,
+    and so is a missing goal, milestone title or the like. What is left out takes its default.
+    An empty word is of good form: whether it may be agreed is for ``linting`` to say.
+    """
+    problems: _Problems = []
+    path = _path(data, problems)
+    if problems:
+        raise BadPlan(tuple(problems))
+    return path
+
+
+def _is_text(value: Any) -> str:
+    if not isinstance(value, str):
+        return "must be text"
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return "holds a character that cannot be kept"
+    return "holds a character that cannot be kept" if "\x00" in value else ""
+
+
+def _is_flag(value: Any) -> str:
+    return "" if isinstance(value, bool) else "must be true or false"
+
+
+def _is_number(lowest: int, highest: int) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if not isinstance(value, int) or isinstance(value, bool):
+            return "must be a whole number"
+        return "" if lowest <= value <= highest else f"must be from {lowest} to {highest}"
+
+    return check
+
+
+def _is_one_of(*words: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        said = ", ".join(word or "blank" for word in words)
+        return "" if isinstance(value, str) and value in words else f"must be one of {said}"
+
+    return check
+
+
+def _is_rule(value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return "must be an object"
+    return _is_json(value)
+
+
+def _is_json(value: Any) -> str:
+    if isinstance(value, str):
+        return _is_text(value)
+    if isinstance(value, float) and not isfinite(value):
+        return "holds a number that cannot be kept"
+    if isinstance(value, Mapping):
+        wrong = (_is_text(name) or _is_json(held) for name, held in value.items())
+        return next((words for words in wrong if words), "")
+    if isinstance(value, list | tuple):
+        return next((words for words in map(_is_json, value) if words), "")
+    return "" if value is None or isinstance(value, bool | int | float) else "must be JSON"
+
+
+# name: what is wrong with a value, in words; blank where nothing is
+_Form = Mapping[str, Callable[[Any], str]]
+
+_PATH: _Form = dict.fromkeys(
+    ("goal", "required_outcome", "measure", "first_30", "first_60", "first_90"), _is_text
+)
+_MILESTONE: _Form = {
+    "key": _is_text,
+    "title": _is_text,
+    "expected_day": _is_number(0, FARTHEST_DAY),
+    "weight": _is_number(0, HEAVIEST),
+    "expected_basis": _is_one_of(*EXPECTED_BASES),
+    "is_gating": _is_flag,
+    "evidence_kind": _is_one_of(*EVIDENCE_KINDS),
+    "evidence_rule": _is_rule,
+    "expectation": _is_text,
+    "upsell": _is_text,
+    "advocacy": _is_one_of("", *ADVOCACY),
+}
+_PROMISE: _Form = {
+    "side": _is_one_of(*Side),
+    "title": _is_text,
+    "due_day": _is_number(-FARTHEST_DAY, FARTHEST_DAY),
+    "owner": _is_text,
+    "person": _is_text,
+    "closes_fit": _is_one_of("", *FITS),
+}
+_PATH_NEEDS = frozenset({"goal"})
+_MILESTONE_NEEDS = frozenset({"key", "title", "expected_day", "weight"})
+_PROMISE_NEEDS = frozenset({"side", "title", "due_day"})
+
+
+def _milestone_data(milestone: PlannedMilestone) -> dict[str, Any]:
+    data = {name: getattr(milestone, name) for name in _MILESTONE}
+    data["evidence_rule"] = _plain(milestone.evidence_rule)
+    data["promises"] = [_promise_data(promise) for promise in milestone.promises]
+    return data
+
+
+def _promise_data(promise: Promise) -> dict[str, Any]:
+    return {name: getattr(promise, name) for name in _PROMISE} | {"side": promise.side.value}
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON as dicts and lists, whatever kinds of mapping and sequence it came in."""
+    if isinstance(value, Mapping):
+        return {name: _plain(held) for name, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(held) for held in value]
+    return value
+
+
+def _path(data: Any, problems: _Problems) -> PlannedPath:
+    found = _fields(
+        data,
+        form=_PATH,
+        needs=_PATH_NEEDS,
+        lists=("milestones", "promises"),
+        at="",
+        problems=problems,
+    )
+    milestones = _items(data, "milestones", at="", problems=problems)
+    promises = _promises(data, at="", problems=problems)
+    made = tuple(_milestone(item, at=at, problems=problems) for at, item in milestones)
+    if problems:
+        return PlannedPath(goal="")
+    return PlannedPath(**found, milestones=made, promises=promises)
+
+
+def _milestone(data: Any, *, at: str, problems: _Problems) -> PlannedMilestone:
+    before = len(problems)
+    found = _fields(
+        data,
+        form=_MILESTONE,
+        needs=_MILESTONE_NEEDS,
+        lists=("promises",),
+        at=at,
+        problems=problems,
+    )
+    promises = _promises(data, at=at, problems=problems)
+    if len(problems) > before:
+        return PlannedMilestone(key="", title="", expected_day=0, weight=0)
+    if "evidence_rule" in found:
+        found["evidence_rule"] = _plain(found["evidence_rule"])
+    return PlannedMilestone(**found, promises=promises)
+
+
+def _promises(data: Any, *, at: str, problems: _Problems) -> tuple[Promise, ...]:
+    items = _items(data, "promises", at=at, problems=problems)
+    return tuple(_promise(item, at=where, problems=problems) for where, item in items)
+
+
+def _promise(data: Any, *, at: str, problems: _Problems) -> Promise:
+    before = len(problems)
+    found = _fields(
+        data, form=_PROMISE, needs=_PROMISE_NEEDS, lists=(), at=at, problems=problems
+    )
+    if len(problems) > before:
+        return Promise(side=Side.MEMBER, title="", due_day=0)
+    return Promise(**found | {"side": Side(found["side"])})
+
+
+def _fields(  # noqa: PLR0913  # the form, and where we are in it
+    data: Any,
+    *,
+    form: _Form,
+    needs: frozenset[str],
+    lists: tuple[str, ...],
+    at: str,
+    problems: _Problems,
+) -> dict[str, Any]:
+    """The fields of ``data`` that are of the form; what is wrong goes to ``problems``."""
+    if not isinstance(data, Mapping):
+        problems.append((at, "must be an object"))
+        return {}
+    unknown = [str(name) for name in data if name not in form and name not in lists]
+    problems.extend((_below(at, name), "is not known here") for name in unknown)
+    problems.extend(
+        (_below(at, name), "is missing") for name in form if name in needs - set(data)
+    )
+    wrong = {name: form[name](data[name]) for name in form if name in data}
+    problems.extend((_below(at, name), words) for name, words in wrong.items() if words)
+    return {name: data[name] for name, words in wrong.items() if not words}
+
+
+def _items(data: Any, name: str, *, at: str, problems: _Problems) -> list[tuple[str, Any]]:
+    """The items of a list in ``data``, each with its path; none where it is left out."""
+    items = data.get(name, ()) if isinstance(data, Mapping) else ()
+    where = _below(at, name)
+    if not isinstance(items, list | tuple):
+        problems.append((where, "must be a list"))
+        return []
+    return [(f"{where}.{index}", item) for index, item in enumerate(items)]
+
+
+def _below(at: str, name: str) -> str:
+    return f"{at}.{name}" if at else name
