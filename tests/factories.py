@@ -14,11 +14,14 @@ from members.services.api_access import create_token
 from success.enums import InterventionStatus, QueueClass, StartKind
 from success.models import (
     Accountability,
+    Ask,
+    Declaration,
     DesiredOutcome,
     Intervention,
     MemberFacts,
     Milestone,
     Night,
+    Offer,
     Plan,
     Play,
     Review,
@@ -281,3 +284,33 @@ def make_outcome(*, member=None, **overrides):
         "confirmed_on": date(2026, 1, 1),
     }
     return DesiredOutcome.objects.create(member=member or make_member(), **(fields | overrides))
+
+
+def make_declaration(*, milestone=None, **overrides):
+    fields = {
+        "on": date(2026, 7, 20),
+        "what_changed": "Two of ours review changes now",
+        "by": overrides.pop("by", None) or make_user(role=Role.MEMBER),
+        "at": MORNING,
+    }
+    milestone = milestone or make_plan().milestones.get(position=1)
+    return Declaration.objects.create(milestone=milestone, **(fields | overrides))
+
+
+def make_offer(**overrides):
+    number = next(_numbers)
+    fields = {"key": f"offer-{number}", "title": f"Offer {number}"}
+    return Offer.objects.create(**(fields | overrides))
+
+
+def make_ask(*, milestone=None, kind="upsell", **overrides):
+    """An announced ask that the member agreed to."""
+    milestone = milestone or make_plan().milestones.get(position=1)
+    fields = {"consented_on": milestone.plan.anchor_on}
+    if kind == "upsell" and "offer" not in overrides:
+        fields["offer"] = make_offer()
+    if kind == "advocacy":
+        fields["advocacy"] = "testimonial"
+    return Ask.objects.create(
+        plan=milestone.plan, milestone=milestone, kind=kind, **(fields | overrides)
+    )

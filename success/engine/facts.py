@@ -73,6 +73,13 @@ for _name, _kind, _label, _explain, _column in (
         "f.achieved_on",
     ),
     (
+        "goal_confirmed_on",
+        Kind.DATE,
+        "Goal confirmed",
+        "The goal was last confirmed on {value}, {ago}",
+        "f.goal_confirmed_on",
+    ),
+    (
         "we_owe_since",
         Kind.DATE,
         "We owe them since",

@@ -6,6 +6,7 @@ from communications.models import Message, MessageTemplate
 from members.models import Member
 from members.models.fields import public_id as public_id_field
 from success.enums import InterventionStatus, Outcome, QueueClass, StartKind
+from success.models.accountability import Accountability
 from success.querysets import InterventionQuerySet
 
 
@@ -17,7 +18,8 @@ class Play(models.Model):
     aim = models.TextField(help_text="what the member will have done when it has worked")
     start_kind = models.TextField(choices=StartKind)
     start = models.JSONField(
-        help_text="timed: {fact, offset_days}; data: {fact}; trigger: {kind, …}"
+        help_text="timed: {fact, offset_days}; data: {fact}; trigger: {kind, …}. May say why, "
+        "and how it ended, in its own words"
     )
     audience = models.JSONField(help_text="condition over the facts of a member")
     queue_class = models.PositiveSmallIntegerField(choices=QueueClass)
@@ -76,6 +78,14 @@ class Intervention(models.Model):
     message = models.OneToOneField(
         Message, null=True, on_delete=models.SET_NULL, related_name="intervention"
     )
+    promise = models.ForeignKey(
+        Accountability,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="interventions",
+        help_text="the promise of ours that it is about, and whose owner keeps it",
+    )
     outcome = models.TextField(choices=Outcome, blank=True)
     note = models.TextField(blank=True)
     finished_by = models.ForeignKey(
@@ -91,9 +101,11 @@ class Intervention(models.Model):
                 fields=["play", "member", "occurrence"],
                 name="an_occurrence_opens_one_intervention",
             ),
+            # of several late promises each has its own, for each has its own owner
             models.UniqueConstraint(
-                fields=["play", "member"],
+                fields=["play", "member", "promise"],
                 condition=Q(status="open"),
+                nulls_distinct=False,
                 name="a_play_has_one_open_item_a_member",
             ),
             models.CheckConstraint(

@@ -21,6 +21,7 @@ from members.rollups.scope import Scope, Written, named
 from success.engine.facts import FACTS
 from success.enums import InterventionStatus, QueueClass, Standing, StartKind, State
 from success.models import Play
+from success.rollups.asks import NOT_OWNED, STATE_ALLOWS, eligible_sql
 
 BATCH = 5_000
 MEMBER_STANDINGS = (Standing.IN_FORCE.value, Standing.IN_GRACE.value)
@@ -56,7 +57,8 @@ def refresh(*, as_of: date, scope: Scope, at: datetime) -> Written:
             cursor.execute("TRUNCATE fired_play")
             # Where little is known of the tables yet, as in a first night, the planner expects
             # few and would walk over all open items once for each that fires.
-            cursor.execute("SET LOCAL enable_nestloop = off")
+            if scope.first != scope.last and not _is_by_index(play):
+                cursor.execute("SET LOCAL enable_nestloop = off")
             cursor.execute(FIRE.format(**firing.sql), firing.parameters)
             fired = cursor.rowcount
             cursor.execute("SET LOCAL enable_nestloop = on")
@@ -133,6 +135,22 @@ class _Firing:
     parameters: dict[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Happening:
+    """Rows of ours that each start a play: what waits for us, or may be done now.
+
+    ``rows`` is a statement with a scope on ``p.member_id`` that yields member_id, id, name,
+    title and since; ``f`` is MemberFacts and ``i`` the intervention. ``by_index`` are few rows
+    with much to look up for each.
+    """
+
+    rows: str
+    gone: str
+    fires: str = "TRUE"
+    promise: str = "NULL::bigint"
+    by_index: bool = False
+
+
 def _in_use(*, as_of: date) -> QuerySet[Play]:
     """The plays in effect, the most pressing first: of two messages, its own goes first."""
     return (
@@ -153,6 +171,8 @@ def _firing(
     parameters: dict[str, Any] = {
         "as_of": as_of,
         "play": play.pk,
+        "ended": play.start.get("ended"),
+        "replaced": play.start.get("replaced", "The plan has been replaced"),
         "play_key": play.key,
         "effective_from": since,
         "oldest": as_of - timedelta(days=play.too_late_days),
@@ -163,6 +183,7 @@ def _firing(
         "standings": list(MEMBER_STANDINGS),
         "offset": play.start.get("offset_days"),
         "kind": play.start.get("kind"),
+        "zone": association_zone(),
         **scope.parameters,
         **asked,
     }
@@ -170,7 +191,8 @@ def _firing(
         "audience": audience,
         "scope_facts": scope.condition("f.member_id"),
         "scope_items": scope.condition("i.member_id"),
-        "why": _why(),
+        "why": _why(we_owe=start["we_owe"]),
+        "is_work": start["is_work"].format(day=start["day"]),
     }
     for name, (unless_open, earlier) in UNLESS.items():
         sql[name] = CANDIDATES.format(
@@ -208,11 +230,13 @@ def _every(plays: Sequence[Play], *, as_of: date, scope: Scope) -> _Firing:
 
 def _start(play: Play, *, scope: Scope) -> dict[str, str]:
     """Return what depends on the kind of start: where it looks, what it calls an occurrence."""
+    if (happening := HAPPENINGS.get(str(play.start.get("kind")))) is not None:
+        return _of_rows(happening, scope=scope)
     match StartKind(play.start_kind):
         case StartKind.TRIGGER:
             last = bool(play.start.get("last"))
             nobody_left = NOBODY_LEFT.format(scope=scope.condition("v.member_id"))
-            return {
+            return PLAIN | {
                 "source": TRIGGER_SOURCE.format(scope=scope.condition("e.member_id")),
                 "day": "e.occurred_on",
                 "fires": nobody_left if last else "TRUE",
@@ -225,6 +249,7 @@ def _start(play: Play, *, scope: Scope) -> dict[str, str]:
             }
         case StartKind.TIMED:
             column = _date_column(play)
+            of_plan = play.start["fact"] == "anchor_on"
             return _dated(
                 day=f"({column} + %(offset)s::int)",
                 # a day that had passed before the play came into effect is not made up for
@@ -234,10 +259,10 @@ def _start(play: Play, *, scope: Scope) -> dict[str, str]:
                 ),
                 occurrence=(
                     "('day-' || %(offset)s::int || ' of plan ' || f.plan_id)"
-                    if play.start["fact"] == "anchor_on"
+                    if of_plan
                     else f"('day-' || %(offset)s::int || ' after ' || {column})"
                 ),
-                gone=FIRST_VALUE,
+                gone=FIRST_VALUE if of_plan else ENDED,
             )
         case _:
             column = _date_column(play)
@@ -255,17 +280,40 @@ def _start(play: Play, *, scope: Scope) -> dict[str, str]:
             )
 
 
+def _is_by_index(play: Play) -> bool:
+    happening = HAPPENINGS.get(str(play.start.get("kind")))
+    return happening is not None and happening.by_index
+
+
+def _of_rows(happening: _Happening, *, scope: Scope) -> dict[str, str]:
+    """Return the pieces for what a table of ours says now: each row is an occurrence."""
+    rows = happening.rows.format(scope=scope.condition("p.member_id"))
+    is_promise = happening.promise != NO_PROMISE
+    return PLAIN | {
+        "source": f"JOIN ({rows}) e ON e.member_id = f.member_id",
+        "day": "e.since",
+        "fires": happening.fires,
+        "occurrence": OF_A_ROW,
+        "subject": "e.title",
+        # what waits for us is work whoever it is for, and however old
+        "is_work": "TRUE",
+        "promise": happening.promise,
+        "one_at_a_time": f"AND i.promise_id = {happening.promise}" if is_promise else "",
+        "holds": f"EXISTS (SELECT FROM ({rows}) e WHERE e.member_id = i.member_id"
+        f" AND i.occurrence = {OF_A_ROW} AND {happening.fires})",
+        "gone": happening.gone,
+        "we_owe": "NULL" if is_promise else WE_OWE,
+    }
+
+
 def _dated(*, day: str, fires: str, occurrence: str, gone: str) -> dict[str, str]:
-    return {
+    return PLAIN | {
         "source": "",
         "day": day,
         "fires": fires,
         "occurrence": occurrence,
-        "fact": "NULL::bigint",
-        "subject": "NULL::text",
-        "is_live": "TRUE",
         "holds": f"coalesce(i.occurrence = {occurrence}, FALSE)",
-        "gone": f"CASE WHEN {OTHER_PLAN} THEN 'The plan has been replaced' ELSE {gone} END",
+        "gone": f"CASE WHEN {OTHER_PLAN} THEN {REPLACED} ELSE {gone} END",
     }
 
 
@@ -277,12 +325,12 @@ def _date_column(play: Play) -> str:
     return fact.column
 
 
-def _why() -> str:
+def _why(*, we_owe: str) -> str:
     """Return SQL that fills the play's own words with the member's dated evidence."""
     text = "%(why)s::text"
     for name, value in WORDS.items():
         text = f"replace({text}, '{{{name}}}', coalesce({value}, 'not known yet'))"
-    return f"{text} || coalesce({WE_OWE}, '')"
+    return f"{text} || coalesce({we_owe}, '')"
 
 
 def _messages(
@@ -327,6 +375,8 @@ WORDS = {
     "day": _spelled("d.occurred_on"),
     "offset": "%(offset)s::text",
     "began": _spelled("f.anchor_on"),
+    "joined": _spelled("f.joined_on"),
+    "confirmed": _spelled("f.goal_confirmed_on"),
     "milestone": _quoted("blocking.title"),
     "expected": _spelled("f.blocked_since - 1"),
     "next": _quoted("coming.title"),
@@ -344,10 +394,32 @@ QUEUE_CLASS = f"""CASE
     WHEN f.state = '{State.STALLED.value}' THEN {QueueClass.STALLED.value}
     WHEN f.state = '{State.SLIPPING.value}' THEN {QueueClass.SLIPPING.value}
     ELSE play.queue_class END"""
+# Pieces that only some kinds of start have something to say to.
+NO_PROMISE = "NULL::bigint"
+PLAIN: dict[str, str] = {
+    "fact": "NULL::bigint",
+    "subject": "NULL::text",
+    "is_live": "TRUE",
+    "is_work": "({day} >= %(effective_from)s OR coalesce(s.delivery, 'person') = 'person')",
+    "promise": NO_PROMISE,
+    "one_at_a_time": "",
+    "we_owe": WE_OWE,
+}
 OTHER_PLAN = "(i.evidence ->> 'plan')::bigint IS DISTINCT FROM f.plan_id"
+REPLACED = """CASE WHEN i.evidence ->> 'plan' IS NULL THEN 'A plan was agreed'
+    ELSE %(replaced)s::text END"""
+ENDED = "coalesce(%(ended)s::text, 'It no longer applies')"
 FIRST_VALUE = f"""CASE WHEN f.first_value_on IS NOT NULL
     THEN 'First value was reached on ' || {_spelled("f.first_value_on")}
     ELSE 'It no longer applies' END"""
+# Closed because something stood against it, it opens again once that is gone; done is done.
+OF_A_ROW = """(e.name || coalesce((
+        SELECT ', again ' || count(*)
+          FROM success_intervention past
+         WHERE past.play_id = %(play)s AND past.member_id = e.member_id
+           AND past.status = 'closed'
+           AND (past.occurrence = e.name OR starts_with(past.occurrence, e.name || ', again '))
+        HAVING count(*) > 0), ''))"""
 OF_THAT_KIND = "(e.kind || ':' || e.occurred_on)"
 # The newest such fact of each member: where nobody is left now, it is the one that did it.
 TRIGGER_SOURCE = """
@@ -363,14 +435,66 @@ NOBODY_LEFT = """NOT EXISTS (
          WHERE v.member_id = f.member_id AND v.area = split_part(%(kind)s, '.', 1) AND {scope}
            AND v.starts_on <= %(as_of)s AND (v.ends_on IS NULL OR v.ends_on > %(as_of)s))"""
 
+# Late promises of ours, whoever's they are; an obligation goes with the play of its own.
+LATE_PROMISES = """
+    SELECT p.member_id, a.id, a.title, a.due_on AS since,
+           'promise ' || a.id || ' due ' || a.due_on || coalesce((
+               SELECT ', reopened ' || count(*) FROM success_accountabilityevent step
+                WHERE step.accountability_id = a.id AND step.verb = 'reopened'
+               HAVING count(*) > 0), '') AS name
+      FROM success_accountability a
+      JOIN success_plan p ON p.id = a.plan_id
+     WHERE {scope} AND a.side = 'association' AND a.obligation = '' AND a.due_on < %(as_of)s
+       AND (a.done_on IS NULL OR a.done_on > %(as_of)s)
+       AND (a.waived_on IS NULL OR a.waived_on > %(as_of)s)
+       AND p.counts_from <= %(as_of)s AND (p.closed_on IS NULL OR p.closed_on > %(as_of)s)"""
+# What members told us and we have not answered; where one side's word suffices none is due.
+UNANSWERED = """
+    SELECT p.member_id, d.id, 'they have reached “' || m.title || '”' AS title,
+           (d.at AT TIME ZONE %(zone)s)::date AS since, 'declaration ' || d.id AS name
+      FROM success_declaration d
+      JOIN success_milestone m ON m.id = d.milestone_id
+      JOIN success_plan p ON p.id = m.plan_id
+      LEFT JOIN members_user teller ON teller.id = d.by_id
+     WHERE {scope} AND d.status = 'waiting' AND m.evidence_kind <> 'declared'
+       AND coalesce(teller.role, 'member') = 'member'
+       AND (d.at AT TIME ZONE %(zone)s)::date <= %(as_of)s
+     UNION ALL
+    SELECT p.member_id, p.id, 'their goal has changed', (p.at AT TIME ZONE %(zone)s)::date,
+           'goal change ' || p.id
+      FROM success_goalchange p
+      LEFT JOIN members_user teller ON teller.id = p.by_id
+     WHERE {scope} AND p.status = 'waiting' AND coalesce(teller.role, 'member') = 'member'
+       AND (p.at AT TIME ZONE %(zone)s)::date <= %(as_of)s"""
+HAPPENINGS = {
+    "promise.late": _Happening(
+        rows=LATE_PROMISES,
+        promise="e.id",
+        gone=f"""coalesce((SELECT CASE
+                WHEN a.done_on IS NOT NULL THEN 'It was done on ' || {_spelled("a.done_on")}
+                WHEN a.waived_on IS NOT NULL
+                    THEN 'It was waived on ' || {_spelled("a.waived_on")}
+                ELSE 'It is not late any more' END
+            FROM success_accountability a WHERE a.id = i.promise_id), 'It is gone')""",
+    ),
+    "answer.waiting": _Happening(rows=UNANSWERED, gone="'It has been answered'"),
+    "ask.eligible": _Happening(
+        rows=eligible_sql(scope="{scope}"),
+        fires=f"{STATE_ALLOWS} AND {NOT_OWNED}",
+        gone="'It was asked, or may not be asked now'",
+        by_index=True,
+    ),
+}
+
 CREATE_FIRED = """
     CREATE TEMPORARY TABLE fired_play (
         member_id bigint, occurrence text, occurred_on date, fact_id bigint, subject text,
-        by_message boolean)
+        promise_id bigint, by_message boolean)
     ON COMMIT DROP
 """
 CANDIDATES = """
     SELECT fired.member_id, fired.occurrence, fired.occurred_on, fired.fact_id, fired.subject,
+           fired.promise_id,
            fired.prefers_message AND fired.is_live AND %(has_template)s
                AND fired.we_owe_since IS NULL
                AND fired.occurred_on >= greatest(%(effective_from)s::date, %(oldest)s::date)
@@ -383,12 +507,13 @@ CANDIDATES = """
       FROM (SELECT f.member_id, f.contact_id, f.we_owe_since,
                    {occurrence} AS occurrence, {day} AS occurred_on,
                    {fact} AS fact_id, {subject} AS subject, {is_live} AS is_live,
+                   {promise}::bigint AS promise_id,
                    coalesce(s.delivery, 'person') = 'message' AS prefers_message
               FROM success_memberfacts f
               LEFT JOIN coverage_segment s ON s.id = f.segment_id
               {source}
              WHERE {scope_facts} AND {fires} AND ({audience})
-               AND ({day} >= %(effective_from)s OR coalesce(s.delivery, 'person') = 'person')
+               AND {is_work}
                {unless_open}
             OFFSET 0
            ) fired
@@ -403,7 +528,7 @@ CANDIDATES = """
 NO_OPEN_ITEM = """AND NOT EXISTS (
                    SELECT FROM success_intervention i
                     WHERE i.play_id = %(play)s AND i.member_id = f.member_id
-                      AND {scope_items} AND i.status = 'open')"""
+                      AND {scope_items} AND i.status = 'open' {one_at_a_time})"""
 UNLESS = {
     "candidates": (NO_OPEN_ITEM, ""),
     "past_candidates": ("", "AND i.opened_on < %(as_of)s"),
@@ -442,26 +567,33 @@ MESSAGES = f"""
 OPEN = f"""
     INSERT INTO success_intervention
         (play_id, member_id, occurrence, occurred_on, opened_on, why, evidence, status,
-         queue_class, term_ends_on, due_on, minutes, owner_id, message_id, outcome, note)
+         queue_class, term_ends_on, due_on, minutes, owner_id, promise_id, message_id, outcome,
+         note)
     SELECT %(play)s, d.member_id, d.occurrence, d.occurred_on, %(as_of)s,
            {{why}},
            jsonb_strip_nulls(jsonb_build_object(
                'day', d.occurred_on, 'state', f.state, 'plan', f.plan_id,
                'milestone', f.blocking_id, 'overdue_since', f.blocked_since,
                'next_milestone', f.next_milestone_id, 'fact', d.fact_id,
-               'we_owe_since', f.we_owe_since)),
+               'we_owe_since', f.we_owe_since, 'promise', d.promise_id)),
            CASE WHEN d.by_message THEN '{InterventionStatus.MESSAGE.value}'
                 ELSE '{InterventionStatus.OPEN.value}' END,
-           {QUEUE_CLASS}, f.term_ends_on, %(due_on)s, %(minutes)s, f.owner_id, sent.id, '', ''
+           {QUEUE_CLASS}, f.term_ends_on, %(due_on)s, %(minutes)s,
+           coalesce(promised.owner_id, f.owner_id), d.promise_id, sent.id, '', ''
     {DECORATED}
       JOIN success_play play ON play.id = %(play)s
+      LEFT JOIN success_accountability promised ON promised.id = d.promise_id
       LEFT JOIN communications_message sent
         ON d.by_message AND sent.dedupe_key = {DEDUPE_KEY}
      WHERE NOT d.by_message OR sent.id IS NOT NULL
      ORDER BY d.member_id
         ON CONFLICT DO NOTHING
 """
-OWNER = "CASE WHEN i.claimed_until > %(at)s THEN i.owner_id ELSE f.owner_id END"
+# A promise is its own owner's, an item without one the member's.
+OWNER = """CASE WHEN i.claimed_until > %(at)s THEN i.owner_id
+    WHEN i.promise_id IS NULL THEN f.owner_id
+    ELSE coalesce((SELECT a.owner_id FROM success_accountability a WHERE a.id = i.promise_id),
+                  f.owner_id) END"""
 UPDATE_OPEN = f"""
     UPDATE success_intervention i
        SET queue_class = {QUEUE_CLASS}, term_ends_on = f.term_ends_on, owner_id = {OWNER}

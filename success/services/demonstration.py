@@ -21,7 +21,8 @@ from members.enums import MemberKind, Role
 from members.models import Affiliation, Member, MemberIdentity, Person, Term, User
 from success.enums import EvidenceSource, Side
 from success.models import Accountability, Milestone, Plan, PlanTemplate
-from success.services.plans import achieve, ensure_template
+from success.services.milestones import achieve
+from success.services.plans import ensure_template
 
 SOURCE = "simulated"
 ORGANISATION_TEMPLATE = "build-what-we-depend-on"

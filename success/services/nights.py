@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import accumulate
 
-from django.db import connection, transaction
-from django.db.models import Case, F, Min, Value, When
+from django.db import OperationalError, connection, transaction
+from django.db.models import Case, F, Max, Min, Value, When
+from psycopg2.errors import LockNotAvailable
 
 from coverage.rollups import assignment
 from engagement.rollups import involvement
@@ -23,7 +24,7 @@ from members.rollups.scope import Scope, Written
 from success.enums import NightKind, NightStatus, StepStatus
 from success.models import MemberFacts, Night, NightStep
 from success.queries import nights as reads
-from success.rollups import facts, groups, milestones, plays, revenue
+from success.rollups import facts, groups, milestones, obligations, plays, revenue
 
 DEFINITION = "1"
 FULL_RANGE = 10_000
@@ -31,6 +32,8 @@ ORDINARY_RANGE = 50_000
 FULL_EVERY = timedelta(days=7)
 FULL_ABOVE_SHARE = 0.15
 WAIT_SECONDS = 0.02
+# A night's step may hold a member for seconds; whoever waits for a page does not.
+WITHOUT_WAITING = "SET LOCAL lock_timeout = '2s'"
 # What the server gives its pages is too little to sort a range of members in memory, and
 # statements of this kind gain nothing from compilation or from parallel workers.
 FOR_A_STEP = """
@@ -178,6 +181,13 @@ LIVE_STAGES = (
         name="facts",
         run=lambda job: facts.refresh(
             as_of=job.night.as_of, scope=job.scope, grace_days=Association.current().grace_days
+        ),
+    ),
+    # a goal may have been achieved by the calendar alone, so this looks at everybody
+    Stage(
+        name="obligations",
+        run=lambda job: obligations.refresh(
+            as_of=job.night.as_of, scope=_everybody(job.scope), at=job.at
         ),
     ),
     Stage(name="groups", run=_groups, is_ranged=False),
@@ -437,6 +447,41 @@ def _work(night: Night, step: NightStep, *, clock: Clock) -> bool:
         raise NightFailed(
             f"{stage.name} of members {step.range_from}-{step.range_to}"
         ) from error
+    return True
+
+
+# One member, at once.
+
+
+def refresh_member(*, member_id: int, at: datetime) -> bool:
+    """Bring one member's evidence, facts and queue items to the day of the newest live night.
+
+    For a change that somebody waits to see; called in its transaction, after the change. False
+    where no night has run yet, or where a night's step holds the member: the member is marked
+    dirty, so a night brings the same. Idempotent; a few statements over indexes.
+    """
+    newest = Night.objects.filter(kind=NightKind.LIVE).aggregate(day=Max("as_of"))["day"]
+    if newest is None:
+        return False
+    scope = Scope(first=member_id, last=member_id)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        before = cursor.fetchone()[0]
+        try:
+            with transaction.atomic():
+                cursor.execute(WITHOUT_WAITING)
+                milestones.refresh(scope=scope)
+                facts.refresh(
+                    as_of=newest, scope=scope, grace_days=Association.current().grace_days
+                )
+                obligations.refresh(as_of=newest, scope=scope, at=at)
+                plays.refresh(as_of=newest, scope=scope, at=at)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            return False
+        finally:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
     return True
 
 

@@ -1,15 +1,14 @@
 """Plans from templates: when members like these reached each milestone, and a plan for each."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from django.db import connection, transaction
 
-from members.models import Association, User
-from members.rollups.dirty import mark_dirty
+from members.models import Association
 from success.engine.survival import FEWEST_EVENTS, Observation, kaplan_meier
-from success.enums import EvidenceSource, ExpectedBasis
-from success.models import Milestone, MilestoneEvent, PlanTemplate, TemplateMilestone
+from success.enums import ExpectedBasis
+from success.models import PlanTemplate, TemplateMilestone
 from success.rollups.milestones import evidence_of_spells
 
 SPELLS = """
@@ -171,37 +170,6 @@ def ensure_template(
             for position, milestone in enumerate(milestones, start=1)
         )
     return template
-
-
-@transaction.atomic
-def achieve(  # noqa: PLR0913  # what is said of an achievement
-    *,
-    milestone: Milestone,
-    on: date,
-    source: EvidenceSource,
-    by: User | None,
-    what_changed: str,
-    at: datetime,
-) -> None:
-    """Record that a member reached a milestone, and make its evidence dates anew.
-
-    Safe to repeat for one day. From the first such word on, the evidence of the milestone is
-    what people say of it, not what its rule would derive. Marks the member dirty.
-    """
-    MilestoneEvent.objects.get_or_create(
-        milestone=milestone,
-        on=on,
-        achieved=True,
-        defaults={"source": source, "by": by, "what_changed": what_changed, "recorded_at": at},
-    )
-    turns: list[date] = []
-    for event in milestone.events.order_by("on", "achieved"):
-        if event.achieved == (len(turns) % 2 == 0):
-            turns.append(event.on)
-    milestone.evidence_dates = turns or None
-    milestone.evidence_source = source
-    milestone.save(update_fields=["evidence_dates", "evidence_source"])
-    mark_dirty([(milestone.plan.member_id, on)])
 
 
 def _spells_to_date(

@@ -52,6 +52,10 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("Member facts"),
         gettext_lazy("standing and Success Vector of each member"),
     ),
+    "obligations": (
+        gettext_lazy("Obligations"),
+        gettext_lazy("next goals that are ours to agree"),
+    ),
     "groups": (
         gettext_lazy("Groups"),
         gettext_lazy("the association, segments and owners summed up"),

@@ -13,6 +13,7 @@ from success.services.plays import ensure_default_plays
 from tests.factories import (
     MORNING,
     TODAY,
+    make_accountability,
     make_member,
     make_member_facts,
     make_message,
@@ -52,13 +53,23 @@ def outcome():
     return Message.objects.values_list("status", "outcome").get()
 
 
-def test_default_plays_are_one_of_each_kind_and_made_once():
+def test_default_plays_are_made_once():
     made = ensure_default_plays(effective_from=TODAY)
     Play.objects.filter(key="milestone-overdue").update(title="Ours")
 
     again = ensure_default_plays(effective_from=TODAY + DAY)
 
-    assert [play.start_kind for play in made] == ["timed", "data", "trigger"]
+    assert [(play.key, play.start_kind, play.queue_class) for play in made] == [
+        ("day-30-without-first-value", "timed", 5),
+        ("milestone-overdue", "data", 5),
+        ("last-maintainer-left", "trigger", 2),
+        ("promise-of-ours-late", "data", 1),
+        ("declaration-waiting", "trigger", 1),
+        ("no-plan-by-day-14", "timed", 6),
+        ("next-goal", "data", 7),
+        ("goal-stale", "timed", 7),
+        ("ask-eligible", "trigger", 8),
+    ]
     assert [play.pk for play in again] == [play.pk for play in made]
     assert set(Play.objects.values_list("effective_from", flat=True)) == {TODAY}
     assert Play.objects.filter(title="Ours").count() == 1
@@ -78,7 +89,6 @@ def test_message_of_a_play_goes_out_while_its_reason_holds(queued):
         ({"standing": "lapsed"}, "The membership is not in force"),
         ({"state": "on_track"}, "They have moved: the state is on track"),
         ({"behind_since": None}, "It is no longer so: the state is stalled"),
-        ({"we_owe_since": TODAY}, "A promise of ours to them is late"),
         ({"plan": None, "behind_since": None}, "The plan has been replaced"),
     ],
 )
@@ -87,6 +97,44 @@ def test_message_is_stopped_when_its_reason_is_gone(queued, change, reason):
 
     assert outcome() == ("suppressed", reason)
     assert mail.outbox == []
+
+
+@pytest.mark.parametrize(
+    ("promise", "sent"),
+    [
+        ({"due_on": TODAY - DAY}, False),
+        ({"due_on": TODAY}, True),
+        ({"due_on": TODAY - DAY, "done_on": TODAY}, True),
+        ({"due_on": TODAY - DAY, "waived_on": TODAY}, True),
+        ({"due_on": TODAY - DAY, "side": "member"}, True),
+    ],
+)
+def test_message_waits_for_what_we_promised_since_the_night(queued, promise, sent):
+    make_accountability(plan=queued.plan, **promise)
+    make_accountability(due_on=TODAY - 9 * DAY)  # to another member
+
+    kept_back = ("suppressed", "A promise of ours to them is late")
+
+    assert (outcome() == kept_back) is not sent
+
+
+def test_message_goes_once_the_promise_late_at_night_was_kept(queued):
+    MemberFacts.objects.filter(pk=queued.pk).update(we_owe_since=TODAY - 3 * DAY)
+
+    assert outcome()[0] == "sent"
+
+
+def test_message_waits_where_our_promise_is_due_today_at_the_overdue_milestone(queued):
+    make_accountability(plan=queued.plan, milestone=queued.blocking, due_on=TODAY)
+
+    assert outcome()[0] == "suppressed"
+
+
+def test_discretionary_message_of_no_play_waits_for_our_promise_too():
+    promise = make_accountability(due_on=TODAY - DAY)
+    make_message(member=promise.plan.member)
+
+    assert outcome()[0] == "suppressed"
 
 
 def test_message_is_stopped_by_a_milestone_reached_since_the_night(queued):
