@@ -11,6 +11,8 @@ from engagement.models import Fact, Involvement
 from members.enums import MemberKind, Origin, Role
 from members.models import Affiliation, Dues, Member, Person, Term, User
 from members.services.api_access import create_token
+from success.engine.accountability import Side
+from success.engine.planning import PlannedMilestone, PlannedPath, Promise
 from success.enums import InterventionStatus, QueueClass, StartKind
 from success.models import (
     Accountability,
@@ -314,3 +316,47 @@ def make_ask(*, milestone=None, kind="upsell", **overrides):
     return Ask.objects.create(
         plan=milestone.plan, milestone=milestone, kind=kind, **(fields | overrides)
     )
+
+
+def make_affiliation(*, member=None, person=None, **overrides):
+    """One of the member's people, since the year began."""
+    fields = {"starts_on": date(2026, 1, 1)} | overrides
+    return Affiliation.objects.create(
+        member=member or make_member(), person=person or make_person(), **fields
+    )
+
+
+def make_planned_milestone(*, key="m1", expected_day=30, weight=20, **overrides):
+    """A milestone as it is planned, promised by both sides for the days before."""
+    day = max(expected_day, 10)
+    fields = {
+        "title": f"Outcome {key} is live",
+        "promises": (
+            Promise(side=Side.MEMBER, title=f"Do your part of {key}", due_day=day - 5),
+            Promise(side=Side.ASSOCIATION, title=f"Do our part of {key}", due_day=day - 8),
+        ),
+    }
+    return PlannedMilestone(
+        key=key, expected_day=expected_day, weight=weight, **(fields | overrides)
+    )
+
+
+def make_path(*, expected_days=(30, 60, 90), weights=None, **overrides):
+    """A plan that may be agreed as it is; milestones m1, m2, … share the weights."""
+    share = 100 // len(expected_days)
+    weights = weights or (
+        *[share] * (len(expected_days) - 1),
+        100 - share * (len(expected_days) - 1),
+    )
+    fields = {
+        "goal": "We sell abroad",
+        "measure": "Orders from two countries",
+        "first_30": "Two introductions",
+        "first_60": "A first offer",
+        "first_90": "A first answer",
+        "milestones": tuple(
+            make_planned_milestone(key=f"m{number}", expected_day=day, weight=weight)
+            for number, (day, weight) in enumerate(zip(expected_days, weights, strict=True), 1)
+        ),
+    }
+    return PlannedPath(**(fields | overrides))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from success.engine.accountability import Side
 from success.engine.phases import association_event, association_facts, is_seat_only
-from success.engine.planning import PlannedMilestone, PlannedPath, Promise, total_weight
+from success.engine.planning import PlannedMilestone, PlannedPath, promises_of, total_weight
 
 FEWEST_MILESTONES = 3
 MOST_MILESTONES = 7
@@ -336,16 +336,8 @@ def _weights(path: PlannedPath, gating: _Gating) -> Iterator[Finding]:
             )
 
 
-def _promises(path: PlannedPath) -> Iterator[tuple[str, Promise]]:
-    for index, promise in enumerate(path.promises):
-        yield f"promises.{index}", promise
-    for at, milestone in enumerate(path.milestones):
-        for index, promise in enumerate(milestone.promises):
-            yield f"milestones.{at}.promises.{index}", promise
-
-
 def _all_promises(path: PlannedPath) -> Iterator[Finding]:
-    for where, promise in _promises(path):
+    for where, promise in promises_of(path):
         if not promise.title.strip():
             yield _error("promise_empty", f"{where}.title", "A promise says what will be done.")
         if promise.due_day < 0:
@@ -357,7 +349,7 @@ def _all_promises(path: PlannedPath) -> Iterator[Finding]:
 
 
 def _fits(path: PlannedPath, missing: Collection[str]) -> Iterator[Finding]:
-    closed = {p.closes_fit for _, p in _promises(path) if p.side is Side.ASSOCIATION}
+    closed = {p.closes_fit for _, p in promises_of(path) if p.side is Side.ASSOCIATION}
     for fit in sorted(set(missing) - closed):
         yield _error(
             "fit_open",
@@ -368,7 +360,7 @@ def _fits(path: PlannedPath, missing: Collection[str]) -> Iterator[Finding]:
 
 
 def _gaps(path: PlannedPath, gating: _Gating) -> Iterator[Finding]:
-    due = [promise.due_day for _, promise in _promises(path)]
+    due = [promise.due_day for _, promise in promises_of(path)]
     since = 0
     for at, milestone in gating:
         until = milestone.expected_day

@@ -384,8 +384,8 @@ def _texts(value: Any) -> Iterator[str]:
 def _clauses(title: str) -> Iterable[list[str]]:
     """Yield the words of each clause, in small letters, with phrases drawn into one word."""
     said = title.lower().replace("’", "'").replace("'s", "")  # noqa: RUF001  # as people type it
-    for pattern, words in PHRASES:
-        said = pattern.sub(words, said)
+    for pattern, drawn_together in PHRASES:
+        said = pattern.sub(drawn_together, said)
     for clause in CLAUSE.split(said):
         if words := WORD.findall(clause):
             yield words

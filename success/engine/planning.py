@@ -4,12 +4,14 @@ All of them speak the same shape, and ``to_data`` and ``from_data`` carry it as 
 be agreed is for ``linting`` to say; here is only the form.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from math import isfinite
 from typing import Any
 
 from success.engine.accountability import Side
+from success.engine.vector import PLAN_SLA_DAYS, plan_promise_days_left
 
 
 class BadPlan(ValueError):
@@ -80,6 +82,9 @@ class PlannedPath:
     promises: tuple[Promise, ...] = ()
 
 
+# How long a goal holds that nobody has said again (DOMAIN 2.2).
+GOAL_HOLDS_DAYS = 180
+
 # A hundred years of plan-days; beyond that a number is a slip of the hand, and no date either.
 FARTHEST_DAY = 36_500
 HEAVIEST = 1_000
@@ -94,6 +99,49 @@ _Problems = list[tuple[str, str]]
 def total_weight(path: PlannedPath) -> int:
     """Return the sum of the weights of the gating milestones; 100 in a plan (DOMAIN 3.1)."""
     return sum(milestone.weight for milestone in path.milestones if milestone.is_gating)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSla:
+    """Our promise to agree a plan with a new member: its last day, and the days left till then.
+
+    Negative ``days_left`` are days overdue.
+    """
+
+    due_on: date
+    days_left: int
+
+    @property
+    def is_overdue(self) -> bool:
+        return self.days_left < 0
+
+
+def plan_sla(joined_on: date, *, as_of: date) -> PlanSla:
+    """Return what is left of the fourteen days to agree a plan with who has none (SV6, SV6b).
+
+    The last day itself is not late (DOMAIN 3.3).
+    """
+    return PlanSla(
+        due_on=joined_on + timedelta(days=PLAN_SLA_DAYS),
+        days_left=plan_promise_days_left(since=joined_on, on=as_of),
+    )
+
+
+def is_stale(confirmed_on: date | None, *, as_of: date) -> bool:
+    """Tell whether a goal was last confirmed more than 180 days before (DOMAIN 2.2).
+
+    The 180th day is not stale; without a goal, null, there is none to go stale.
+    """
+    return confirmed_on is not None and (as_of - confirmed_on).days > GOAL_HOLDS_DAYS
+
+
+def promises_of(path: PlannedPath) -> Iterator[tuple[str, Promise]]:
+    """Yield each promise with its path as in ``to_data``: the plan's own, then by milestone."""
+    for index, promise in enumerate(path.promises):
+        yield f"promises.{index}", promise
+    for at, milestone in enumerate(path.milestones):
+        for index, promise in enumerate(milestone.promises):
+            yield f"milestones.{at}.promises.{index}", promise
 
 
 def to_data(path: PlannedPath) -> dict[str, Any]:

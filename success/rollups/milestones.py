@@ -11,7 +11,8 @@ the plan (those that ended before its anchor are another story):
 
 The day of ``kept`` may lie ahead; readers count evidence only once its day has come, and a
 change of facts before then takes it back. Milestones that people have spoken about (with
-events) are left to those events.
+events) are left to those events, and those carried over from the version before to what had
+been found there.
 """
 
 from datetime import date
@@ -115,7 +116,7 @@ watched AS (
     SELECT m.id, m.plan_id, m.evidence_rule, m.evidence_dates
     FROM success_milestone m
     JOIN success_plan p ON p.id = m.plan_id
-    WHERE {{scope}} AND m.evidence_rule <> '{{{{}}}}'
+    WHERE {{scope}} AND m.evidence_rule <> '{{{{}}}}' AND NOT m.is_carried_over
       AND NOT EXISTS (SELECT 1 FROM spoken WHERE spoken.milestone_id = m.id)
 ),
 distinct_rule AS (

@@ -22,7 +22,7 @@ from members.models import Affiliation, Member, MemberIdentity, Person, Term, Us
 from success.enums import EvidenceSource, Side
 from success.models import Accountability, Milestone, Plan, PlanTemplate
 from success.services.milestones import achieve
-from success.services.plans import ensure_template
+from success.services.templates import ensure_template
 
 SOURCE = "simulated"
 ORGANISATION_TEMPLATE = "build-what-we-depend-on"

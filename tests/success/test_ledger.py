@@ -21,8 +21,8 @@ from success.models import Intervention, RevenuePeriod
 from success.queries.nights import progress
 from success.services import demonstration as made_up
 from success.services.nights import run_night
-from success.services.plans import agree_from_template
 from success.services.plays import ensure_default_plays
+from success.services.templates import agree_from_template
 from tests.factories import make_user
 
 DATA = Path(settings.BASE_DIR) / "data" / "cncf"

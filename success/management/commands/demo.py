@@ -26,8 +26,8 @@ from success.queries.nights import last_live_day
 from success.rollups import milestones
 from success.services import demonstration as made_up
 from success.services.nights import run_night
-from success.services.plans import agree_from_template, calibrate
 from success.services.plays import ensure_default_plays
+from success.services.templates import agree_from_template, calibrate
 
 DATA = Path(settings.BASE_DIR) / "data" / "cncf"
 NAME = "Cloud Native Computing Foundation"
