@@ -7,117 +7,76 @@ dues.
 """
 
 import hashlib
+import json
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
+from config.kernel.clock import local_moment
 from coverage.enums import Expertise, Guidance, Resources
 from coverage.models import AxProfile
 from members.enums import MemberKind, Role
 from members.models import Affiliation, Member, MemberIdentity, Person, Term, User
-from success.enums import EvidenceSource, Side
-from success.models import Accountability, Milestone, Plan, PlanTemplate
+from success.engine.planning import from_data
+from success.enums import (
+    AskKind,
+    AskStatus,
+    ConfirmedIn,
+    EvidenceSource,
+    GapAnswerChoice,
+    ReviewStatus,
+    Side,
+)
+from success.models import (
+    Accountability,
+    Ask,
+    DesiredOutcome,
+    GapAnswer,
+    Milestone,
+    Offer,
+    OutcomeConfirmation,
+    Plan,
+    PlanTemplate,
+    Review,
+    TemplateAccountability,
+)
 from success.services.milestones import achieve
-from success.services.templates import ensure_template
+from success.services.templates import save_template
 
 SOURCE = "simulated"
-ORGANISATION_TEMPLATE = "build-what-we-depend-on"
+ORGANISATION_TEMPLATE = "build-what-you-depend-on"
 INDIVIDUAL_TEMPLATE = "become-a-maintainer"
 INDIVIDUAL = "DEMO-INDIVIDUAL"
-PROMISES_OF_ONE_IN = 8
+# Goals were confirmed within so many days, so that some are stale by now.
+STALE_OF = 250
+# Of so many promises that fell due, one is late.
+BROKEN_OF = 8
+ASKED_AFTER = timedelta(days=21)
+ANSWERED_BEFORE = timedelta(days=60)
+FRIDAY = 4
 
-ORGANISATION_MILESTONES: Sequence[dict[str, object]] = (
-    {
-        "key": "certified",
-        "title": "A product or service of yours is certified",
-        "expected_day": 120,
-        "weight": 20,
-        "evidence_kind": EvidenceSource.DERIVED,
-        "evidence_rule": {"rule": "first", "areas": ["certification", "partner"]},
-    },
-    {
-        "title": "One of your people maintains a project",
-        "expected_day": 240,
-        "weight": 20,
-        "key": "first-maintainer",
-        "evidence_kind": EvidenceSource.DERIVED,
-        "evidence_rule": {"rule": "first", "areas": ["maintainer"]},
-    },
-    {
-        "title": "Your people work side by side with people of three other members",
-        "expected_day": 300,
-        "weight": 20,
-        "key": "side-by-side",
-        "evidence_kind": EvidenceSource.DERIVED,
-        "evidence_rule": {"rule": "peers", "areas": ["maintainer"], "count": 3},
-    },
-    {
-        "title": "Your part has been kept up for a year",
-        "expected_day": 600,
-        "weight": 20,
-        "key": "kept-a-year",
-        "evidence_kind": EvidenceSource.DERIVED,
-        "evidence_rule": {"rule": "kept", "areas": ["maintainer"], "days": 365},
-        "counted_from": 2,
-    },
-    {
-        "title": "Your people maintain two projects",
-        "expected_day": 720,
-        "weight": 20,
-        "key": "two-projects",
-        "evidence_kind": EvidenceSource.DERIVED,
-        "evidence_rule": {"rule": "subjects", "areas": ["maintainer"], "count": 2},
-        "counted_from": 2,
-    },
-)
-
-INDIVIDUAL_MILESTONES: Sequence[dict[str, object]] = (
-    {
-        "key": "first-change",
-        "title": "A first change of yours is merged",
-        "expected_day": 30,
-        "weight": 25,
-    },
-    {
-        "key": "known",
-        "title": "Two maintainers know your work",
-        "expected_day": 75,
-        "weight": 25,
-    },
-    {
-        "key": "looks-after",
-        "title": "You look after a part of a project",
-        "expected_day": 150,
-        "weight": 25,
-    },
-    {"key": "maintainer", "title": "You are a maintainer", "expected_day": 270, "weight": 25},
-)
+PATHS = Path(settings.BASE_DIR) / "data" / "paths"
+TEMPLATES = {
+    ORGANISATION_TEMPLATE: ("Build what you depend on", MemberKind.ORGANISATION),
+    INDIVIDUAL_TEMPLATE: ("Become a maintainer", MemberKind.INDIVIDUAL),
+}
+# Two milestones take as long as they take once somebody maintains a project.
+COUNTED_FROM = {"kept-a-year": "first-maintainer", "two-projects": "first-maintainer"}
+OFFER = {
+    "key": "maintainer-training",
+    "title": "A training for maintainers",
+    "words": "Two days with people who have kept a project healthy for years, for five of you.",
+}
 
 INDIVIDUAL_REACHED = (
     (1, 26, "My fix for the log reader went out with the June release."),
     (2, 71, "Two maintainers now ask me to look at changes."),
 )
-
-PROMISES = {
-    (MemberKind.ORGANISATION, Side.ASSOCIATION): (
-        "Introduce you to the maintainers of two projects that you use",
-        "Send the benchmark of members like you",
-        "Find a reviewer for your certification",
-    ),
-    (MemberKind.ORGANISATION, Side.MEMBER): (
-        "Name a person with time for a first contribution",
-        "Choose the project that matters most to you",
-        "Run the conformance tests on your product",
-    ),
-    (MemberKind.INDIVIDUAL, Side.ASSOCIATION): (
-        "Ask a maintainer to look at your next change with you",
-    ),
-    (MemberKind.INDIVIDUAL, Side.MEMBER): ("Keep two evenings a month for the project",),
-}
 
 
 @dataclass(frozen=True)
@@ -130,29 +89,37 @@ class Login:
     password: str
 
 
-def ensure_templates() -> tuple[PlanTemplate, PlanTemplate]:
+@transaction.atomic
+def ensure_templates(*, at: datetime) -> tuple[PlanTemplate, PlanTemplate]:
     """The paths of organisations and of individuals; made once, then left alone."""
-    organisations = ensure_template(
-        key=ORGANISATION_TEMPLATE,
-        defaults={
-            "title": "Build what you depend on",
-            "audience": MemberKind.ORGANISATION,
-            "goal": "Our people help to build the projects that our business depends on",
-            "is_simulated": True,
-        },
-        milestones=ORGANISATION_MILESTONES,
-    )
-    individuals = ensure_template(
-        key=INDIVIDUAL_TEMPLATE,
-        defaults={
-            "title": "Become a maintainer",
-            "audience": MemberKind.INDIVIDUAL,
-            "goal": "I want to become a maintainer of a project that I use every day",
-            "is_simulated": True,
-        },
-        milestones=INDIVIDUAL_MILESTONES,
+    Offer.objects.get_or_create(key=OFFER["key"], defaults=OFFER)
+    organisations, individuals = (
+        PlanTemplate.objects.filter(key=key).first() or _new_template(key, at=at)
+        for key in TEMPLATES
     )
     return organisations, individuals
+
+
+def _new_template(key: str, *, at: datetime) -> PlanTemplate:
+    title, audience = TEMPLATES[key]
+    path = from_data(json.loads((PATHS / f"{key}.json").read_text(encoding="utf-8")))
+    template = save_template(
+        template=None,
+        key=key,
+        title=title,
+        audience=audience,
+        persona="",
+        segment=None,
+        path=path,
+        by=None,
+        at=at,
+    )
+    template.is_simulated = True
+    template.save(update_fields=["is_simulated"])
+    positions = dict(template.milestones.values_list("key", "position"))
+    for later, earlier in COUNTED_FROM.items():
+        template.milestones.filter(key=later).update(counted_from=positions.get(earlier))
+    return template
 
 
 @transaction.atomic
@@ -221,19 +188,20 @@ def ensure_individual(*, on: date, at: datetime) -> Member:
 
 
 @transaction.atomic
-def ensure_individual_progress(*, member: Member, by: User, at: datetime) -> None:
+def ensure_individual_progress(*, member: Member, by: User) -> None:
     """The individual's first milestones, told and confirmed; harmless when they are there."""
     for position, day, words in INDIVIDUAL_REACHED:
         milestone = Milestone.objects.get(
             plan__member=member, plan__closed_on=None, position=position
         )
+        on = milestone.plan.anchor_on + timedelta(days=day)
         achieve(
             milestone=milestone,
-            on=milestone.plan.anchor_on + timedelta(days=day),
+            on=on,
             source=EvidenceSource.CONFIRMED,
             by=by,
             what_changed=words,
-            at=at,
+            at=datetime.combine(on, time(12), tzinfo=UTC),
         )
 
 
@@ -264,34 +232,199 @@ def portal_member() -> Member:
 
 
 @transaction.atomic
-def ensure_promises(*, on: date) -> int:
-    """Promises of both sides on some of the open plans, due around ``on``; how many."""
-    plans = (
-        Plan.objects.filter(closed_on=None, accountabilities=None)
-        .select_related("member")
-        .prefetch_related("member__identities")
+def ensure_agreements(*, on: date, at: datetime) -> int:
+    """What both sides said when the open plans were agreed, where it is not there yet.
+
+    The goal with its last confirmation, the promises of the milestone that is next, due around
+    ``on``, and what was announced, with the answer where it would have been asked before. How
+    many plans were filled in.
+    """
+    plans = list(
+        Plan.objects.filter(closed_on=None, outcome=None, is_simulated=True)
+        .select_related("member", "template")
+        .prefetch_related(
+            "milestones",
+            "member__identities",
+            "template__milestones__upsell",
+            "template__milestones__accountabilities",
+        )
     )
-    promises = []
+    contacts = {
+        affiliation.member_id: affiliation.person
+        for affiliation in Affiliation.objects.filter(
+            is_primary_contact=True, ends_on=None, member__in=[plan.member_id for plan in plans]
+        ).select_related("person")
+    }
+    promises: list[Accountability] = []
+    asks: list[Ask] = []
     for plan in plans:
-        draw = _Draw(f"promise:{_external_id(plan.member)}")
-        if plan.member.kind == MemberKind.ORGANISATION and draw.below(PROMISES_OF_ONE_IN):
-            continue
-        for side in (Side.ASSOCIATION, Side.MEMBER):
-            titles = PROMISES[MemberKind(plan.member.kind), side]
-            due_on = on + timedelta(days=draw.below(90) - 25)
-            kept = due_on <= on and draw.below(4) > 0
-            promises.append(
-                Accountability(
-                    plan=plan,
-                    side=side,
-                    title=titles[draw.below(len(titles))],
-                    due_on=due_on,
-                    done_on=due_on - timedelta(days=draw.below(10)) if kept else None,
-                    is_simulated=True,
-                )
-            )
+        draw = _Draw(f"agreement:{_external_id(plan.member)}")
+        contact = contacts.get(plan.member_id)
+        plan.outcome = _outcome(plan, contact, draw=draw, on=on, at=at)
+        promises += _promises(plan, contact, draw=draw, on=on)
+        asks += _asks(plan, contact, draw=draw, on=on)
+    Plan.objects.bulk_update(plans, ["outcome"], batch_size=500)
     Accountability.objects.bulk_create(promises)
-    return len(promises)
+    Ask.objects.bulk_create(asks)
+    return len(plans)
+
+
+def _outcome(
+    plan: Plan, contact: Person | None, *, draw: "_Draw", on: date, at: datetime
+) -> DesiredOutcome:
+    template = plan.template
+    confirmed_on = max(plan.anchor_on, on - timedelta(days=draw.below(STALE_OF)))
+    outcome = DesiredOutcome.objects.create(
+        member=plan.member,
+        goal=plan.goal,
+        required_outcome=template.required_outcome if template else "",
+        measure=template.measure if template else "",
+        said_by=contact,
+        said_on=plan.anchor_on,
+        recorded_at=at,
+        confirmed_on=confirmed_on,
+    )
+    OutcomeConfirmation.objects.create(
+        outcome=outcome, on=confirmed_on, said_in=ConfirmedIn.AGREEMENT, recorded_at=at
+    )
+    return outcome
+
+
+def _promises(
+    plan: Plan, contact: Person | None, *, draw: "_Draw", on: date
+) -> list[Accountability]:
+    """Those of the first milestone not reached; the due days are drawn around ``on``."""
+    milestones = sorted(plan.milestones.all(), key=lambda row: row.position)
+    following = next((row for row in milestones if not row.evidence_dates), None)
+    if following is None or plan.template is None:
+        return []
+    return [
+        _promise(plan, following, promised, contact, draw=draw, on=on)
+        for row in plan.template.milestones.all()
+        if row.key == following.key
+        for promised in row.accountabilities.all()
+    ]
+
+
+def _promise(  # noqa: PLR0913  # a promise has that many parts
+    plan: Plan,
+    milestone: Milestone,
+    promised: TemplateAccountability,
+    contact: Person | None,
+    *,
+    draw: "_Draw",
+    on: date,
+) -> Accountability:
+    due_on = max(plan.anchor_on, on + timedelta(days=draw.below(120) - 45))
+    is_kept = due_on <= on and draw.below(BROKEN_OF) > 0
+    return Accountability(
+        plan=plan,
+        milestone=milestone,
+        side=promised.side,
+        title=promised.title,
+        person=contact if promised.side == Side.MEMBER else None,
+        due_on=due_on,
+        done_on=max(plan.anchor_on, due_on - timedelta(days=draw.below(10)))
+        if is_kept
+        else None,
+        is_simulated=True,
+    )
+
+
+def _asks(plan: Plan, contact: Person | None, *, draw: "_Draw", on: date) -> list[Ask]:
+    """What was announced; most had agreed to it, and some were asked since."""
+    if plan.template is None:
+        return []
+    milestones = {row.key: row for row in plan.milestones.all()}
+    made = []
+    for row in plan.template.milestones.all():
+        for kind, offer, advocacy in (
+            (AskKind.UPSELL, row.upsell, ""),
+            (AskKind.ADVOCACY, None, row.advocacy),
+        ):
+            milestone = milestones.get(row.key)
+            if milestone is None or not (offer or advocacy):
+                continue
+            agreed = draw.below(3) > 0
+            ask = Ask(
+                plan=plan,
+                milestone=milestone,
+                kind=kind,
+                offer=offer,
+                advocacy=advocacy,
+                consented_on=plan.anchor_on if agreed else None,
+                consented_by=contact if agreed else None,
+            )
+            reached = [day for day in milestone.evidence_dates or [] if day <= on]
+            asked_on = reached[0] + ASKED_AFTER if len(reached) == 1 else None
+            if agreed and asked_on is not None and asked_on < on - ANSWERED_BEFORE:
+                ask.asked_on, ask.answered_on = asked_on, asked_on + timedelta(days=7)
+                ask.status = AskStatus.REFUSED if draw.below(3) == 0 else AskStatus.ACCEPTED
+            made.append(ask)
+    return made
+
+
+@transaction.atomic
+def ensure_reviews(*, on: date, at: datetime) -> int:
+    """Reviews of members with an owner: the last one, what they answered, and the next."""
+    members = (
+        Member.objects.filter(assignment__owner__role=Role.MSM, plans__closed_on=None)
+        .exclude(Exists(Review.objects.filter(member=OuterRef("pk"))))
+        .exclude(plans=None)
+        .select_related("assignment__owner", "known")
+        .prefetch_related("identities")
+        .order_by("pk")
+    )
+    answers = (*([GapAnswerChoice.YES] * 5), GapAnswerChoice.UNSURE, GapAnswerChoice.NO)
+    taken: set[tuple[int, datetime]] = set()
+    made = 0
+    for member in members:
+        owner = member.assignment.owner
+        draw = _Draw(f"review:{_external_id(member)}")
+        if owner is None or draw.below(3) == 0:
+            continue
+        held_on = _weekday(on - timedelta(days=14 + draw.below(76)))
+        held = _review(member, owner, on=held_on, hour=9 + draw.below(7), at=at)
+        held.status, held.held_on, held.held_by = ReviewStatus.HELD, held_on, owner
+        held.goal_confirmed = True
+        held.outcome = "The goal stands. Both sides keep to their promises."
+        held.save()
+        if draw.below(6):
+            GapAnswer.objects.create(
+                member=member,
+                plan=member.plans.get(closed_on=None),
+                review=held,
+                on=held_on,
+                answer=answers[draw.below(len(answers))],
+                said_in=ConfirmedIn.REVIEW,
+                by=owner,
+                recorded_at=at,
+            )
+        made += 1
+        ahead_on = _weekday(on + timedelta(days=3 + draw.below(80)))
+        ahead = _review(member, owner, on=ahead_on, hour=9 + draw.below(7), at=at)
+        if draw.below(2) and (owner.pk, ahead.starts_at) not in taken:
+            taken.add((owner.pk, ahead.starts_at))
+            ahead.save()
+            made += 1
+    return made
+
+
+def _review(member: Member, owner: User, *, on: date, hour: int, at: datetime) -> Review:
+    return Review(
+        member=member,
+        plan=member.plans.get(closed_on=None),
+        organiser=owner,
+        starts_at=local_moment(on, time(hour), zone=owner.time_zone),
+        time_zone=owner.time_zone,
+        place="https://meet.example/waymark",
+        created_at=at,
+        changed_at=at,
+    )
+
+
+def _weekday(day: date) -> date:
+    return day - timedelta(days=max(day.weekday() - FRIDAY, 0))
 
 
 @transaction.atomic

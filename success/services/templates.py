@@ -1,6 +1,6 @@
 """Templates: the paths that many members share, and how long members took on them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from django.db import IntegrityError, connection, transaction
@@ -182,19 +182,6 @@ def agree_from_template(
         )
         made: int = cursor.fetchone()[0]
     return made
-
-
-def ensure_template(
-    *, key: str, defaults: dict[str, object], milestones: Sequence[dict[str, object]]
-) -> PlanTemplate:
-    """The template ``key`` with its milestones, made if it is not there; else untouched."""
-    template, is_new = PlanTemplate.objects.get_or_create(key=key, defaults=defaults)
-    if is_new:
-        TemplateMilestone.objects.bulk_create(
-            TemplateMilestone(template=template, position=position, **milestone)
-            for position, milestone in enumerate(milestones, start=1)
-        )
-    return template
 
 
 def path_of(template: PlanTemplate) -> PlannedPath:

@@ -19,6 +19,7 @@ from members.services.imports import Ledger, apply_batch, plan_ledger
 from success.enums import PeriodKind, RevenueBasis
 from success.models import Intervention, RevenuePeriod
 from success.queries.nights import progress
+from success.rollups import milestones
 from success.services import demonstration as made_up
 from success.services.nights import run_night
 from success.services.plays import ensure_default_plays
@@ -75,11 +76,12 @@ def association():
     ensure_default_segments()
     made_up.ensure_experience_profiles(on=TODAY)
     involvement.refresh(as_of=TODAY, scope=EVERYBODY)
-    organisations, _ = made_up.ensure_templates()
+    organisations, _ = made_up.ensure_templates(at=AT)
     agree_from_template(
         template=organisations, as_of=TODAY, new_since=date(2025, 7, 29), is_simulated=True
     )
-    made_up.ensure_promises(on=TODAY)
+    milestones.refresh(scope=EVERYBODY)
+    made_up.ensure_agreements(on=TODAY, at=AT)
     ensure_default_plays(effective_from=date(2026, 7, 1))
 
 

@@ -77,13 +77,20 @@ class Command(BaseCommand):
         )
         step("Importing certifications", lambda: self._facts("program_events", "programs"))
         step("Making up contacts and experience profiles", lambda: self._people(at=at))
-        step("Finding how long members took, and agreeing plans", self._plans)
+        step("Finding how long members took, and agreeing plans", lambda: self._plans(at=at))
         logins = self._logins(at=at)
-        step("Publishing three plays", lambda: ensure_default_plays(effective_from=PLAYS_FROM))
+        step(
+            "Publishing the first plays",
+            lambda: ensure_default_plays(effective_from=PLAYS_FROM),
+        )
         for night in NIGHTS:
             step(f"The night of {night:%-d %B}", partial(self._night, night))
             if night == SWITCHED_ON:
                 step("Looking back two years, month by month", self._look_back)
+        step(
+            "Making up reviews",
+            lambda: made_up.ensure_reviews(on=LEDGER_ENDS, at=clock.now()),
+        )
         self._keep(logins)
 
     def _step(self, what: str, do: Callable[[], Any]) -> None:
@@ -120,28 +127,28 @@ class Command(BaseCommand):
         ensure_default_segments()
         made_up.ensure_experience_profiles(on=SWITCHED_ON)
 
-    def _plans(self) -> None:
+    def _plans(self, *, at: datetime) -> None:
         involvement.refresh(as_of=LEDGER_ENDS, scope=EVERYBODY)
-        organisations, _ = made_up.ensure_templates()
+        organisations, _ = made_up.ensure_templates(at=at)
         calibrate(
             template=organisations, as_of=SWITCHED_ON, records_begin=MAINTAINERS_LISTED_FROM
         )
-        self._agree(SWITCHED_ON)
-        milestones.refresh(scope=EVERYBODY)
-        made_up.ensure_promises(on=LEDGER_ENDS)
+        self._agree(SWITCHED_ON, at=at)
 
-    def _agree(self, day: date) -> None:
+    def _agree(self, day: date, *, at: datetime) -> None:
         """A plan for whoever is new or has set out by that day, and has none yet."""
-        for template in made_up.ensure_templates():
+        for template in made_up.ensure_templates(at=at):
             agree_from_template(
                 template=template, as_of=day, new_since=day - NEW_FOR, is_simulated=True
             )
+        milestones.refresh(scope=EVERYBODY)
+        made_up.ensure_agreements(on=LEDGER_ENDS, at=at)
 
     def _logins(self, *, at: datetime) -> list[made_up.Login]:
         individual = made_up.ensure_individual(on=SWITCHED_ON, at=at)
         logins = made_up.make_logins(member=made_up.portal_member(), individual=individual)
         confirmed_by = User.objects.get(email="msm1@waymark.example")
-        made_up.ensure_individual_progress(member=individual, by=confirmed_by, at=at)
+        made_up.ensure_individual_progress(member=individual, by=confirmed_by)
         return logins
 
     def _night(self, day: date) -> None:
@@ -150,7 +157,7 @@ class Command(BaseCommand):
         def then() -> datetime:
             return datetime.combine(day, clock.now().timetz())
 
-        self._agree(day)
+        self._agree(day, at=then())
         run_night(as_of=day, today=LEDGER_ENDS, clock=then)
         send_due(at=then())
 
