@@ -360,3 +360,8 @@ def make_path(*, expected_days=(30, 60, 90), weights=None, **overrides):
         ),
     }
     return PlannedPath(**(fields | overrides))
+
+
+def make_milestone_of(plan, *, position=1):
+    """The milestone that the plan has there already."""
+    return plan.milestones.get(position=position)
