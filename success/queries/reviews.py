@@ -19,7 +19,7 @@ from members.enums import Role
 from members.models import Affiliation, Member, Person, User
 from success.engine import agenda as engine
 from success.engine.agenda import Topic
-from success.enums import AskStatus, EvidenceSource, ReviewStatus, Side, Standing, State
+from success.enums import AskStatus, ReviewStatus, Side, Standing
 from success.models import (
     Accountability,
     Ask,
@@ -30,6 +30,7 @@ from success.models import (
     Review,
     ReviewGuest,
 )
+from success.queries.asks import eligibility
 from success.queries.members import VectorReading, vector_on
 from success.querysets import ReviewQuerySet
 from success.senders import calendars
@@ -43,7 +44,6 @@ SATURDAY = 5
 AHEAD_ORDER = ("starts_at", "pk")
 HELD_ORDER = ("-held_on", "-pk")
 WITHOUT_ORDER = ("name", "pk")
-QUIET_STATES = frozenset({State.NO_PLAN, State.REGRESSING, State.STALLED})
 
 
 # The title and the words of each point, as a member may read them.
@@ -106,7 +106,8 @@ def agenda(member: Member, *, as_of: date) -> tuple[AgendaItem, ...]:
     """Return what a review of ``member`` on a day is about, made from the plan in force then.
 
     Never empty: without a goal, the first point is to find it. Titles, words and lines may be
-    shown to the member, notes to staff only. A fixed number of queries.
+    shown to the member, notes to staff only. A fixed number of queries, and some for each ask
+    at a milestone that stands.
     """
     reading = vector_on(member, as_of=as_of)
     known = _known(member, reading, as_of=as_of)
@@ -185,27 +186,20 @@ def _last_held_on(member: Member, *, before: date) -> date | None:
 
 def _ask(reading: VectorReading) -> str:
     """What they agreed to be asked and may be asked now; blank: nothing."""
-    if reading.plan is None or reading.state in QUIET_STATES:
+    if reading.plan is None:
         return ""
-    standing = [
-        one.position
-        for one in reading.milestones
-        if one.achieved_on is not None and one.evidence_source != EvidenceSource.DECLARED
-    ]
-    ask = (
-        Ask.objects.filter(
-            plan=reading.plan,
-            status=AskStatus.ANNOUNCED,
-            consented_on__lte=reading.as_of,
-            milestone__position__in=standing,
-        )
-        .select_related("offer")
-        .order_by("milestone__position", "pk")
-        .first()
+    standing = [one.position for one in reading.milestones if one.achieved_on is not None]
+    announced = Ask.objects.filter(
+        plan=reading.plan,
+        status=AskStatus.ANNOUNCED,
+        consented_on__lte=reading.as_of,
+        milestone__position__in=standing,
     )
-    if ask is None:
-        return ""
-    return ask.offer.title if ask.offer else str(ask.get_advocacy_display())
+    rows = announced.select_related("plan", "milestone", "offer")
+    for ask in rows.order_by("milestone__position", "pk"):
+        if eligibility(ask, as_of=reading.as_of).is_eligible:
+            return ask.offer.title if ask.offer else str(ask.get_advocacy_display())
+    return ""
 
 
 def _notes(member: Member, known: engine.Known, *, as_of: date) -> dict[Topic, str]:
@@ -428,8 +422,8 @@ def without_review(user: User, *, is_team: bool) -> "QuerySet[Member]":
     """Return members with a plan and in membership for whom no review is agreed.
 
     Those of ``user``, or of everybody whose members they may see (for an MSM, their own and
-    the pools'). Annotates ``last_held_on``, null before the first; with ``known`` and who looks
-    after them. To be paged by ``WITHOUT_ORDER``; one query.
+    the pools'). Annotates ``last_held_on``, null before the first, and ``plan_counts_from``;
+    with ``known`` and who looks after them. To be paged by ``WITHOUT_ORDER``; one query.
     """
     members = Member.objects.visible_to(user)
     if not is_team:
@@ -437,15 +431,24 @@ def without_review(user: User, *, is_team: bool) -> "QuerySet[Member]":
     elif user.role == Role.MSM:
         members = members.filter(Q(assignment__owner=user) | Q(assignment__owner=None))
     last = Review.objects.held().filter(member=OuterRef("pk")).order_by("-held_on")
+    current = Plan.objects.filter(member=OuterRef("pk"), closed_on=None)
     return (
         members.filter(
-            Exists(Plan.objects.filter(member=OuterRef("pk"), closed_on=None)),
+            Exists(current),
             ~Exists(Review.objects.ahead().filter(member=OuterRef("pk"))),
             known__standing__in=[Standing.IN_FORCE, Standing.IN_GRACE],
         )
-        .annotate(last_held_on=Subquery(last.values("held_on")[:1]))
+        .annotate(
+            last_held_on=Subquery(last.values("held_on")[:1]),
+            plan_counts_from=Subquery(current.values("counts_from")[:1]),
+        )
         .select_related("known", "assignment__owner")
     )
+
+
+def review_due_on(*, last_held_on: date | None, plan_counts_from: date) -> date:
+    """Return the day by which a review should be: 91 days after the last, or after the plan."""
+    return (last_held_on or plan_counts_from) + timedelta(days=engine.REVIEW_EVERY_DAYS)
 
 
 # --- calendars --------------------------------------------------------------------------------

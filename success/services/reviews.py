@@ -22,14 +22,11 @@ from communications.models import Message, MessageTemplate
 from communications.services import outbox
 from config.kernel.clock import association_zone, local_date
 from members.models import Member, Person, User
-from members.rollups.dirty import mark_dirty
 from members.services import audit
 from success.enums import ConfirmedIn, GapAnswerChoice, ReviewStatus
 from success.models import (
     CalendarFeed,
-    DesiredOutcome,
     GapAnswer,
-    OutcomeConfirmation,
     Review,
     ReviewGuest,
 )
@@ -37,6 +34,7 @@ from success.queries import reviews as reads
 from success.queries.members import plan_on
 from success.senders import calendars
 from success.senders.calendars import Method
+from success.services import outcomes
 
 SHORTEST, LONGEST = 5, 8 * 60
 DEDUPE = "review"
@@ -137,6 +135,10 @@ class Overtaken(ReviewRefused):
     def __init__(self, review: Review) -> None:
         self.review = review
         super().__init__(_("Somebody else has changed this review meanwhile."))
+
+
+class NotConfirmable(ReviewRefused):
+    """The goal cannot be confirmed on that day: it was said later, or is replaced."""
 
 
 class HeldTooSoon(ReviewRefused, ValueError):
@@ -352,8 +354,9 @@ def hold(  # noqa: PLR0913  # what comes of a review
     to “are you getting closer to your goal?”; null: not asked. ``next_starts_at`` null sets no
     next one. The agenda is kept as it stands on ``on``. A review held before its hour is taken
     out of the guests' calendars. Holding it again in the same words returns it and changes
-    nothing. Raises ``HeldTooSoon``, ``Overtaken``, ``NotAgreed``, and for the next one what
-    ``schedule`` raises: then nothing is kept, and the words can be sent again.
+    nothing. Raises ``HeldTooSoon``, ``NotConfirmable``, ``Overtaken``, ``NotAgreed``, and for
+    the next one what ``schedule`` raises: then nothing is kept, and the words can be sent
+    again.
     """
     _hold_calendar(review.organiser)  # before the review, as everybody takes them
     row = _held(review)
@@ -696,29 +699,15 @@ def _template(key: str) -> str:
 
 def _confirm_goal(member: Member, *, on: date, by: User, at: datetime) -> None:
     """Keep that the member's Desired Outcome still holds; nothing without one."""
-    outcome: DesiredOutcome | None = reads.primary_outcome(member)
+    outcome = reads.primary_outcome(member)
     if outcome is None:
         return
-    OutcomeConfirmation.objects.get_or_create(
-        outcome=outcome,
-        on=on,
-        defaults={"said_in": ConfirmedIn.REVIEW, "by": by, "recorded_at": at},
-    )
-    if outcome.confirmed_on < on:
-        before = outcome.confirmed_on
-        outcome.confirmed_on = on
-        outcome.save(update_fields=["confirmed_on"])
-        audit.record(
-            verb="outcome.confirmed",
-            subject=outcome,
-            member_id=member.pk,
-            summary="The goal was confirmed in a review",
-            by=by,
-            at=at,
-            before={"confirmed_on": before},
-            after={"confirmed_on": on},
+    try:
+        outcomes.confirm_outcome(
+            outcome=outcome, on=on, said_in=ConfirmedIn.REVIEW, by=by, at=at
         )
-    mark_dirty([(member.pk, on)])
+    except (outcomes.NotSaid, outcomes.OutcomeEnded) as error:
+        raise NotConfirmable(str(error)) from error
 
 
 def _answer(  # noqa: PLR0913  # what was answered, and how

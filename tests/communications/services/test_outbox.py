@@ -86,3 +86,33 @@ def test_unknown_template_is_refused_before_anything_is_written():
         outbox.queue_messages(rows)
 
     assert Message.objects.count() == 0
+
+
+def test_a_message_may_carry_an_invitation_for_a_calendar():
+    member, person, template = make_member(), make_person(), make_template()
+    enclosed = {
+        "calendar": "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
+        "calendar_method": "REQUEST",
+    }
+
+    message = outbox.queue_message(**new_message(member, person, template, **enclosed))
+
+    assert (message.calendar, message.calendar_method) == tuple(enclosed.values())
+
+
+def test_withdraw_takes_back_what_waits_and_nothing_else():
+    member, template = make_member(), make_template()
+    for key in ("waiting", "sent", "other"):
+        outbox.queue_message(**new_message(member, None, template, dedupe_key=key))
+    Message.objects.filter(dedupe_key="sent").update(status=MessageStatus.SENT)
+    keys = ["waiting", "sent", "never"]
+
+    counts = [outbox.withdraw(dedupe_keys=keys, reason="Moved", at=MORNING) for _ in range(2)]
+
+    rows = Message.objects.order_by("pk").values_list("status", "outcome", "finished_at")
+    assert counts == [1, 0]
+    assert list(rows) == [
+        ("suppressed", "Moved", MORNING),
+        ("sent", "", None),
+        ("queued", "", None),
+    ]

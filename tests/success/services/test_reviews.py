@@ -22,6 +22,7 @@ from success.services.reviews import (
     NotAGuest,
     NotAhead,
     NotAsLong,
+    NotConfirmable,
     OrganiserBusy,
     Overtaken,
     SlotTaken,
@@ -644,6 +645,17 @@ def test_hold_on_a_day_to_come_is_refused():
 
     with pytest.raises(HeldTooSoon):
         hold(review, on=date(2026, 8, 13))
+
+
+def test_goal_that_was_said_later_is_not_confirmed_before():
+    member = make_member()
+    make_outcome(member=member, said_on=date(2026, 8, 12), confirmed_on=date(2026, 8, 12))
+    review = agree(member)
+
+    with pytest.raises(NotConfirmable):
+        hold(review, on=date(2026, 8, 11))
+
+    assert Review.objects.get().status == "scheduled"
 
 
 def test_what_was_not_spoken_about_is_not_recorded():
