@@ -28,6 +28,7 @@ def _register_panels() -> None:
 
     for order, key, title, permission in (
         (10, "items", "Open items", Permission.QUEUE_VIEW),
+        (15, "review", "Review", Permission.REVIEW_VIEW),
         (20, "people", "People", MemberPermission.MEMBER_VIEW),
         (30, "involvement", "Involved in", MemberPermission.MEMBER_VIEW),
         (50, "terms", "Terms", MemberPermission.MEMBER_VIEW),

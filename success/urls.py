@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from success.views import measures, member_panels, members, portal, runs, today
+from success.views import measures, member_panels, members, portal, reviews, runs, today
 
 app_name = "success"
 urlpatterns: list[URLPattern] = [
@@ -25,6 +25,17 @@ urlpatterns: list[URLPattern] = [
     path("members/<uuid:public_id>/terms/", member_panels.terms, name="member_terms"),
     path("members/<uuid:public_id>/facts/", member_panels.facts, name="member_facts"),
     path("members/<uuid:public_id>/timeline/", member_panels.history, name="member_timeline"),
+    path("members/<uuid:public_id>/review/", reviews.panel, name="member_review"),
+    path("members/<uuid:public_id>/review/schedule/", reviews.schedule, name="review_schedule"),
+    path("reviews/", reviews.reviews, name="reviews"),
+    path("reviews/<uuid:public_id>/", reviews.review, name="review"),
+    path("reviews/<uuid:public_id>/move/", reviews.move, name="review_move"),
+    path("reviews/<uuid:public_id>/cancel/", reviews.cancel, name="review_cancel"),
+    path("reviews/<uuid:public_id>/hold/", reviews.hold, name="review_hold"),
+    path("calendar/", reviews.calendar, name="calendar"),
+    path("calendar/new/", reviews.calendar_new, name="calendar_new"),
+    path("calendar/end/", reviews.calendar_end, name="calendar_end"),
+    path("calendar/<slug:secret>.ics", reviews.calendar_feed, name="calendar_feed"),
     path("measures/", measures.measures, name="measures"),
     path("measures/states.json", measures.states_chart, name="measures_states_chart"),
     path("measures/retention.json", measures.retention_chart, name="measures_retention_chart"),

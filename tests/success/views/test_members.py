@@ -225,7 +225,7 @@ def test_the_page_lists_every_panel_that_the_role_may_see(sign_in):
     }
 
     everything = [
-        "items", "people", "involvement", "alongside", "terms", "facts", "messages", "timeline",
+        "items", "review", "people", "involvement", "alongside", "terms", "facts", "messages", "timeline",
     ]  # fmt: skip
     assert shown == dict.fromkeys(shown, everything)
 
@@ -376,5 +376,5 @@ def test_the_page_costs_the_same_number_of_queries_for_any_history(
         make_term(member=member)
     client = sign_in(make_user())
 
-    with django_assert_num_queries(41):
+    with django_assert_num_queries(44):
         client.get(page_of(member))
