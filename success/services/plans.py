@@ -773,14 +773,7 @@ def _go_on(  # noqa: PLR0913  # what goes on, from where to where
     """Carry on what is open, and write what the new version adds to it."""
     there = _promises_of_chain(chain_of(new))
     promises.carry_on(from_plan=old, to_plan=new, by=by, at=word.at)
-    _write_promises(
-        new,
-        path,
-        milestones=milestones,
-        there=there,
-        word=word,
-        moved_by=by if new.baseline_id is not None else None,
-    )
+    _write_promises(new, path, milestones=milestones, there=there, word=word)
     for declaration in Declaration.objects.filter(
         milestone__plan=old, status=Answer.WAITING
     ).select_related("milestone"):
@@ -791,36 +784,34 @@ def _go_on(  # noqa: PLR0913  # what goes on, from where to where
     _ask_on(old, new, path, word=word, by=by)
 
 
-def _write_promises(  # noqa: PLR0913  # what they hang on
+def _write_promises(
     plan: Plan,
     path: PlannedPath,
     *,
     milestones: Mapping[str, Milestone],
-    there: Collection[Accountability] = (),
     word: _Word,
-    moved_by: User | None = None,
+    there: Collection[Accountability] = (),
 ) -> None:
     """Write down what ``path`` promises and is not ``there`` yet.
 
-    The same words of the same side for the same milestone are the same promise, kept or open.
-    With ``moved_by`` an open one takes the day of ``path``, where neither day has passed.
+    The same words of the same side for the same milestone are the same promise, kept or open;
+    an open one may have come to another milestone, or to none.
     """
-    known: dict[tuple[str, str, str], list[Accountability]] = defaultdict(list)
-    for row in sorted(there, key=lambda row: (row.done_on is not None, row.due_on, row.pk)):
-        key = row.milestone.key if row.milestone is not None else ""
-        known[key, row.side, _plainly(row.title)].append(row)
     owners = _owners(promise.owner for _where, promise in promises_of(path))
     people = _people(plan.member, (promise.person for _where, promise in promises_of(path)))
-    made = []
     promised = [("", promise) for promise in path.promises]
     promised += [(each.key, promise) for each in path.milestones for promise in each.promises]
-    for key, promise in promised:
+    made = []
+    for row, key, promise in _matched(promised, there):
         due_on = plan.anchor_on + timedelta(days=promise.due_day)
-        same = known[key, promise.side.value, _plainly(promise.title)]
-        if same:
-            row = same.pop(0)
-            if moved_by is not None and row.done_on is None:
-                _move(row, due_on=due_on, reason=plan.reason, by=moved_by, at=word.at)
+        owner, person = owners.get(promise.owner), people.get(promise.person)
+        if row is not None:
+            if row.done_on is None:
+                row.refresh_from_db()
+                row.milestone = milestones.get(key)
+                row.closes_fit = promise.closes_fit or row.closes_fit
+                row.save(update_fields=["milestone", "closes_fit"])
+                _agree_anew(row, due_on=due_on, owner=owner, person=person, word=word)
             continue
         made.append(
             Accountability(
@@ -828,8 +819,8 @@ def _write_promises(  # noqa: PLR0913  # what they hang on
                 milestone=milestones.get(key),
                 side=promise.side.value,
                 title=promise.title.strip(),
-                owner=owners.get(promise.owner),
-                person=people.get(promise.person),
+                owner=owner,
+                person=person,
                 closes_fit=promise.closes_fit,
                 due_on=due_on,
                 is_simulated=plan.is_simulated,
@@ -842,9 +833,54 @@ def _write_promises(  # noqa: PLR0913  # what they hang on
     )
 
 
-def _move(row: Accountability, *, due_on: date, reason: str, by: User, at: datetime) -> None:
-    if min(row.due_on, due_on) >= local_date(at, zone=association_zone()):
-        promises.move(promise=row, due_on=due_on, reason=reason, by=by, at=at)
+def _matched(
+    promised: Collection[tuple[str, Promise]], there: Collection[Accountability]
+) -> list[tuple[Accountability | None, str, Promise]]:
+    """Each promise with the row that it is, if any, and its milestone's key."""
+    left = sorted(there, key=lambda row: (row.done_on is not None, row.due_on, row.pk))
+    exact: dict[int, Accountability] = {}
+    for is_exact in (True, False):
+        for index, (key, promise) in enumerate(promised):
+            if index in exact:
+                continue
+            row = next(
+                (each for each in left if _is_it(each, key, promise, is_exact=is_exact)), None
+            )
+            if row is not None:
+                exact[index] = row
+                left.remove(row)
+    return [(exact.get(index), *each) for index, each in enumerate(promised)]
+
+
+def _is_it(row: Accountability, key: str, promise: Promise, *, is_exact: bool) -> bool:
+    same_words = row.side == promise.side.value and _plainly(row.title) == _plainly(
+        promise.title
+    )
+    if not is_exact:
+        return same_words and row.done_on is None
+    return same_words and key == (row.milestone.key if row.milestone is not None else "")
+
+
+def _agree_anew(
+    row: Accountability,
+    *,
+    due_on: date,
+    owner: User | None,
+    person: Person | None,
+    word: _Word,
+) -> None:
+    """Give an open promise the day and the name that the new version says, if it may.
+
+    A day that has passed stays. A new goal counts its days from another anchor, and moves none.
+    """
+    by = word.by
+    if by is None:
+        return
+    if row.plan.baseline_id is not None and min(row.due_on, due_on) >= word.today:
+        reason = row.plan.reason
+        promises.move(promise=row, due_on=due_on, reason=reason, by=by, at=word.at)
+    if (owner, person) not in {(None, None), (row.owner, row.person)}:
+        promises.hand_over(promise=row, owner=owner, person=person, by=by, at=word.at)
 
 
 def _plainly(title: str) -> str:

@@ -187,14 +187,13 @@ def agree_from_template(
 def path_of(template: PlanTemplate) -> PlannedPath:
     """Return what ``template`` says, as a path from which a plan can be written.
 
-    Four queries, or none where milestones with their offers, and accountabilities, have been
-    fetched. A template names nobody, so no promise of it has an owner.
+    Two queries. A template names nobody, so no promise of it has an owner.
     """
     promises: dict[int | None, list[Promise]] = {}
     for row in sorted(template.accountabilities.all(), key=lambda row: (row.due_day, row.pk)):
         promise = Promise(side=Side(row.side), title=row.title, due_day=row.due_day)
         promises.setdefault(row.milestone_id, []).append(promise)
-    milestones = sorted(template.milestones.all(), key=lambda row: row.position)
+    milestones = template.milestones.select_related("upsell").order_by("position")
     return PlannedPath(
         goal=template.goal,
         required_outcome=template.required_outcome,

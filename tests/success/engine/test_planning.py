@@ -1,4 +1,5 @@
 import json
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,8 @@ from success.engine.planning import (
     PlannedPath,
     Promise,
     from_data,
+    is_stale,
+    plan_sla,
     to_data,
     total_weight,
 )
@@ -176,3 +179,28 @@ def test_total_weight_is_that_of_the_gating_milestones():
     )
 
     assert total_weight(path) == 100
+
+
+@pytest.mark.parametrize(
+    ("day", "days_left", "is_overdue"),
+    [
+        pytest.param(10, 4, False, id="SV6"),
+        pytest.param(14, 0, False),
+        pytest.param(15, -1, True, id="SV6b"),
+    ],
+)
+def test_a_plan_is_promised_within_fourteen_days(day, days_left, is_overdue):
+    joined_on = date(2026, 1, 1)
+
+    sla = plan_sla(joined_on, as_of=joined_on + timedelta(days=day))
+
+    assert (sla.days_left, sla.is_overdue) == (days_left, is_overdue)
+    assert sla.due_on == date(2026, 1, 15)
+
+
+@pytest.mark.parametrize(("days", "stale"), [(0, False), (180, False), (181, True)])
+def test_a_goal_nobody_confirms_goes_stale(days, stale):
+    said_on = date(2026, 1, 1)
+
+    assert is_stale(said_on, as_of=said_on + timedelta(days=days)) == stale
+    assert not is_stale(None, as_of=said_on)

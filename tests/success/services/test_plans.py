@@ -381,6 +381,40 @@ def test_replan_carries_open_promises_on_once_and_moves_those_still_ahead():
     assert list(late.events.values_list("verb", flat=True)) == ["made", "went_on"]
 
 
+def test_replan_hands_a_promise_over_and_lets_it_close_a_fit():
+    plan = agree()
+    owner = make_user()
+    path = plans.path_of_plan(plan)
+    first = path.milestones[0]
+    changed = tuple(
+        replace(each, owner=str(owner.public_id), closes_fit="resource")
+        if each.side is Side.ASSOCIATION
+        else each
+        for each in first.promises
+    )
+    first = replace(first, promises=changed, expectation="It takes a while")
+
+    new = replan(plan, replace(path, milestones=(first, *path.milestones[1:])), day=5)
+
+    row = new.accountabilities.get(title="Do our part of m1")
+    assert (row.owner, row.closes_fit) == (owner, "resource")
+    assert new.accountabilities.count() == 6
+
+
+def test_a_promise_that_comes_to_another_milestone_is_the_same_one():
+    plan = agree()
+    path = plans.path_of_plan(plan)
+    first, second, third = path.milestones
+    second = replace(second, promises=(*second.promises, *first.promises[1:]))
+    new_first = make_planned_milestone(key="new", expected_day=30, weight=33)
+
+    new = replan(plan, replace(path, milestones=(new_first, second, third)), day=5)
+
+    moved = new.accountabilities.get(title=first.promises[1].title)
+    assert moved.milestone.key == "m2"
+    assert new.accountabilities.count() == 8
+
+
 def test_replan_adds_what_is_new_and_keeps_what_has_lost_its_milestone():
     plan = agree()
     path = make_path()
