@@ -63,8 +63,8 @@ def say_outcome(  # noqa: PLR0913  # what an outcome says
     )
     if held is not None:
         if words == (held.goal.strip(), held.required_outcome.strip(), held.measure.strip()):
-            said_in = ConfirmedIn.AGREEMENT
-            confirm_outcome(outcome=held, on=on, said_in=said_in, by=by, at=at)
+            said_in, day = ConfirmedIn.AGREEMENT, max(on, held.said_on)
+            confirm_outcome(outcome=held, on=day, said_in=said_in, by=by, at=at)
             return DesiredOutcome.objects.get(pk=held.pk)
         held.ended_on = max(on, held.said_on)
         held.save(update_fields=["ended_on"])

@@ -7,10 +7,9 @@ plan through ``visible_to``.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
@@ -39,13 +38,9 @@ from success.enums import (
 )
 from success.models import (
     Accountability,
-    AccountabilityEvent,
     Ask,
-    Declaration,
     DesiredOutcome,
     GoalChange,
-    Milestone,
-    MilestoneEvent,
     Offer,
     Plan,
     PlanBatch,
@@ -53,7 +48,7 @@ from success.models import (
     PlanTemplate,
 )
 from success.queries.plans import chain_of, is_achieved, missing_fits, stands
-from success.services import asks, nights, outcomes, promises
+from success.services import asks, nights, outcomes, versions
 
 EXPECTATIONS = ("first_30", "first_60", "first_90")
 # What a milestone needs while it is ahead; behind us it needs no promises any more.
@@ -97,20 +92,6 @@ class NotPaused(Exception):
     """The plan is not paused on that day."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Word:
-    """Who agrees what, with whose words, and when."""
-
-    by: User | None
-    at: datetime
-    said_by: Person | None = None
-    consents: Collection[str] = ()
-
-    @property
-    def today(self) -> date:
-        return local_date(self.at, zone=association_zone())
-
-
 # The plan as it is written down.
 
 
@@ -119,17 +100,18 @@ def path_of_plan(plan: Plan) -> PlannedPath:
 
     With it go the promises that bind or were kept, this version's and those of the versions it
     came from, by the milestone's key, and what was announced and not withdrawn. A promise due
-    before the anchor has a negative day. Some eight queries.
+    before the anchor has a negative day; one whose owner has left us names nobody. Five
+    queries.
     """
     chain = chain_of(plan)
     milestones = sorted(plan.milestones.all(), key=lambda row: row.position)
     promised: dict[str, list[Promise]] = defaultdict(list)
     keys = {row.key for row in milestones}
-    for row in _promises_of_chain(chain):
+    for row in versions.promises_of_chain(chain):
         key = row.milestone.key if row.milestone is not None else ""
         if row.waived_on is None and (key in keys or row.plan_id == plan.pk):
             promised[key if key in keys else ""].append(_planned(row, anchor_on=plan.anchor_on))
-    asked = {(ask.milestone.key, ask.kind): ask for ask in _asks_of_chain(chain)}
+    asked = {(ask.milestone.key, ask.kind): ask for ask in versions.asks_of_chain(chain)}
     outcome = plan.outcome
     return PlannedPath(
         goal=plan.goal,
@@ -149,7 +131,7 @@ def path_of_plan(plan: Plan) -> PlannedPath:
                 evidence_kind=row.evidence_kind,
                 evidence_rule=row.evidence_rule,
                 expectation=row.expectation,
-                upsell=_offer_key(asked.get((row.key, AskKind.UPSELL))),
+                upsell=versions.offer_key(asked.get((row.key, AskKind.UPSELL))),
                 advocacy=_advocacy(asked.get((row.key, AskKind.ADVOCACY))),
                 promises=tuple(promised[row.key]),
             )
@@ -179,7 +161,7 @@ def findings_for(
         for finding in lint(path, missing_fits=missing_fits(member, as_of=on))
         if not (finding.code in NEEDS_PROMISES and _key_at(path, finding.where) in reached)
     ]
-    found += _unknown(member, path)
+    found += _unknown(member, path, plan=plan)
     if plan is not None and purpose == DraftPurpose.REPLAN and not _is_same_goal(plan, path):
         words = _("A changed goal is more than new days.")
         suggestion = _("Agree it as a new goal: what was reached is carried over.")
@@ -218,7 +200,7 @@ def agree(  # noqa: PLR0913  # what an agreement is made of
     (DOMAIN 2.2, 2.5, 2.7, 2.8).
     """
     held = _hold(member)
-    word = _Word(by=by, at=at, said_by=_speaker(held, by, said_by), consents=consents)
+    word = versions.Word(by=by, at=at, said_by=_speaker(held, by, said_by), consents=consents)
     current = Plan.objects.filter(member=held, closed_on=None).first()
     if current is not None:
         if _is_agreed_so(current, path, anchor_on=anchor_on, on=word.today):
@@ -243,8 +225,8 @@ def agree(  # noqa: PLR0913  # what an agreement is made of
         batch=batch,
         **_said(path, word),
     )
-    milestones = _write_milestones(plan, path)
-    _write_promises(plan, path, milestones=milestones, word=word)
+    milestones = versions.write_milestones(plan, path)
+    versions.write_promises(plan, path, milestones=milestones, word=word)
     asks.announce(plan=plan, consents=consents, said_by=word.said_by, on=word.today, path=path)
     _record("agreed", plan, on=plan.counts_from, word=word)
     return plan
@@ -260,12 +242,14 @@ def replan(  # noqa: PLR0913  # what an agreement is made of
     the first agreed version stays the baseline, so what the new days hide stays known. A
     promise in ``path`` that bears the words of one there is that one: moved, if neither day has
     passed, else left on its day. The same again is the same version. ``on`` lies between the
-    day on which the version began to count and today. Raises ``NotAgreeable``, ``PlanOver`` and
+    day on which the version began to count and today; one that lies ahead is re-planned from
+    its first day. Raises ``NotAgreeable``, ``PlanOver`` and
     ``NotSaid`` (DOMAIN 3.3, SV16).
     """
-    word = _Word(by=by, at=at)
+    word = versions.Word(by=by, at=at)
     held = _hold(plan.member)
     old = Plan.objects.get(pk=plan.pk)
+    on = _not_before_it_begins(old, on, word=word)
     following = _followed(old, path, on=on, successions={Succession.REPLANNED})
     if following is not None:
         return following
@@ -280,12 +264,12 @@ def replan(  # noqa: PLR0913  # what an agreement is made of
         reason=reason.strip(),
         baseline=old.baseline or old,
         anchor_on=old.anchor_on,
-        outcome=old.outcome or _outcome(held, path, on=on, word=word),
+        outcome=old.outcome or _outcome(held, path, on=min(on, word.today), word=word),
     )
-    milestones = _write_milestones(new, path)
-    _take_over_evidence(old, milestones, until=None)
-    _take_over_pauses(old, new, since=None)
-    _go_on(old, new, path, milestones=milestones, word=word, by=by)
+    milestones = versions.write_milestones(new, path)
+    versions.take_over_evidence(old, milestones, until=None)
+    versions.take_over_pauses(old, new, since=None)
+    versions.go_on(old, new, path, milestones=milestones, word=word, by=by)
     _record("replanned", new, on=on, word=word, before=old)
     return new
 
@@ -311,8 +295,9 @@ def evolve(  # noqa: PLR0913  # what an agreement is made of
     ``NotAgreeable``, ``PlanOver`` and ``NotSaid`` (DOMAIN 2.2, SV7).
     """
     held = _hold(plan.member)
-    word = _Word(by=by, at=at, said_by=_speaker(held, by, said_by), consents=consents)
+    word = versions.Word(by=by, at=at, said_by=_speaker(held, by, said_by), consents=consents)
     old = Plan.objects.get(pk=plan.pk)
+    on = _not_before_it_begins(old, on, word=word)
     successions = {Succession.GOAL_CHANGED, Succession.NEXT_GOAL}
     following = _followed(old, path, on=on, successions=successions)
     if following is not None:
@@ -332,13 +317,13 @@ def evolve(  # noqa: PLR0913  # what an agreement is made of
         reason=reason.strip(),
         baseline=None,
         anchor_on=on,
-        outcome=_outcome(held, path, on=on, word=word),
+        outcome=_outcome(held, path, on=min(on, word.today), word=word),
     )
-    milestones = _write_milestones(new, path, carried_over=reached)
+    milestones = versions.write_milestones(new, path, carried_over=reached)
     carried = [row for row in milestones.values() if row.is_carried_over]
-    _take_over_evidence(old, {row.key: row for row in carried}, until=on)
-    _take_over_pauses(old, new, since=on)
-    _go_on(old, new, path, milestones=milestones, word=word, by=by)
+    versions.take_over_evidence(old, {row.key: row for row in carried}, until=on)
+    versions.take_over_pauses(old, new, since=on)
+    versions.go_on(old, new, path, milestones=milestones, word=word, by=by)
     for change in GoalChange.objects.filter(member=held, status=Answer.WAITING):
         outcomes.answer_goal_change(
             change=change, status=Answer.CONFIRMED, answer="", by=by, at=at
@@ -356,8 +341,9 @@ def end(*, plan: Plan, on: date, reason: str, by: User, at: datetime) -> Plan:
     ``NotSaid``.
     """
     _hold(plan.member)
-    word = _Word(by=by, at=at)
+    word = versions.Word(by=by, at=at)
     old = Plan.objects.get(pk=plan.pk)
+    on = _not_before_it_begins(old, on, word=word)
     if old.closed_on == on and not _newer(old).exists():
         return old
     _require_day(old, on, reason=reason, word=word)
@@ -389,7 +375,7 @@ def pause(  # noqa: PLR0913  # what a pause is made of
     ``PlanOver`` and ``NotSaid`` (DOMAIN 3.1).
     """
     _hold(plan.member)
-    word = _Word(by=by, at=at)
+    word = versions.Word(by=by, at=at)
     row = _require_open(Plan.objects.get(pk=plan.pk))
     words = reason.strip()
     if not words:
@@ -419,7 +405,7 @@ def resume(*, plan: Plan, on: date, by: User, at: datetime) -> PlanPause | None:
     nothing changes. Raises ``NotPaused`` and ``PlanOver``.
     """
     _hold(plan.member)
-    word = _Word(by=by, at=at)
+    word = versions.Word(by=by, at=at)
     row = _require_open(Plan.objects.get(pk=plan.pk))
     ended = row.pauses.filter(ends_on=on).first()
     if ended is not None:
@@ -461,7 +447,7 @@ def _speaker(member: Member, by: User | None, said_by: Person | None) -> Person 
     return said_by
 
 
-def _require_speaker(word: _Word) -> None:
+def _require_speaker(word: versions.Word) -> None:
     is_ours = word.by is None or word.by.role != Role.MEMBER
     if is_ours and word.said_by is None:
         raise NotSaid(_("Say which of the member's people said it."))
@@ -500,21 +486,31 @@ def _require_open(plan: Plan) -> Plan:
     return plan
 
 
-def _require_day(plan: Plan, on: date, *, reason: str, word: _Word) -> None:
+def _not_before_it_begins(plan: Plan, on: date, *, word: versions.Word) -> date:
+    """The day on which a version changes: one that lies ahead changes from its first day."""
+    return max(on, plan.counts_from) if plan.counts_from > word.today else on
+
+
+def _require_day(plan: Plan, on: date, *, reason: str, word: versions.Word) -> None:
     _require_open(plan)
     if not reason.strip():
         raise NotSaid(_("Say why the plan does not stay as it was."))
-    if on > word.today:
+    if on > max(word.today, plan.counts_from):
         raise NotSaid(_("That day is still to come."))
     if on < plan.counts_from:
         raise NotSaid(_("This version of the plan did not count yet on that day."))
 
 
-def _unknown(member: Member, path: PlannedPath) -> list[Finding]:
-    """People who are not of the side that promises, and offers that are not made."""
+def _unknown(member: Member, path: PlannedPath, *, plan: Plan | None) -> list[Finding]:
+    """People who are not of the side that promises, and offers that are not made.
+
+    An offer of the plan in force that has been retired since stays what was announced.
+    """
     found = []
-    owners = _owners(promise.owner for _where, promise in promises_of(path))
-    people = _people(member, (promise.person for _where, promise in promises_of(path)))
+    owners = versions.owners_named(promise.owner for _where, promise in promises_of(path))
+    people = versions.people_named(
+        member, (promise.person for _where, promise in promises_of(path))
+    )
     for where, promise in promises_of(path):
         is_ours = promise.side is engine.Side.ASSOCIATION
         if promise.owner and not (is_ours and promise.owner in owners):
@@ -523,7 +519,9 @@ def _unknown(member: Member, path: PlannedPath) -> list[Finding]:
         if promise.person and (is_ours or promise.person not in people):
             words = _("A promise of the member is kept by one of their people.")
             found.append(_refusal("person_unknown", f"{where}.person", words))
+    announced = [] if plan is None else versions.asks_of_chain(chain_of(plan))
     known = set(Offer.objects.filter(is_retired=False).values_list("key", flat=True))
+    known |= {versions.offer_key(ask) for ask in announced}
     for index, milestone in enumerate(path.milestones):
         if milestone.upsell and milestone.upsell not in known:
             where = f"milestones.{index}.upsell"
@@ -533,28 +531,6 @@ def _unknown(member: Member, path: PlannedPath) -> list[Finding]:
 
 def _refusal(code: str, where: str, words: str, suggestion: str = "") -> Finding:
     return Finding(severity="error", code=code, where=where, words=words, suggestion=suggestion)
-
-
-def _owners(public_ids: Iterable[str]) -> dict[str, User]:
-    staff = User.objects.filter(member=None, is_active=True)
-    return {str(user.public_id): user for user in staff.filter(_named(public_ids))}
-
-
-def _people(member: Member, public_ids: Iterable[str]) -> dict[str, Person]:
-    theirs = Person.objects.filter(affiliations__member=member)
-    return {str(person.public_id): person for person in theirs.filter(_named(public_ids))}
-
-
-def _named(public_ids: Iterable[str]) -> Q:
-    # a public id that is none names nobody
-    return Q(public_id__in=[name for name in public_ids if _is_uuid(name)])
-
-
-def _is_uuid(name: str) -> bool:
-    try:
-        return str(UUID(name)) == name
-    except ValueError:
-        return False
 
 
 def _key_at(path: PlannedPath, where: str) -> str:
@@ -625,12 +601,14 @@ def _next_version(member: Member) -> int:
     return (newest or 0) + 1
 
 
-def _said(path: PlannedPath, word: _Word) -> dict[str, object]:
+def _said(path: PlannedPath, word: versions.Word) -> dict[str, object]:
     said: dict[str, object] = {name: getattr(path, name) for name in EXPECTATIONS}
     return said | {"goal": path.goal, "agreed_by": word.by, "agreed_at": word.at}
 
 
-def _outcome(member: Member, path: PlannedPath, *, on: date, word: _Word) -> DesiredOutcome:
+def _outcome(
+    member: Member, path: PlannedPath, *, on: date, word: versions.Word
+) -> DesiredOutcome:
     return outcomes.say_outcome(
         member=member,
         goal=path.goal,
@@ -648,7 +626,7 @@ def _follow(  # noqa: PLR0913  # what a version is made of
     path: PlannedPath,
     *,
     on: date,
-    word: _Word,
+    word: versions.Word,
     succession: Succession,
     reason: str,
     baseline: Plan | None,
@@ -688,281 +666,19 @@ def _with_carried_over(path: PlannedPath, reached: Collection[str]) -> PlannedPa
     return replace(path, milestones=milestones)
 
 
-def _write_milestones(
-    plan: Plan, path: PlannedPath, *, carried_over: Collection[str] = ()
-) -> dict[str, Milestone]:
-    """The milestones as rows by key: those that gate count from 1, the others come after."""
-    ordered = sorted(path.milestones, key=lambda milestone: not milestone.is_gating)
-    rows = Milestone.objects.bulk_create(
-        Milestone(
-            plan=plan,
-            key=milestone.key,
-            position=position,
-            title=milestone.title,
-            expected_day=milestone.expected_day,
-            expected_basis=milestone.expected_basis,
-            weight=milestone.weight,
-            is_gating=milestone.is_gating,
-            evidence_kind=milestone.evidence_kind,
-            evidence_rule=dict(milestone.evidence_rule),
-            expectation=milestone.expectation,
-            is_carried_over=milestone.key in carried_over,
-        )
-        for position, milestone in enumerate(ordered, start=1)
-    )
-    return {row.key: row for row in rows}
-
-
-def _take_over_evidence(
-    old: Plan, milestones: Mapping[str, Milestone], *, until: date | None
-) -> None:
-    """Give the milestones of the new version the evidence of the old, with every word of it.
-
-    ``until`` leaves out what is dated later.
-    """
-    for before in old.milestones.prefetch_related("events"):
-        row = milestones.get(before.key)
-        if row is None:
-            continue
-        dates = [day for day in before.evidence_dates or () if until is None or day <= until]
-        row.evidence_dates = dates or None
-        row.evidence_source = before.evidence_source if dates else ""
-        row.save(update_fields=["evidence_dates", "evidence_source"])
-        MilestoneEvent.objects.bulk_create(
-            MilestoneEvent(
-                milestone=row,
-                achieved=event.achieved,
-                on=event.on,
-                source=event.source,
-                fact_id=event.fact_id,
-                by_id=event.by_id,
-                what_changed=event.what_changed,
-                recorded_at=event.recorded_at,
-            )
-            for event in before.events.all()
-            if until is None or event.on <= until
-        )
-
-
-def _take_over_pauses(old: Plan, new: Plan, *, since: date | None) -> None:
-    """Give the new version the pauses of the old: all, or those that reach beyond a day.
-
-    Where the anchor stays all of them count: the plan day is that of the calendar without them.
-    """
-    reaching = Q() if since is None else Q(ends_on=None) | Q(ends_on__gt=since)
-    PlanPause.objects.bulk_create(
-        PlanPause(
-            plan=new,
-            starts_on=row.starts_on if since is None else max(row.starts_on, since),
-            ends_on=row.ends_on,
-            reason=row.reason,
-        )
-        for row in old.pauses.filter(reaching).order_by("starts_on")
-    )
-
-
-def _go_on(  # noqa: PLR0913  # what goes on, from where to where
-    old: Plan,
-    new: Plan,
-    path: PlannedPath,
-    *,
-    milestones: Mapping[str, Milestone],
-    word: _Word,
-    by: User,
-) -> None:
-    """Carry on what is open, and write what the new version adds to it."""
-    there = _promises_of_chain(chain_of(new))
-    promises.carry_on(from_plan=old, to_plan=new, by=by, at=word.at)
-    _write_promises(new, path, milestones=milestones, there=there, word=word)
-    for declaration in Declaration.objects.filter(
-        milestone__plan=old, status=Answer.WAITING
-    ).select_related("milestone"):
-        row = milestones.get(declaration.milestone.key)
-        if row is not None:
-            declaration.milestone = row
-            declaration.save(update_fields=["milestone"])
-    _ask_on(old, new, path, word=word, by=by)
-
-
-def _write_promises(
-    plan: Plan,
-    path: PlannedPath,
-    *,
-    milestones: Mapping[str, Milestone],
-    word: _Word,
-    there: Collection[Accountability] = (),
-) -> None:
-    """Write down what ``path`` promises and is not ``there`` yet.
-
-    The same words of the same side for the same milestone are the same promise, kept or open;
-    an open one may have come to another milestone, or to none.
-    """
-    owners = _owners(promise.owner for _where, promise in promises_of(path))
-    people = _people(plan.member, (promise.person for _where, promise in promises_of(path)))
-    promised = [("", promise) for promise in path.promises]
-    promised += [(each.key, promise) for each in path.milestones for promise in each.promises]
-    made = []
-    for row, key, promise in _matched(promised, there):
-        due_on = plan.anchor_on + timedelta(days=promise.due_day)
-        owner, person = owners.get(promise.owner), people.get(promise.person)
-        if row is not None:
-            if row.done_on is None:
-                row.refresh_from_db()
-                row.milestone = milestones.get(key)
-                row.closes_fit = promise.closes_fit or row.closes_fit
-                row.save(update_fields=["milestone", "closes_fit"])
-                _agree_anew(row, due_on=due_on, owner=owner, person=person, word=word)
-            continue
-        made.append(
-            Accountability(
-                plan=plan,
-                milestone=milestones.get(key),
-                side=promise.side.value,
-                title=promise.title.strip(),
-                owner=owner,
-                person=person,
-                closes_fit=promise.closes_fit,
-                due_on=due_on,
-                is_simulated=plan.is_simulated,
-            )
-        )
-    rows = Accountability.objects.bulk_create(made)
-    AccountabilityEvent.objects.bulk_create(
-        AccountabilityEvent(accountability=row, verb="made", by=word.by, at=word.at)
-        for row in rows
-    )
-
-
-def _matched(
-    promised: Collection[tuple[str, Promise]], there: Collection[Accountability]
-) -> list[tuple[Accountability | None, str, Promise]]:
-    """Each promise with the row that it is, if any, and its milestone's key."""
-    left = sorted(there, key=lambda row: (row.done_on is not None, row.due_on, row.pk))
-    exact: dict[int, Accountability] = {}
-    for is_exact in (True, False):
-        for index, (key, promise) in enumerate(promised):
-            if index in exact:
-                continue
-            row = next(
-                (each for each in left if _is_it(each, key, promise, is_exact=is_exact)), None
-            )
-            if row is not None:
-                exact[index] = row
-                left.remove(row)
-    return [(exact.get(index), *each) for index, each in enumerate(promised)]
-
-
-def _is_it(row: Accountability, key: str, promise: Promise, *, is_exact: bool) -> bool:
-    same_words = row.side == promise.side.value and _plainly(row.title) == _plainly(
-        promise.title
-    )
-    if not is_exact:
-        return same_words and row.done_on is None
-    return same_words and key == (row.milestone.key if row.milestone is not None else "")
-
-
-def _agree_anew(
-    row: Accountability,
-    *,
-    due_on: date,
-    owner: User | None,
-    person: Person | None,
-    word: _Word,
-) -> None:
-    """Give an open promise the day and the name that the new version says, if it may.
-
-    A day that has passed stays. A new goal counts its days from another anchor, and moves none.
-    """
-    by = word.by
-    if by is None:
-        return
-    if row.plan.baseline_id is not None and min(row.due_on, due_on) >= word.today:
-        reason = row.plan.reason
-        promises.move(promise=row, due_on=due_on, reason=reason, by=by, at=word.at)
-    if (owner, person) not in {(None, None), (row.owner, row.person)}:
-        promises.hand_over(promise=row, owner=owner, person=person, by=by, at=word.at)
-
-
-def _plainly(title: str) -> str:
-    return " ".join(title.split()).casefold()
-
-
-def _promises_of_chain(chain: Collection[Plan]) -> list[Accountability]:
-    """The promises of these versions that bind or were kept, by their days."""
-    rows = Accountability.objects.filter(plan__in=chain, waived_on=None, obligation="")
-    return list(rows.select_related("milestone", "owner", "person").order_by("due_on", "pk"))
-
-
 def _planned(row: Accountability, *, anchor_on: date) -> Promise:
     return Promise(
         side=engine.Side(row.side),
         title=row.title,
         due_day=(row.due_on - anchor_on).days,
-        owner=str(row.owner.public_id) if row.owner is not None else "",
+        owner=str(row.owner.public_id) if row.owner is not None and row.owner.is_active else "",
         person=str(row.person.public_id) if row.person is not None else "",
         closes_fit=row.closes_fit,
     )
 
 
-def _asks_of_chain(chain: Collection[Plan]) -> list[Ask]:
-    """What was announced in these versions and not withdrawn, the oldest version first."""
-    rows = Ask.objects.filter(plan__in=chain).exclude(status=AskStatus.WITHDRAWN)
-    return list(rows.select_related("milestone", "offer").order_by("plan__version", "pk"))
-
-
-def _offer_key(ask: Ask | None) -> str:
-    return ask.offer.key if ask is not None and ask.offer is not None else ""
-
-
 def _advocacy(ask: Ask | None) -> str:
     return ask.advocacy if ask is not None else ""
-
-
-def _ask_on(old: Plan, new: Plan, path: PlannedPath, *, word: _Word, by: User) -> None:
-    """Let what was announced go on where ``path`` still wants it, and announce what is new.
-
-    What an earlier version asked for the same milestone is not announced again.
-    """
-    wanted = {
-        (milestone.key, kind): what
-        for milestone in path.milestones
-        for kind, what in (
-            (AskKind.UPSELL, milestone.upsell),
-            (AskKind.ADVOCACY, milestone.advocacy),
-        )
-    }
-    settled = set()
-    for ask in _asks_of_chain(chain_of(new)):
-        named = (ask.milestone.key, AskKind(ask.kind))
-        is_wanted = wanted.get(named) == (_offer_key(ask) or ask.advocacy)
-        if ask.status != AskStatus.ANNOUNCED:
-            settled |= {named} if is_wanted else set()
-        elif not is_wanted:
-            asks.withdraw(ask=ask, by=by, at=word.at)
-        elif ask.consented_on is None and _has_consent(word, named):
-            on = new.counts_from
-            asks.consent(ask=ask, person=word.said_by, on=on, by=by, at=word.at)
-    asks.carry_on(from_plan=old, to_plan=new, by=by, at=word.at)
-    milestones = tuple(
-        replace(
-            each,
-            upsell="" if (each.key, AskKind.UPSELL) in settled else each.upsell,
-            advocacy="" if (each.key, AskKind.ADVOCACY) in settled else each.advocacy,
-        )
-        for each in path.milestones
-    )
-    asks.announce(
-        plan=new,
-        consents=word.consents,
-        said_by=word.said_by,
-        on=new.counts_from,
-        path=replace(path, milestones=milestones),
-    )
-
-
-def _has_consent(word: _Word, named: tuple[str, AskKind]) -> bool:
-    key, kind = named
-    return f"{key}:{kind.value}" in word.consents
 
 
 def _record(  # noqa: PLR0913  # an entry has that many parts
@@ -970,7 +686,7 @@ def _record(  # noqa: PLR0913  # an entry has that many parts
     plan: Plan,
     *,
     on: date,
-    word: _Word,
+    word: versions.Word,
     before: Plan | None = None,
     reason: str = "",
     days: tuple[date, date | None] | None = None,

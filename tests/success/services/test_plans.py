@@ -292,6 +292,43 @@ def test_a_plan_as_it_stands_may_be_agreed_again_however_far_it_is():
     assert [f for f in findings if f.is_error] == []
 
 
+def test_who_has_left_us_and_what_is_offered_no_more_hold_no_new_version_up():
+    owner, offer = make_user(), make_offer()
+    path = make_path()
+    ours = Promise(side=Side.ASSOCIATION, title="A", due_day=90, owner=str(owner.public_id))
+    first = replace(path.milestones[0], upsell=offer.key)
+    plan = agree(path=replace(path, milestones=(first, *path.milestones[1:]), promises=(ours,)))
+    owner.is_active = False
+    owner.save()
+    offer.is_retired = True
+    offer.save()
+    path = replace(plans.path_of_plan(plan), first_90="Slower")
+
+    new = replan(plan, path, day=10)
+
+    assert new.accountabilities.get(title="A").owner == owner
+    assert new.asks.get().offer == offer
+
+
+@pytest.mark.parametrize("milestones", [3, 6])
+def test_reading_a_plan_costs_the_same_number_of_queries(milestones, django_assert_num_queries):
+    plan = agree(path=make_path(expected_days=tuple(range(20, 20 * milestones + 1, 20))))
+    plan = Plan.objects.get(pk=plan.pk)
+
+    with django_assert_num_queries(5):
+        plans.path_of_plan(plan)
+
+
+@pytest.mark.parametrize("milestones", [3, 6])
+def test_agreeing_costs_the_same_number_of_queries(milestones, django_assert_max_num_queries):
+    member = make_member()
+    said_by = make_affiliation(member=member).person
+    path = make_path(expected_days=tuple(range(20, 20 * milestones + 1, 20)))
+
+    with django_assert_max_num_queries(40):
+        agree(member=member, said_by=said_by, path=path)
+
+
 # Re-planning.
 
 
@@ -428,6 +465,21 @@ def test_replan_adds_what_is_new_and_keeps_what_has_lost_its_milestone():
     assert new.accountabilities.count() == 8
 
 
+def test_a_plan_that_lies_ahead_is_replanned_from_its_first_day_or_never_begins():
+    plan = agree(anchor_on=on_day(20))
+    by = make_user()
+
+    new = replan(plan, make_path(expected_days=(35, 70, 100)), day=3)
+
+    plan.refresh_from_db()
+    assert (plan.closed_on, new.counts_from, new.anchor_on) == (on_day(20),) * 3
+    assert vector_on(plan.member, 19) is None
+    assert vector_on(plan.member, 25)["t"] == 5
+    ended = plans.end(plan=new, on=on_day(4), reason="Left", by=by, at=at_noon(4))
+    assert ended.closed_on == on_day(20)
+    assert vector_on(plan.member, 25) is None
+
+
 def test_replan_refuses_another_goal_no_reason_and_wrong_days():
     plan = agree()
 
@@ -435,12 +487,16 @@ def test_replan_refuses_another_goal_no_reason_and_wrong_days():
         replan(plan, make_path(goal="Another"), day=10)
     with pytest.raises(plans.NotSaid, match="Say why"):
         replan(plan, make_path(expected_days=(1, 2, 3)), day=10, reason=" ")
-    with pytest.raises(plans.NotSaid, match="did not count yet"):
-        replan(plan, make_path(), day=-1)
-    with pytest.raises(plans.NotSaid, match="still to come"):
-        plans.replan(
-            plan=plan, path=make_path(), on=on_day(3), reason="x", by=make_user(), at=at_noon(2)
-        )
+    for day, words in ((-1, "did not count yet"), (3, "still to come")):
+        with pytest.raises(plans.NotSaid, match=words):
+            plans.replan(
+                plan=plan,
+                path=make_path(),
+                on=on_day(day),
+                reason="x",
+                by=make_user(),
+                at=at_noon(2),
+            )
 
 
 def test_replan_takes_along_a_declaration_that_waits_and_what_was_announced():
