@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-STALE_DAYS = 180
+from success.engine.planning import is_stale
+
 REVIEW_EVERY_DAYS = 91
 
 
@@ -74,9 +75,9 @@ def points(known: Known, *, as_of: date) -> tuple[Point, ...]:
     """Return the points of a review on a day, in the order in which they are spoken about.
 
     What the member brings along comes first. The goal is to be reconfirmed each time, and
-    urgently once nobody has confirmed it for 180 days (DOMAIN 2.2). Promises of ours that are
-    late come before theirs, longest late first (DOMAIN 2.8). Whether this is the right way to
-    work together is asked always, whether they get closer only of a member with a goal.
+    urgently once nobody has confirmed it for more than 180 days (DOMAIN 2.2). Promises of ours
+    that are late come before theirs, longest late first (DOMAIN 2.8). Whether this is the right
+    way to work together is asked always, whether they get closer only of a member with a goal.
     Nothing is left out for being unpleasant, and nothing is said about who is slow.
     """
     found: list[Point] = []
@@ -103,11 +104,3 @@ def points(known: Known, *, as_of: date) -> tuple[Point, ...]:
     if known.ask:
         found.append(Point(topic=Topic.ASK))
     return tuple(found)
-
-
-def is_stale(confirmed_on: date | None, *, as_of: date) -> bool:
-    """Tell whether a goal has gone 180 days without anybody confirming it (DOMAIN 2.2).
-
-    A goal that nobody is known to have confirmed is not called stale: nothing is known.
-    """
-    return confirmed_on is not None and (as_of - confirmed_on).days >= STALE_DAYS
