@@ -52,16 +52,21 @@ def refresh(*, as_of: date, scope: Scope, at: datetime) -> Written:
         cursor.execute(UPDATE_OPEN.format(scope=within), scope.parameters | {"at": at})
         written += cursor.rowcount
         cursor.execute(CREATE_FIRED)
+        fired = 0
         for play in _in_use(as_of=as_of):
             firing = _firing(play, as_of=as_of, scope=scope)
-            cursor.execute("TRUNCATE fired_play")
+            if fired:
+                cursor.execute("TRUNCATE fired_play")
             # Where little is known of the tables yet, as in a first night, the planner expects
-            # few and would walk over all open items once for each that fires.
-            if scope.first != scope.last and not _is_by_index(play):
+            # few and would walk over all open items once for each that fires. For one member,
+            # or where each of a few has much to be looked up, it is right.
+            by_hash = scope.first != scope.last and not _is_by_index(play)
+            if by_hash:
                 cursor.execute("SET LOCAL enable_nestloop = off")
             cursor.execute(FIRE.format(**firing.sql), firing.parameters)
             fired = cursor.rowcount
-            cursor.execute("SET LOCAL enable_nestloop = on")
+            if by_hash:
+                cursor.execute("SET LOCAL enable_nestloop = on")
             if not fired:
                 continue
             for batch in _messages(cursor, play, firing.parameters, at=at):

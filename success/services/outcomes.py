@@ -15,6 +15,7 @@ from members.rollups.dirty import mark_dirty
 from members.services import audit
 from success.enums import Answer, ConfirmedIn, Fit, FitStatus
 from success.models import DesiredOutcome, FitAssessment, GoalChange, OutcomeConfirmation
+from success.services import nights
 
 
 class NotSaid(ValueError):
@@ -168,6 +169,7 @@ def confirm_outcome(
         after={"confirmed_on": row.confirmed_on, "on": on, "said_in": said_in},
     )
     mark_dirty([(row.member_id, on)])
+    nights.refresh_member(member_id=row.member_id, at=at)
     return confirmation
 
 
@@ -237,6 +239,7 @@ def ask_goal_change(*, member: Member, words: str, by: User, at: datetime) -> Go
         by=by,
         at=at,
     )
+    nights.refresh_member(member_id=member.pk, at=at)
     return change
 
 
@@ -272,6 +275,7 @@ def answer_goal_change(
         before={"status": Answer.WAITING.value},
         after={"status": status.value},
     )
+    nights.refresh_member(member_id=row.member_id, at=at)
     return row
 
 

@@ -64,12 +64,33 @@ def test_no_nudge_while_the_member_waits_for_us(side: Blocker, allowed: bool) ->
     assert may_nudge_member(side) is allowed
 
 
-def test_kept_rates_of_both_sides_stand_beside_each_other() -> None:
+@pytest.mark.parametrize(
+    ("side", "expected", "percent"),
+    [
+        pytest.param(Side.ASSOCIATION, Fraction(18, 20), 90.0, id="KEPT_association_18_of_20"),
+        pytest.param(Side.MEMBER, Fraction(31, 40), 77.5, id="KEPT_member_31_of_40"),
+    ],
+)
+def test_kept_rates_of_both_sides_stand_beside_each_other(
+    side: Side, expected: Fraction, percent: float
+) -> None:
     ours = [OURS_DONE] * 18 + [OURS_OPEN] * 2
     theirs = [THEIRS_DONE] * 31 + [THEIRS_OPEN] * 9
 
-    assert kept_rate(ours + theirs, side=Side.ASSOCIATION, on=TODAY) == Fraction(18, 20)
-    assert kept_rate(ours + theirs, side=Side.MEMBER, on=TODAY) == Fraction(31, 40)
+    rate = kept_rate(ours + theirs, side=side, on=TODAY)
+
+    assert rate == expected
+    assert float(rate) * 100 == percent
+
+
+def test_sv9_benchmark_we_did_not_deliver_blocks_on_us_and_silences_nudges() -> None:
+    benchmark = Promise(Side.ASSOCIATION, due_on=YESTERDAY)
+    their_part = Promise(Side.MEMBER, due_on=YESTERDAY)
+
+    side = blocker([benchmark, their_part], on=TODAY)
+
+    assert side is Blocker.ASSOCIATION
+    assert may_nudge_member(side) is False
 
 
 def test_kept_rate_counts_only_what_was_due_and_binding() -> None:

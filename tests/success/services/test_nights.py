@@ -4,7 +4,7 @@ import threading
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from engagement.models import Fact
@@ -20,7 +20,7 @@ from success.models import (
     VectorRollup,
 )
 from success.queries.nights import last_live_day, progress
-from success.services import nights
+from success.services import nights, promises
 from success.services.nights import (
     FutureNight,
     NightFailed,
@@ -30,7 +30,7 @@ from success.services.nights import (
     work_night,
 )
 from success.services.plays import ensure_default_plays
-from tests.factories import make_member, make_plan, make_term
+from tests.factories import make_accountability, make_member, make_plan, make_term, make_user
 
 TODAY = date(2026, 7, 29)
 JOINED = TODAY - timedelta(days=100)
@@ -302,3 +302,90 @@ def test_several_connections_leave_what_one_leaves(monkeypatch):
     assert night.status == NightStatus.DONE
     assert MemberFacts.objects.count() == 7
     assert written(run(full=True)) == 0
+
+
+# One member at once
+
+
+@pytest.mark.django_db
+def test_one_member_at_once_leaves_what_the_night_would_leave():
+    members = association()
+    run()
+    plan = members[1].plans.get()
+    make_accountability(plan=plan, due_on=TODAY - timedelta(days=1))
+    plan.milestones.filter(position=1).update(
+        evidence_dates=[TODAY - timedelta(days=2)], evidence_source="confirmed"
+    )
+    mark_dirty([(members[1].pk, TODAY - timedelta(days=2))])
+
+    assert nights.refresh_member(member_id=members[1].pk, at=clock())
+
+    at_once = kept()
+    night = run()
+    # groups are of many, and the night's alone
+    assert kept() | {"groups": None} == at_once | {"groups": None}
+    assert {step.stage for step in night.steps.all() if step.rows_out} <= {"groups"}
+    known = MemberFacts.objects.get(pk=members[1].pk)
+    assert known.we_owe_since == TODAY - timedelta(days=1)
+    item = Intervention.objects.get(play__key="promise-of-ours-late")
+    assert (item.member, item.status) == (members[1], "open")
+
+
+@pytest.mark.django_db
+def test_one_member_at_once_is_repeatable_and_touches_nobody_else():
+    members = association()
+    run()
+    before = kept()
+    MemberFacts.objects.filter(pk=members[0].pk).update(state="achieved")
+
+    for _ in range(2):
+        nights.refresh_member(member_id=members[1].pk, at=clock())
+
+    assert MemberFacts.objects.get(pk=members[0].pk).state == "achieved"
+    nights.refresh_member(member_id=members[0].pk, at=clock())
+    assert kept() == before
+
+
+@pytest.mark.django_db
+def test_before_the_first_night_there_is_nothing_to_bring_up_to():
+    [member] = association(members=1)
+
+    assert not nights.refresh_member(member_id=member.pk, at=clock())
+    assert not MemberFacts.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_member_whom_a_step_holds_is_not_waited_for(monkeypatch):
+    [member] = association(members=1)
+    run()
+    monkeypatch.setattr(nights, "WITHOUT_WAITING", "SET LOCAL lock_timeout = '20ms'")
+    held, done = threading.Event(), threading.Event()
+
+    def step():
+        with transaction.atomic():
+            MemberFacts.objects.select_for_update().get(pk=member.pk)
+            held.set()
+            done.wait(timeout=30)
+        connection.close()
+
+    thread = threading.Thread(target=step)
+    thread.start()
+    try:
+        assert held.wait(timeout=30)
+        promise = promises.make(
+            plan=member.plans.get(), side="association", title="Call them",
+            due_on=TODAY - timedelta(days=1), by=make_user(), at=clock(),
+        )  # fmt: skip
+    finally:
+        done.set()
+        thread.join()
+
+    assert promise.events.count() == 1
+    assert DirtyMember.objects.get().member == member
+    assert MemberFacts.objects.get().we_owe_since is None
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("0",)
+    run(as_of=TODAY)
+    assert nights.refresh_member(member_id=member.pk, at=clock())
+    assert MemberFacts.objects.get().we_owe_since == TODAY - timedelta(days=1)
