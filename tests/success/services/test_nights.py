@@ -31,6 +31,7 @@ from success.services.nights import (
 )
 from success.services.plays import ensure_default_plays
 from tests.factories import make_member, make_plan, make_term
+from tests.success.lines import evolve, replan
 
 TODAY = date(2026, 7, 29)
 JOINED = TODAY - timedelta(days=100)
@@ -302,3 +303,25 @@ def test_several_connections_leave_what_one_leaves(monkeypatch):
     assert night.status == NightStatus.DONE
     assert MemberFacts.objects.count() == 7
     assert written(run(full=True)) == 0
+
+
+@pytest.mark.django_db
+def test_a_past_night_goes_by_the_version_that_counted_then():
+    moved, changed, left = association()
+    later = {"milestone-1": 95, "milestone-2": 99}
+    replan(moved.plans.get(), on=TODAY - timedelta(days=20), moved=later)
+    evolve(changed.plans.get(), on=TODAY - timedelta(days=10), expected_days=(30, 60))
+    run()
+
+    told = {
+        back: run(TODAY - timedelta(days=back)).result["states"] for back in (21, 20, 11, 10)
+    }
+    states = {back: {s: n for s, n in counts.items() if n} for back, counts in told.items()}
+
+    assert states == {
+        21: {"stalled": 3},
+        20: {"stalled": 2, "on_track": 1},
+        11: {"stalled": 2, "on_track": 1},
+        10: {"stalled": 1, "on_track": 2},
+    }
+    assert MemberFacts.objects.get(member=left).state == "stalled"
