@@ -152,6 +152,16 @@ class Blocker(TextChoices):
     UNKNOWN = "unknown", _("Nobody promised anything")
 
 
+class Overlay(TextChoices):
+    """What may be said of a member beside the state."""
+
+    ASSOC_BLOCKED = "assoc_blocked", _("Waiting for us")
+    AX_MISMATCH = "ax_mismatch", _("Experience mismatch")
+    GOAL_STALE = "goal_stale", _("Goal stale")
+    REBASELINED = "rebaselined", _("Plan was moved")
+    EVIDENCE_THIN = "evidence_thin", _("Thin evidence")
+
+
 class StartKind(TextChoices):
     """What starts a play for a member."""
 

@@ -1,6 +1,8 @@
 """What lists may be narrowed by: one set of questions for page and API."""
 
 import uuid
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import django_filters as filters
@@ -14,9 +16,9 @@ from coverage.models import Segment
 from members.enums import MemberKind
 from members.models import Member
 from members.querysets import SHORTEST_GUESS
-from success.enums import QueueClass, Standing, State
+from success.enums import Overlay, QueueClass, Standing, State
 from success.models import Intervention
-from success.queries.members import ORDERS
+from success.queries.members import ORDERS, WITH_OVERLAY
 
 if TYPE_CHECKING:
     from members.models import User
@@ -128,6 +130,13 @@ class MemberFilter(filters.FilterSet):
         label=_("We owe them"),
         help_text=_("A promise of ours is late."),
     )
+    overlay = filters.MultipleChoiceFilter(
+        method="with_overlay",
+        choices=[(each.value, Overlay(each).label) for each in WITH_OVERLAY],
+        distinct=False,
+        label=_("Beside the state"),
+        help_text=_("What is to be said of the member beside the state; any of these."),
+    )
     kind = filters.ChoiceFilter(choices=MemberKind.choices, label=_("Kind"))
     order = filters.ChoiceFilter(
         method="leave",
@@ -190,6 +199,12 @@ class MemberFilter(filters.FilterSet):
         self, queryset: "QuerySet[Member]", name: str, value: bool
     ) -> "QuerySet[Member]":
         return queryset.filter(known__we_owe_since__isnull=not value)
+
+    def with_overlay(
+        self, queryset: "QuerySet[Member]", name: str, value: list[str]
+    ) -> "QuerySet[Member]":
+        conditions = [asked for each, asked in WITH_OVERLAY.items() if each.value in value]
+        return queryset.filter(reduce(or_, conditions)) if conditions else queryset
 
     def leave(self, queryset: "QuerySet[Member]", name: str, value: str) -> "QuerySet[Member]":
         return queryset

@@ -6,7 +6,7 @@ Positions are SVG user units; days are plan-days (``DOMAIN.md`` section 3).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise, product
 
@@ -21,13 +21,17 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True)
 class Station:
-    """A milestone: its expected plan-day, and whether and how it was achieved."""
+    """A milestone: its expected plan-day, and whether and how it was achieved.
+
+    ``first_day`` is the plan-day first agreed, where it was moved since.
+    """
 
     title: str
     expected_day: int
     achieved: bool = False
     evidence: str = Evidence.DERIVED
     blocking: bool = False
+    first_day: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Road:
 
     ``day`` is t (today on the plan), ``plan_clock`` is D, ``clock_30_days_ago`` is D thirty
     days earlier (None while too new to say), ``horizon`` the plan's last day. ``baseline``
-    holds the expected days agreed first, when the plan was moved since: drawn as a ghost.
+    holds the days agreed first that are not expected any more, since the plan was moved: the
+    large road draws them as ghosts, a smaller one leaves them out.
     """
 
     stations: Sequence[Station]
@@ -220,8 +225,21 @@ def sentence(road: Road, *, portal: bool = False) -> str:
         parts.append(f"waiting on {road.blocking.title} (day {road.blocking.expected_day})")
     text = ", ".join(parts) + f". {reached} of {total} milestones achieved."
     if road.baseline:
-        text += " The plan was moved; its first dates are shown as a ghost."
+        text += f" The plan was moved; {first_days_in_words(road.baseline)}."
     return text
+
+
+def first_days_in_words(days: Sequence[int]) -> str:
+    """Which days first agreed the ghosts stand for: `day 90, first agreed, is a ghost`."""
+    *others, last = [str(day) for day in sorted(days)]
+    if not others:
+        return f"day {last}, first agreed, is shown as a ghost"
+    return f"days {', '.join(others)} and {last}, first agreed, are shown as ghosts"
+
+
+def without_ghosts(road: Road) -> Road:
+    """The same road for where there is no room for ghosts, or nobody to judge by them."""
+    return replace(road, baseline=())
 
 
 def station_in_words(station: Station, *, portal: bool = False, upcoming: bool = False) -> str:
@@ -229,11 +247,18 @@ def station_in_words(station: Station, *, portal: bool = False, upcoming: bool =
     if station.achieved:
         if portal:
             return f"{station.title}: reached"
-        return f"{station.title}: day {station.expected_day}, achieved, {station.evidence}"
+        return f"{station.title}: {day_in_words(station)}, achieved, {station.evidence}"
     if portal:
         return f"{station.title}: next" if upcoming else f"{station.title}: later"
     waits = ", this is what it waits on" if station.blocking else ""
-    return f"{station.title}: day {station.expected_day}, not yet{waits}"
+    return f"{station.title}: {day_in_words(station)}, not yet{waits}"
+
+
+def day_in_words(station: Station) -> str:
+    """`day 150`, and the day first agreed where it was another one."""
+    if station.first_day is None or station.first_day == station.expected_day:
+        return f"day {station.expected_day}"
+    return f"day {station.expected_day}, first agreed for day {station.first_day}"
 
 
 def wrap(text: str, *, characters: int, lines: int) -> tuple[str, ...]:

@@ -38,6 +38,20 @@ for _name, _kind, _label, _explain, _column in (
         "f.achieved_weight",
     ),
     (
+        "declared_weight",
+        Kind.INTEGER,
+        "Achieved weight on one side's word",
+        "Of the achieved weight, {value} rests on one side's word",
+        "f.declared_weight",
+    ),
+    (
+        "evidence_thin",
+        Kind.BOOLEAN,
+        "Thin evidence",
+        "More than half of what is achieved rests on one side's word: {value}",
+        "(2 * f.declared_weight > f.achieved_weight)",
+    ),
+    (
         "expected_weight",
         Kind.INTEGER,
         "Expected weight",
@@ -57,6 +71,27 @@ for _name, _kind, _label, _explain, _column in (
         "Behind since",
         "Behind since {value}, {ago}",
         "f.behind_since",
+    ),
+    (
+        "blocker",
+        Kind.TEXT,
+        "Who holds up the overdue milestone",
+        "The overdue milestone is held up by: {value}",
+        "nullif(f.blocker, '')",
+    ),
+    (
+        "is_rebaselined",
+        Kind.BOOLEAN,
+        "Plan was moved",
+        "The plan was moved after it was agreed: {value}",
+        "f.is_rebaselined",
+    ),
+    (
+        "baseline_held_on",
+        Kind.DATE,
+        "Plan clock held at, on the days first agreed",
+        "On the days first agreed, the plan clock is held at {value}, {ago}",
+        "f.baseline_held_on",
     ),
     (
         "first_value_on",

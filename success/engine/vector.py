@@ -10,8 +10,8 @@ S ``days_ahead``, rho ``pace``, delta ``direction``, A ``achieved_weight``,
 E ``expected_weight``, phi ``fit``, rho_eff ``effective_pace``.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -40,13 +40,16 @@ class GatingMilestone:
     """A point the member must reach: expected on a plan day, worth a weight of 100.
 
     ``evidence_dates`` alternate achieved, withdrawn, achieved and so on: the milestone stands
-    on a day iff an odd number of them fall on or before it.
+    on a day iff an odd number of them fall on or before it. ``key`` names the same milestone in
+    every version of a plan; ``is_declared`` tells that its evidence is one side's word.
     """
 
     position: int
     expected_day: int
     weight: int
     evidence_dates: tuple[date, ...] = ()
+    key: str = ""
+    is_declared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class Vector:
 
     ``pace`` is ``raw`` after the floor for those who owe nothing and the clip to [-2, 2].
     ``fit`` is null when the delivered experience is unknown, and then so is
-    ``effective_pace``. ``blocking`` is the first milestone not achieved, once overdue;
+    ``effective_pace``. ``declared_weight`` is the part of ``achieved_weight`` that rests on one
+    side's word. ``blocking`` is the first milestone not achieved, once overdue;
     ``blocked_since`` and ``behind_since`` are the first days, in the present blockade, on which
     it was overdue and on which the member was behind by more than the tolerance.
     """
@@ -97,6 +101,7 @@ class Vector:
     pace: Fraction | None
     direction: int | None
     achieved_weight: int
+    declared_weight: int
     expected_weight: int
     fit: Fraction | None
     effective_pace: Fraction | None
@@ -126,6 +131,7 @@ class _Reading:
     reached: int
     clock: int
     achieved_weight: int
+    declared_weight: int
 
 
 def thousandths(value: Fraction) -> int:
@@ -188,6 +194,7 @@ def compute(
         pace=pace,
         direction=_direction(raw, days_ahead=days_ahead, gained_weight=gained_weight),
         achieved_weight=now.achieved_weight,
+        declared_weight=now.declared_weight,
         expected_weight=sum(m.weight for m in plan.milestones if m.expected_day < today),
         fit=fit,
         effective_pace=effective_pace(pace, fit=fit),
@@ -206,6 +213,30 @@ def compute(
             else None
         ),
     )
+
+
+def position_on_baseline(
+    plan: Plan,
+    *,
+    first_agreed: Sequence[GatingMilestone],
+    evidence: Mapping[str, tuple[date, ...]],
+    as_of: date,
+) -> int | None:
+    """Return S on the days first agreed: what re-planning hides is S minus this (3.3 SV16).
+
+    Anchor and pauses are those of the version in force, ``plan``. ``first_agreed`` are the
+    gating milestones of the baseline; each takes its dates from ``evidence``, which the version
+    in force holds by ``key``, and keeps its own where that version has no such milestone. Null
+    before the anchor and without milestones.
+    """
+    if not first_agreed:
+        return None
+    milestones = tuple(
+        replace(each, evidence_dates=evidence.get(each.key, each.evidence_dates))
+        for each in first_agreed
+    )
+    vector = compute(replace(plan, milestones=milestones), as_of=as_of)
+    return None if vector is None else vector.days_ahead
 
 
 def state_of(vector: Vector | None) -> State:
@@ -274,8 +305,13 @@ def _read(plan: Plan, *, at: int, as_of: date) -> _Reading:
     clock = max(at, floor)
     if reached < len(ordered):
         clock = min(clock, ordered[reached].expected_day)
-    weights = (m.weight for m, holds in zip(ordered, stands, strict=True) if holds)
-    return _Reading(reached=reached, clock=clock, achieved_weight=sum(weights))
+    standing = [m for m, holds in zip(ordered, stands, strict=True) if holds]
+    return _Reading(
+        reached=reached,
+        clock=clock,
+        achieved_weight=sum(m.weight for m in standing),
+        declared_weight=sum(m.weight for m in standing if m.is_declared),
+    )
 
 
 def _stands(plan: Plan, milestone: GatingMilestone, *, at: int, as_of: date) -> bool:

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from success.engine.overlays import Overlay
 from success.engine.vector import Vector, thousandths
 
 SPELLED = [
@@ -27,6 +28,16 @@ SPELLED = [
     "nineteen",
     "twenty",
 ]
+
+TIMES = {1: "once", 2: "twice"}
+
+OVERLAYS = {
+    Overlay.ASSOC_BLOCKED: "the overdue milestone waits for us, so they are not nudged",
+    Overlay.AX_MISMATCH: "what we deliver does not suit the way they work",
+    Overlay.GOAL_STALE: "the goal was not confirmed for more than 180 days",
+    Overlay.REBASELINED: "the plan was moved after it was agreed",
+    Overlay.EVIDENCE_THIN: "more than half of what is achieved rests on one side's word",
+}
 
 NAMED_SPEEDS = {5: "half speed", 10: "full speed", 20: "twice plan speed"}
 
@@ -106,3 +117,18 @@ def clauses(vector: Vector | None) -> tuple[str, ...]:
 def sentence(vector: Vector | None) -> str:
     """Return the clauses as one lower-case line without a full stop (DOMAIN 1 #3)."""
     return ", ".join(clauses(vector))
+
+
+def rebaselined(*, times: int, hidden_days: int) -> str:
+    """Return how often a plan was moved and what that hides, such as "hides 10 days" (SV16).
+
+    ``hidden_days`` is the position on the new days minus the one on the days first agreed;
+    below zero, the new days ask for more than the first did.
+    """
+    often = TIMES.get(times, f"{spelled(times)} times")
+    if not hidden_days:
+        return f"re-baselined {often}, hides nothing"
+    size = f"{abs(hidden_days)} {'day' if abs(hidden_days) == 1 else 'days'}"
+    return f"re-baselined {often}, " + (
+        f"hides {size}" if hidden_days > 0 else f"now asks for {size} more"
+    )

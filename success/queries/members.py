@@ -1,7 +1,7 @@
 """Members as lists and their page show them: where each stands, and how it came about."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -12,26 +12,33 @@ from django.db.models import (
     Func,
     IntegerField,
     OuterRef,
+    Prefetch,
     Q,
     QuerySet,
     Subquery,
     Value,
     When,
+    prefetch_related_objects,
 )
 from django.db.models.functions import Coalesce
 
 from engagement.models import Involvement
 from members.engine.standing import Span, standing
 from members.models import Affiliation, Association, Member, Person, Term, User
+from success.engine import accountability, wording
+from success.engine import overlays as beside
 from success.engine import vector as engine
-from success.engine import wording
+from success.engine.overlays import GOAL_HOLDS_DAYS, Overlay
 from success.enums import Side, State
 from success.models import (
     Accountability,
+    DesiredOutcome,
     Intervention,
+    MemberFacts,
     Milestone,
     Plan,
 )
+from success.queries.plans import Baseline, baseline_position, engine_plan
 
 # Orders of the list; the likeness is there only where something was searched for.
 ORDERS: dict[str, tuple[str, ...]] = {
@@ -46,13 +53,18 @@ def member_list(user: User, *, as_of: date) -> "QuerySet[Member]":
     """The members ``user`` may see, each with ``known`` and what a row of a list shows.
 
     ``as_of`` is the day MemberFacts speak of. Annotates ``days_ahead`` (negative: behind; null
-    without a plan) and ``open_items`` (those of the queue that ``user`` may see). A member that
-    no night has seen yet has no ``known``. One query, however many rows.
+    without a plan), ``goal_age`` (days since the goal was last confirmed; null without one) and
+    ``open_items`` (those of the queue that ``user`` may see). A member that no night has seen
+    yet has no ``known``. One query, however many rows.
     """
     return (
         Member.objects.visible_to(user)
         .select_related("known__segment", "known__owner", "known__next_milestone")
-        .annotate(days_ahead=_days_ahead(as_of=as_of), open_items=_open_items(user))
+        .annotate(
+            days_ahead=_days_ahead(as_of=as_of),
+            goal_age=_days(Value(as_of), F("known__goal_confirmed_on")),
+            open_items=_open_items(user),
+        )
     )
 
 
@@ -63,18 +75,49 @@ def member_detail(user: User, public_id: uuid.UUID | str, *, as_of: date) -> Mem
 
 def _days_ahead(*, as_of: date) -> Case:
     """Position on the plan: the clock runs with the calendar unless it is held on a day."""
-    held = Func(
-        F("known__held_on"),
-        Value(as_of),
+    return Case(
+        When(Q(known__isnull=True) | Q(known__state=State.NO_PLAN), then=Value(None)),
+        When(known__held_on__isnull=True, then=Value(0)),
+        default=_days(F("known__held_on"), Value(as_of)),
+        output_field=IntegerField(),
+    )
+
+
+def _days(until: F | Value, since: F | Value) -> Func:
+    """The days from one date to another; null where one of them is."""
+    return Func(
+        until,
+        since,
         template="(%(expressions)s)",
         arg_joiner=" - ",
         output_field=IntegerField(),
     )
-    return Case(
-        When(Q(known__isnull=True) | Q(known__state=State.NO_PLAN), then=Value(None)),
-        When(known__held_on__isnull=True, then=Value(0)),
-        default=held,
-        output_field=IntegerField(),
+
+
+# Which rows of MemberFacts an overlay stands beside; ``engine.overlays`` says the same of one.
+# How well the delivered experience fits is not kept there, so nobody can be found by it.
+WITH_OVERLAY: dict[Overlay, Q] = {
+    Overlay.ASSOC_BLOCKED: Q(known__blocker=accountability.Blocker.ASSOCIATION.value),
+    Overlay.GOAL_STALE: Q(goal_age__gt=GOAL_HOLDS_DAYS),
+    Overlay.REBASELINED: Q(known__is_rebaselined=True),
+    Overlay.EVIDENCE_THIN: Q(known__achieved_weight__lt=F("known__declared_weight") * 2),
+}
+
+
+def overlays_of(known: MemberFacts | None, *, as_of: date) -> tuple[Overlay, ...]:
+    """The overlays beside what a night knows of a member, as of its day (DOMAIN 3.2).
+
+    None for a member that no night has seen yet. No query.
+    """
+    if known is None:
+        return ()
+    return beside.overlays(
+        on=as_of,
+        blocker=accountability.Blocker(known.blocker) if known.blocker else None,
+        goal_confirmed_on=known.goal_confirmed_on,
+        is_rebaselined=known.is_rebaselined,
+        achieved_weight=known.achieved_weight,
+        declared_weight=known.declared_weight,
     )
 
 
@@ -96,9 +139,13 @@ class MilestoneReading:
     """A milestone on a day.
 
     ``expected_on`` is null while an open pause holds it off; ``achieved_on`` is null unless the
-    milestone stands on that day. The due day itself is not overdue.
+    milestone stands on that day. The due day itself is not overdue, and what does not gate
+    never is, nor is it next. ``first_day`` is the plan-day first agreed, where that was another
+    one; ``is_carried_over`` tells that it was reached in the version before.
     """
 
+    milestone_id: int
+    key: str
     position: int
     title: str
     weight: int
@@ -109,13 +156,18 @@ class MilestoneReading:
     evidence_source: str
     is_overdue: bool
     is_next: bool
+    is_gating: bool
+    is_carried_over: bool
+    first_day: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class VectorReading:
     """Where a member was on a day, as numbers and as a sentence to read aloud.
 
-    ``vector`` is null without a plan in force that day; ``plan`` then is, too.
+    ``vector`` is null without a plan in force that day; ``plan`` then is, too. ``milestones``
+    are those that gate, in their order; ``ungated`` the others, which are told and not timed.
+    ``baseline`` is null unless the version was re-planned.
     """
 
     as_of: date
@@ -124,6 +176,10 @@ class VectorReading:
     state: State
     sentence: str
     milestones: tuple[MilestoneReading, ...]
+    ungated: tuple[MilestoneReading, ...] = ()
+    overlays: tuple[Overlay, ...] = ()
+    baseline: Baseline | None = None
+    blocker: accountability.Blocker | None = None
 
 
 def vector_on(member: Member, *, as_of: date) -> VectorReading:
@@ -132,8 +188,13 @@ def vector_on(member: Member, *, as_of: date) -> VectorReading:
     Computed from the evidence as it is known now; evidence dated after ``as_of`` is not seen.
     """
     plan = plan_on(member, as_of=as_of)
-    milestones = list(plan.milestones.order_by("position")) if plan else []
-    if plan is None or not milestones:
+    if plan is not None:
+        ordered = Prefetch("milestones", Milestone.objects.order_by("position"))
+        prefetch_related_objects([plan], ordered, "pauses")
+    confirmed_on = goal_confirmed_on(member, as_of=as_of)
+    path = engine_plan(plan) if plan else None
+    vector = engine.compute(path, as_of=as_of)
+    if plan is None or path is None:
         return VectorReading(
             as_of=as_of,
             plan=plan,
@@ -141,28 +202,30 @@ def vector_on(member: Member, *, as_of: date) -> VectorReading:
             state=State.NO_PLAN,
             sentence=wording.sentence(None),
             milestones=(),
+            overlays=_overlays(None, as_of=as_of, confirmed_on=confirmed_on),
         )
-    path = engine.Plan(
-        anchor=plan.anchor_on,
-        milestones=tuple(
-            engine.GatingMilestone(
-                position=milestone.position,
-                expected_day=milestone.expected_day,
-                weight=milestone.weight,
-                evidence_dates=tuple(milestone.evidence_dates or ()),
-            )
-            for milestone in milestones
-        ),
-        pauses=tuple(engine.Pause(p.starts_on, p.ends_on) for p in plan.pauses.all()),
-    )
-    vector = engine.compute(path, as_of=as_of)
+    baseline = baseline_position(plan, as_of=as_of) if plan.baseline_id else None
+    first_days = baseline.first_days if baseline else {}
+    milestones = list(plan.milestones.all())
+    readings = _readings(milestones, path=path, first_days=first_days, as_of=as_of)
+    blocker = _blocker(vector, milestones=milestones)
     return VectorReading(
         as_of=as_of,
         plan=plan,
         vector=vector,
         state=State(engine.state_of(vector).lower()),
         sentence=wording.sentence(vector),
-        milestones=_readings(milestones, path=path, as_of=as_of),
+        milestones=tuple(reading for reading in readings if reading.is_gating),
+        ungated=tuple(reading for reading in readings if not reading.is_gating),
+        overlays=_overlays(
+            vector,
+            as_of=as_of,
+            confirmed_on=confirmed_on,
+            blocker=blocker,
+            is_rebaselined=baseline is not None,
+        ),
+        baseline=baseline,
+        blocker=blocker,
     )
 
 
@@ -172,14 +235,82 @@ def plan_on(member: Member, *, as_of: date) -> Plan | None:
     return member.plans.filter(in_force, counts_from__lte=as_of).first()
 
 
+def goal_confirmed_on(member: Member, *, as_of: date) -> date | None:
+    """The last day by ``as_of`` on which the primary Desired Outcome was said or confirmed.
+
+    Null where none was in force that day (DOMAIN 2.2). One query, two for a day before the last
+    confirmation.
+    """
+    lasting = Q(ended_on=None) | Q(ended_on__gt=as_of)
+    outcome = (
+        DesiredOutcome.objects.filter(lasting, member=member, is_primary=True)
+        .filter(said_on__lte=as_of)
+        .order_by("-confirmed_on")
+        .first()
+    )
+    if outcome is None:
+        return None
+    if outcome.confirmed_on <= as_of:
+        return outcome.confirmed_on
+    known = outcome.confirmations.filter(on__lte=as_of).order_by("-on").first()
+    return max(known.on, outcome.said_on) if known else outcome.said_on
+
+
+def _overlays(
+    vector: engine.Vector | None,
+    *,
+    as_of: date,
+    confirmed_on: date | None,
+    blocker: accountability.Blocker | None = None,
+    is_rebaselined: bool = False,
+) -> tuple[Overlay, ...]:
+    return beside.overlays(
+        on=as_of,
+        blocker=blocker,
+        goal_confirmed_on=confirmed_on,
+        is_rebaselined=is_rebaselined,
+        achieved_weight=vector.achieved_weight if vector else None,
+        declared_weight=vector.declared_weight if vector else None,
+        fit=vector.fit if vector else None,
+    )
+
+
+def _blocker(
+    vector: engine.Vector | None, *, milestones: Sequence[Milestone]
+) -> accountability.Blocker | None:
+    """Who holds up the overdue milestone; null, and no query, while nothing is overdue."""
+    if vector is None or vector.blocking is None:
+        return None
+    position = vector.blocking.position
+    blocking = next(one for one in milestones if one.position == position)
+    made = [
+        accountability.Promise(
+            side=accountability.Side(promise.side),
+            due_on=promise.due_on,
+            done_on=promise.done_on,
+            waived=promise.waived_on is not None and promise.waived_on <= vector.as_of,
+        )
+        for promise in blocking.accountabilities.all()
+    ]
+    return accountability.blocker(made, on=vector.as_of)
+
+
 def _readings(
-    milestones: Sequence[Milestone], *, path: engine.Plan, as_of: date
+    milestones: Sequence[Milestone],
+    *,
+    path: engine.Plan,
+    first_days: Mapping[str, int],
+    as_of: date,
 ) -> tuple[MilestoneReading, ...]:
     today = engine.plan_day(path, on=as_of)
     standing_since = {m.pk: _standing_since(m, as_of=as_of) for m in milestones}
-    following = next((m.pk for m in milestones if standing_since[m.pk] is None), None)
+    following = next(
+        (m.pk for m in milestones if m.is_gating and standing_since[m.pk] is None), None
+    )
     return tuple(
         MilestoneReading(
+            milestone_id=milestone.pk,
+            key=milestone.key,
             position=milestone.position,
             title=milestone.title,
             weight=milestone.weight,
@@ -188,11 +319,17 @@ def _readings(
             expected_basis=milestone.expected_basis,
             achieved_on=achieved_on,
             evidence_source=milestone.evidence_source if achieved_on else "",
-            is_overdue=achieved_on is None and today > milestone.expected_day,
+            is_overdue=milestone.is_gating
+            and achieved_on is None
+            and today > milestone.expected_day,
             is_next=milestone.pk == following,
+            is_gating=milestone.is_gating,
+            is_carried_over=milestone.is_carried_over,
+            first_day=first_day if first_day != milestone.expected_day else None,
         )
         for milestone in milestones
         for achieved_on in [standing_since[milestone.pk]]
+        for first_day in [first_days.get(milestone.key)]
     )
 
 

@@ -1,14 +1,15 @@
 """The versions of a member's plan, the position that re-planning hides, and the six fits."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from django.db.models import QuerySet
 
 from members.models import Member
 from success.engine import vector as engine
-from success.enums import Fit, FitStatus, Side, Succession
+from success.engine import wording
+from success.enums import EvidenceSource, Fit, FitStatus, Side, Succession
 from success.models import Accountability, FitAssessment, Milestone, Plan, PlanPause
 
 
@@ -18,12 +19,23 @@ class Baseline:
 
     ``times`` is how often it was re-planned. ``position`` is days ahead of the first agreed
     days, negative behind; null before the anchor. ``hides_days`` is how much better the new
-    days look; 0 where they hide nothing, null with the position.
+    days look, below zero where they ask for more; null with the position. ``first_days`` are
+    the plan-days first agreed of what gated then, by key of the milestone, and ``gone`` those
+    days on which nothing of the like is expected any more.
     """
 
     times: int
     hides_days: int | None
     position: int | None
+    first_days: Mapping[str, int] = field(default_factory=dict)
+    gone: tuple[int, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """Say how often the plan was moved and what that hides; blank where it was not."""
+        if not self.times:
+            return ""
+        return wording.rebaselined(times=self.times, hidden_days=self.hides_days or 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +109,8 @@ def engine_plan(
     ``evidence`` by key of the milestone takes the place of the version's own. Two queries, or
     none where milestones and pauses have been fetched.
     """
-    said = evidence or {}
     milestones = tuple(
-        engine.GatingMilestone(
-            position=milestone.position,
-            expected_day=milestone.expected_day,
-            weight=milestone.weight,
-            evidence_dates=tuple(said.get(milestone.key, milestone.evidence_dates or ())),
-        )
+        gating_milestone(milestone, evidence=evidence)
         for milestone in plan.milestones.all()
         if milestone.is_gating
     )
@@ -115,14 +121,32 @@ def engine_plan(
     )
 
 
+def gating_milestone(
+    milestone: Milestone, *, evidence: Mapping[str, Iterable[date]] | None = None
+) -> engine.GatingMilestone:
+    """Return a milestone as the engine reads it; ``evidence`` as for ``engine_plan``."""
+    return engine.GatingMilestone(
+        position=milestone.position,
+        expected_day=milestone.expected_day,
+        weight=milestone.weight,
+        evidence_dates=tuple(
+            (evidence or {}).get(milestone.key, milestone.evidence_dates or ())
+        ),
+        key=milestone.key,
+        is_declared=milestone.evidence_source == EvidenceSource.DECLARED,
+    )
+
+
 def baseline_position(plan: Plan, *, as_of: date) -> Baseline:
     """Return where the member is on the days first agreed, with today's evidence and pauses.
 
     For a version that re-plans nothing it is the version's own position, hiding nothing. The
-    evidence of a milestone is that of the newest version, up to this one, that has its key. Up
-    to five queries (DOMAIN 3.3, SV16).
+    evidence of a milestone is that of the newest version, up to this one, that has its key; of
+    one that the records show and this version does not have, it is the first version's own,
+    which goes on being watched. Up to six queries (DOMAIN 3.3, SV16).
     """
-    now = _position(engine_plan(plan), as_of=as_of)
+    path = engine_plan(plan)
+    now = _position(path, as_of=as_of)
     if plan.baseline_id is None:
         return Baseline(times=0, hides_days=None if now is None else 0, position=now)
     versions = list(
@@ -130,19 +154,32 @@ def baseline_position(plan: Plan, *, as_of: date) -> Baseline:
         .order_by("version")
         .prefetch_related("milestones")
     )
+    agreed = list(Milestone.objects.filter(plan=plan.baseline_id, is_gating=True))
+    watched = {milestone.key for milestone in agreed if milestone.evidence_rule}
     evidence = {
-        milestone.key: milestone.evidence_dates or ()
+        milestone.key: tuple(milestone.evidence_dates or ())
         for version in versions
         for milestone in version.milestones.all()
+        if version.pk == plan.pk or milestone.key not in watched
     }
-    first = Plan.objects.get(pk=plan.baseline_id)
-    agreed = engine_plan(first, evidence=evidence)
-    if agreed is not None:
-        pauses = _pauses(plan.pauses.all())
-        agreed = engine.Plan(agreed.anchor, agreed.milestones, pauses)
-    then = _position(agreed, as_of=as_of)
-    hides = None if now is None or then is None else max(now - then, 0)
-    return Baseline(times=len(versions), hides_days=hides, position=then)
+    then = None
+    if path is not None:
+        then = engine.position_on_baseline(
+            path,
+            first_agreed=[gating_milestone(milestone) for milestone in agreed],
+            evidence=evidence,
+            as_of=as_of,
+        )
+    still = {(m.key, m.expected_day) for m in path.milestones} if path else set()
+    gone = {m.expected_day for m in agreed}
+    gone -= {m.expected_day for m in agreed if (m.key, m.expected_day) in still}
+    return Baseline(
+        times=len(versions),
+        hides_days=None if now is None or then is None else now - then,
+        position=then,
+        first_days={milestone.key: milestone.expected_day for milestone in agreed},
+        gone=tuple(sorted(gone)),
+    )
 
 
 def fits_of(member: Member, *, as_of: date) -> tuple[FitStanding, ...]:

@@ -9,10 +9,15 @@ from success.engine import vector as engine
 from success.engine.vector import Vector
 from success.models import Milestone, PlanPause
 from success.queries.members import VectorReading
+from success.queries.plans import gating_milestone
 
 
 def road_of(reading: VectorReading) -> Road | None:
-    """Return the road of one member on a day; null without a plan in force (DOMAIN 3)."""
+    """Return the road of one member on a day; null without a plan in force (DOMAIN 3).
+
+    Milestones that do not gate are not on it. Where the plan was re-planned, the days first
+    agreed that are no longer expected are there as a ghost (3.3, SV16).
+    """
     vector = reading.vector
     if vector is None:
         return None
@@ -25,21 +30,25 @@ def road_of(reading: VectorReading) -> Road | None:
                 achieved=milestone.achieved_on is not None,
                 evidence=milestone.evidence_source or "derived",
                 blocking=_blocks(vector, milestone.position),
+                first_day=milestone.first_day,
             )
             for milestone in reading.milestones
         ],
+        ghosts=reading.baseline.gone if reading.baseline else (),
     )
 
 
 def roads(plans: Iterable[tuple[int, date]], *, as_of: date) -> dict[int, Road]:
     """Return the roads of many plans, given as (plan id, anchor), by plan id.
 
-    Two queries, however many plans. A plan without milestones, or not begun by ``as_of``, has
-    no road.
+    Two queries, however many plans. A plan without gating milestones, or not begun by
+    ``as_of``, has no road. Roads in lists show no ghosts of days first agreed.
     """
     anchors = dict(plans)
     milestones: dict[int, list[Milestone]] = defaultdict(list)
-    for milestone in Milestone.objects.filter(plan__in=anchors).order_by("plan", "position"):
+    for milestone in Milestone.objects.filter(plan__in=anchors, is_gating=True).order_by(
+        "plan", "position"
+    ):
         milestones[milestone.plan_id].append(milestone)
     pauses: dict[int, list[engine.Pause]] = defaultdict(list)
     for pause in PlanPause.objects.filter(plan__in=anchors):
@@ -48,15 +57,7 @@ def roads(plans: Iterable[tuple[int, date]], *, as_of: date) -> dict[int, Road]:
     for plan_id, path in milestones.items():
         plan = engine.Plan(
             anchor=anchors[plan_id],
-            milestones=tuple(
-                engine.GatingMilestone(
-                    position=milestone.position,
-                    expected_day=milestone.expected_day,
-                    weight=milestone.weight,
-                    evidence_dates=tuple(milestone.evidence_dates or ()),
-                )
-                for milestone in path
-            ),
+            milestones=tuple(gating_milestone(milestone) for milestone in path),
             pauses=tuple(pauses[plan_id]),
         )
         vector = engine.compute(plan, as_of=as_of)
@@ -82,7 +83,7 @@ def _blocks(vector: Vector, position: int) -> bool:
     return vector.blocking is not None and vector.blocking.position == position
 
 
-def _road(vector: Vector, stations: list[Station]) -> Road:
+def _road(vector: Vector, stations: list[Station], *, ghosts: tuple[int, ...] = ()) -> Road:
     moved = None if vector.raw is None else int(vector.raw * vector.window)
     return Road(
         stations=tuple(stations),
@@ -90,4 +91,5 @@ def _road(vector: Vector, stations: list[Station]) -> Road:
         plan_clock=vector.clock,
         clock_30_days_ago=None if moved is None else vector.clock - moved,
         horizon=max(station.expected_day for station in stations),
+        baseline=ghosts,
     )

@@ -11,7 +11,8 @@ from datetime import date
 from django.db import connection, transaction
 
 from members.rollups.scope import Scope, Written
-from success.rollups.vector import vector_parameters, vector_sql
+from success.engine.overlays import GOAL_HOLDS_DAYS
+from success.rollups.vector import BASELINE, vector_parameters, vector_sql
 
 # An ordinary night: those whose facts changed, whose day has come, or who are new.
 PEOPLE = """
@@ -29,6 +30,7 @@ WHERE known.member_id IS NULL AND m.id BETWEEN %(scope_first)s AND %(scope_last)
 
 FACTS = """
 WITH {vector},
+{baseline},
 known_term AS (
     SELECT t.member_id, t.starts_on, t.ends_on, t.tier,
            max(t.ends_on) OVER (
@@ -69,12 +71,44 @@ promise AS (
            min(a.due_on) FILTER (
                WHERE a.side = 'member' AND a.due_on < %(as_of)s
            ) AS they_owe_since,
-           min(a.due_on + 1) FILTER (WHERE a.due_on >= %(as_of)s) AS next_due_on
+           -- who holds up the overdue milestone; ours first, and from the due day itself
+           bool_or(a.side = 'association' AND a.due_on <= %(as_of)s)
+               FILTER (WHERE a.milestone_id = v.blocking_id) AS waits_for_us,
+           bool_or(a.side = 'member')
+               FILTER (WHERE a.milestone_id = v.blocking_id) AS waits_for_them,
+           least(
+               min(a.due_on + 1) FILTER (WHERE a.due_on >= %(as_of)s),
+               min(a.due_on) FILTER (
+                   WHERE a.due_on > %(as_of)s AND a.milestone_id = v.blocking_id
+               ),
+               min(least(a.done_on, a.waived_on))
+           ) AS next_due_on
     FROM vector v
     JOIN success_accountability a ON a.plan_id = v.plan_id
     WHERE (a.done_on IS NULL OR a.done_on > %(as_of)s)
       AND (a.waived_on IS NULL OR a.waived_on > %(as_of)s)
     GROUP BY v.member_id
+),
+outcome AS (
+    -- the Desired Outcome in force, and when it was last known to hold
+    SELECT o.member_id,
+           CASE WHEN o.confirmed_on <= %(as_of)s THEN o.confirmed_on
+                ELSE greatest(o.said_on, (
+                    SELECT max(c."on") FROM success_outcomeconfirmation c
+                    WHERE c.outcome_id = o.id AND c."on" <= %(as_of)s)) END AS confirmed_on,
+           least(
+               o.ended_on,
+               CASE WHEN o.confirmed_on > %(as_of)s THEN %(as_of)s + 1 END
+           ) AS recheck_on
+    FROM success_desiredoutcome o
+    WHERE {scope_outcome} AND o.is_primary AND o.said_on <= %(as_of)s
+      AND (o.ended_on IS NULL OR o.ended_on > %(as_of)s)
+),
+coming_outcome AS (
+    SELECT o.member_id, min(o.said_on) AS said_on
+    FROM success_desiredoutcome o
+    WHERE {scope_outcome} AND o.is_primary AND o.said_on > %(as_of)s
+    GROUP BY o.member_id
 ),
 involved AS (
     SELECT i.member_id,
@@ -101,13 +135,26 @@ said AS (
            a.segment_id, a.owner_id, c.person_id AS contact_id,
            v.plan_id, v.anchor_on, coalesce(v.state, 'no_plan') AS state, v.held_on,
            v.pace_milli, v.direction, v.achieved_weight, v.expected_weight, v.blocking_id,
+           CASE WHEN b.ahead <> 0 THEN %(as_of)s + b.ahead END AS baseline_held_on,
+           v.baseline_id IS NOT NULL AS is_rebaselined, v.declared_weight,
+           CASE
+               WHEN v.blocking_id IS NULL THEN ''
+               WHEN pr.waits_for_us THEN 'association'
+               WHEN pr.waits_for_them THEN 'member'
+               ELSE 'unknown'
+           END AS blocker,
+           o.confirmed_on AS goal_confirmed_on,
            v.blocked_since, v.behind_since, v.next_milestone_id, v.first_value_on,
            v.achieved_on, pr.we_owe_since, pr.they_owe_since,
            coalesce(i.people, 0) AS people_involved,
            coalesce(i.subjects, 0) AS subjects_involved,
            lf.occurred_on AS last_fact_on,
            least(
-               v.recheck_on, pr.next_due_on, lf.next_on, ct.starts_on, cp.counts_from,
+               v.recheck_on, b.recheck_on, pr.next_due_on, lf.next_on, ct.starts_on,
+               cp.counts_from, co.said_on, o.recheck_on,
+               -- plays may ask about a goal that goes stale
+               CASE WHEN o.confirmed_on + %(goal_stale)s > %(as_of)s
+                   THEN o.confirmed_on + %(goal_stale)s END,
                CASE
                    WHEN ms.term_ends_on > %(as_of)s THEN ms.term_ends_on
                    WHEN ms.term_ends_on + %(grace)s > %(as_of)s THEN ms.term_ends_on + %(grace)s
@@ -118,6 +165,9 @@ said AS (
     LEFT JOIN coming_term ct ON ct.member_id = m.id
     LEFT JOIN coming_plan cp ON cp.member_id = m.id
     LEFT JOIN vector v ON v.member_id = m.id
+    LEFT JOIN baseline b ON b.member_id = m.id
+    LEFT JOIN outcome o ON o.member_id = m.id
+    LEFT JOIN coming_outcome co ON co.member_id = m.id
     LEFT JOIN promise pr ON pr.member_id = m.id
     LEFT JOIN involved i ON i.member_id = m.id
     -- two steps in an index, whatever the number of facts
@@ -185,6 +235,11 @@ COLUMNS = (
     "blocking_id",
     "blocked_since",
     "behind_since",
+    "baseline_held_on",
+    "is_rebaselined",
+    "declared_weight",
+    "blocker",
+    "goal_confirmed_on",
     "next_milestone_id",
     "first_value_on",
     "achieved_on",
@@ -203,10 +258,15 @@ def refresh(*, as_of: date, scope: Scope, grace_days: int) -> Written:
 
     Where the scope is what a night has taken on, those whose day has come and those without
     any row yet are looked at too. Standing follows terms and the grace rule (DOMAIN 4.3), the
-    vector section 3. Facts dated after ``as_of`` are not seen. Only rows that differ are
+    vector section 3, with the clock on the days first agreed where they were re-planned (SV16),
+    who holds up an overdue milestone (2.8) and when the goal was last confirmed (2.2). Facts
+    dated after ``as_of`` are not seen. Only rows that differ are
     written: a second run writes none.
     """
-    parameters = vector_parameters(as_of=as_of, scope=scope) | {"grace": grace_days}
+    parameters = vector_parameters(as_of=as_of, scope=scope) | {
+        "grace": grace_days,
+        "goal_stale": GOAL_HOLDS_DAYS + 1,
+    }
     with connection.cursor() as cursor:
         if scope.taken_by is not None:
             cursor.execute(PEOPLE.format(scope=scope.condition("d.member_id")), parameters)
@@ -221,6 +281,8 @@ def refresh(*, as_of: date, scope: Scope, grace_days: int) -> Written:
 def _facts_sql(scope: Scope) -> str:
     return FACTS.format(
         vector=vector_sql(scope=scope),
+        baseline=BASELINE,
+        scope_outcome=scope.condition("o.member_id"),
         scope_member=scope.condition("m.id"),
         scope_term=scope.condition("t.member_id"),
         scope_plan=scope.condition("p.member_id"),

@@ -11,8 +11,11 @@ the plan (those that ended before its anchor are another story):
 
 The day of ``kept`` may lie ahead; readers count evidence only once its day has come, and a
 change of facts before then takes it back. Milestones that people have spoken about (with
-events) are left to those events, and those carried over from the version before to what had
-been found there.
+events) are left to those events, and those carried over from an earlier goal stay as they are.
+
+A version is watched until it ends. The first agreed version of a plan that was re-planned is
+watched until the last of its line ends, so that what the new days hide stays known, also where
+they no longer have one of its milestones.
 """
 
 from datetime import date
@@ -124,9 +127,20 @@ distinct_rule AS (
     FROM (SELECT DISTINCT evidence_rule FROM watched) AS d
 ),
 stated AS ({RULE.format(rule_id="id", rule="evidence_rule")} FROM distinct_rule),
-path AS (
-    SELECT p.id AS path_id, p.member_id, p.anchor_on, p.closed_on
+line AS (
+    -- when the last version ends that re-plans a first agreed one; null while it is open
+    SELECT p.baseline_id,
+           nullif(max(coalesce(p.closed_on, 'infinity')), 'infinity') AS closed_on
     FROM success_plan p
+    WHERE {{scope}} AND p.baseline_id IS NOT NULL
+    GROUP BY p.baseline_id
+),
+path AS (
+    SELECT p.id AS path_id, p.member_id, p.anchor_on,
+           CASE WHEN line.baseline_id IS NULL THEN p.closed_on ELSE line.closed_on END
+               AS closed_on
+    FROM success_plan p
+    LEFT JOIN line ON line.baseline_id = p.id
     WHERE {{scope}}
 ),
 {EVIDENCE},

@@ -263,7 +263,7 @@ def _start(play: Play, *, scope: Scope) -> dict[str, str]:
                     f" AND %(as_of)s::date - %(offset)s::int"
                 ),
                 occurrence=(
-                    "('day-' || %(offset)s::int || ' of plan ' || f.plan_id)"
+                    f"('day-' || %(offset)s::int || ' of plan ' || {FIRST_VERSION})"
                     if of_plan
                     else f"('day-' || %(offset)s::int || ' after ' || {column})"
                 ),
@@ -414,6 +414,9 @@ OTHER_PLAN = "(i.evidence ->> 'plan')::bigint IS DISTINCT FROM f.plan_id"
 REPLACED = """CASE WHEN i.evidence ->> 'plan' IS NULL THEN 'A plan was agreed'
     ELSE %(replaced)s::text END"""
 ENDED = "coalesce(%(ended)s::text, 'It no longer applies')"
+# A plan that is re-planned keeps its days, and what was said on one is not said again.
+FIRST_VERSION = """coalesce(
+    (SELECT chain.baseline_id FROM success_plan chain WHERE chain.id = f.plan_id), f.plan_id)"""
 FIRST_VALUE = f"""CASE WHEN f.first_value_on IS NOT NULL
     THEN 'First value was reached on ' || {_spelled("f.first_value_on")}
     ELSE 'It no longer applies' END"""
@@ -501,7 +504,7 @@ CANDIDATES = """
     SELECT fired.member_id, fired.occurrence, fired.occurred_on, fired.fact_id, fired.subject,
            fired.promise_id,
            fired.prefers_message AND fired.is_live AND %(has_template)s
-               AND fired.we_owe_since IS NULL
+               AND fired.we_owe_since IS NULL AND fired.blocker <> 'association'
                AND fired.occurred_on >= greatest(%(effective_from)s::date, %(oldest)s::date)
                AND NOT EXISTS (
                    SELECT FROM members_member m
@@ -509,7 +512,7 @@ CANDIDATES = """
                AND EXISTS (
                    SELECT FROM members_person contact
                     WHERE contact.id = fired.contact_id AND contact.email <> '') AS by_message
-      FROM (SELECT f.member_id, f.contact_id, f.we_owe_since,
+      FROM (SELECT f.member_id, f.contact_id, f.we_owe_since, f.blocker,
                    {occurrence} AS occurrence, {day} AS occurred_on,
                    {fact} AS fact_id, {subject} AS subject, {is_live} AS is_live,
                    {promise}::bigint AS promise_id,

@@ -32,7 +32,7 @@ stopped AS (
     GROUP BY p.id
 ),
 path AS (
-    SELECT p.id AS plan_id, p.member_id, p.anchor_on, p.closed_on, s.runs,
+    SELECT p.id AS plan_id, p.member_id, p.baseline_id, p.anchor_on, p.closed_on, s.runs,
            %(as_of)s - p.anchor_on - coalesce(paused.days, 0) AS t
     FROM success_plan p
     LEFT JOIN stopped s ON s.plan_id = p.id
@@ -73,6 +73,10 @@ reading AS (
                array_agg(evidence_dates[turns_now] ORDER BY position) AS turned_on,
                coalesce(sum(weight) FILTER (WHERE turns_now %% 2 = 1), 0)::int
                    AS achieved_weight,
+               coalesce(
+                   sum(weight) FILTER (WHERE turns_now %% 2 = 1
+                                         AND evidence_source = 'declared'), 0
+               )::int AS declared_weight,
                coalesce(sum(weight) FILTER (WHERE turns_before %% 2 = 1), 0)::int
                    AS weight_before,
                coalesce(sum(weight) FILTER (WHERE expected_day < w.t), 0)::int
@@ -82,6 +86,7 @@ reading AS (
                min(expected_day) FILTER (WHERE expected_day >= w.t) AS next_expected
         FROM (
             SELECT m.id, m.position, m.expected_day, m.weight, m.evidence_dates,
+                   m.evidence_source,
                    coalesce(width_bucket(%(as_of)s, m.evidence_dates), 0) AS turns_now,
                    coalesce(width_bucket(w.window_on, m.evidence_dates), 0) AS turns_before
             FROM success_milestone m
@@ -93,7 +98,7 @@ reading AS (
     ) AS r
 ),
 clocked AS (
-    SELECT w.member_id, w.anchor_on, w.closed_on, w.runs, w.t, w.h, r.*,
+    SELECT w.member_id, w.baseline_id, w.anchor_on, w.closed_on, w.runs, w.t, w.h, r.*,
            least(
                greatest(w.t, coalesce(r.expected[coalesce(r.open_now - 1, r.milestones)], 0)),
                r.expected[r.open_now]
@@ -117,7 +122,7 @@ moving AS (
     FROM clocked
 ),
 vector AS (
-    SELECT plan_id, member_id, anchor_on, t AS plan_day, ahead,
+    SELECT plan_id, member_id, baseline_id, anchor_on, t AS plan_day, ahead,
            CASE WHEN ahead <> 0 THEN %(as_of)s + ahead END AS held_on,
            CASE
                WHEN gained IS NULL THEN NULL
@@ -132,7 +137,7 @@ vector AS (
                WHEN gained > 0 OR ahead >= 0 OR gained_weight THEN 1
                ELSE 0
            END AS direction,
-           achieved_weight, expected_weight,
+           achieved_weight, declared_weight, expected_weight,
            CASE
                WHEN open_now IS NULL THEN 'achieved'
                WHEN gained < 0 THEN 'regressing'
@@ -191,6 +196,63 @@ vector AS (
         ) AS first
         WHERE is_blocked AND runs IS NOT NULL
     ) AS late ON true
+)
+"""
+
+# The clock of re-planned versions on the days first agreed, to stand behind ``VECTOR``. They
+# are few, and only theirs are worked out: the baseline's gating milestones, each with the dates
+# that the newest version up to then holds by its key, or its own where none does. Those that
+# the records show go on being watched there, so only the version in force speaks before them.
+BASELINE = """
+baseline AS (
+    SELECT member_id, ahead,
+           least(
+               next_turn_on,
+               -- a version with pauses is looked at every day already
+               CASE WHEN ahead > 0 THEN %(as_of)s + ahead
+                    WHEN ahead = 0 THEN anchor_on + expected[open_now] + 1 END
+           ) AS recheck_on
+    FROM (
+        SELECT v.member_id, v.anchor_on, first_agreed.*,
+               least(
+                   greatest(
+                       v.plan_day, coalesce(expected[coalesce(open_now - 1, milestones)], 0)
+                   ),
+                   expected[open_now]
+               ) - v.plan_day AS ahead
+        FROM vector v
+        CROSS JOIN LATERAL (
+            SELECT count(*)::int AS milestones,
+                   min(place) FILTER (WHERE turns %% 2 = 0) AS open_now,
+                   array_agg(expected_day ORDER BY place) AS expected,
+                   min(evidence_dates[turns + 1]) AS next_turn_on
+            FROM (
+                SELECT seen.*,
+                       coalesce(width_bucket(%(as_of)s, seen.evidence_dates), 0) AS turns
+                FROM (
+                    SELECT row_number() OVER (ORDER BY b.position)::int AS place,
+                           b.expected_day,
+                           CASE WHEN m.id IS NULL THEN b.evidence_dates
+                                ELSE m.evidence_dates END AS evidence_dates
+                    FROM success_milestone b
+                    LEFT JOIN LATERAL (
+                        SELECT said.id, said.evidence_dates
+                        FROM success_plan version
+                        JOIN success_milestone said
+                            ON said.plan_id = version.id AND said.key = b.key
+                        WHERE version.baseline_id = v.baseline_id
+                          AND version.counts_from <= %(as_of)s
+                          AND (version.id = v.plan_id OR b.evidence_rule = '{}')
+                        ORDER BY version.version DESC
+                        LIMIT 1
+                    ) AS m ON true
+                    WHERE b.plan_id = v.baseline_id AND b.is_gating
+                ) AS seen
+            ) AS turned
+            HAVING count(*) > 0
+        ) AS first_agreed
+        WHERE v.baseline_id IS NOT NULL
+    ) AS clocked
 )
 """
 

@@ -91,9 +91,15 @@ def facts(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if known is not None and known_on is not None:
         has_clock = known.plan_id is not None and known.anchor_on is not None
         ahead = (known.held_on - known_on).days if known.held_on else 0
+        first = known.baseline_held_on
         pace = None if known.pace_milli is None else Decimal(known.pace_milli) / THOUSAND
         last_day = known.term_ends_on - timedelta(days=1) if known.term_ends_on else None
-        context |= {"ahead": ahead if has_clock else None, "pace": pace, "last_day": last_day}
+        context |= {
+            "ahead": ahead if has_clock else None,
+            "baseline_ahead": (first - known_on).days if first else 0,
+            "pace": pace,
+            "last_day": last_day,
+        }
     return _render(request, member, "facts", _("Facts behind the vector"), context)
 
 

@@ -73,6 +73,7 @@ def members(request: HttpRequest) -> HttpResponse:
             "known": known,
             "road": drawn.get(known.plan_id) if known else None,
             "last_day": _last_day(known),
+            "overlays": reads.overlays_of(known, as_of=as_of),
             "url": reverse("success:member", args=[each.public_id]),
         }
         for each in listed.items
@@ -133,7 +134,7 @@ def _simplify(form: forms.Form, request: HttpRequest) -> None:
     """Make the questions of the API fit for a page: drop-downs, and order by the headers."""
     fields = form.fields
     fields.pop("order")
-    for name in ("standing", "state", "segment"):
+    for name in ("standing", "state", "segment", "overlay"):
         if len(request.GET.getlist(name)) < 2:
             field = cast("forms.MultipleChoiceField", fields[name])
             choices = cast("list[tuple[Any, Any]]", list(field.widget.choices))

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
@@ -92,6 +93,38 @@ def test_text_equivalent_says_what_the_picture_says():
     assert roads.sentence(SLIPPING) == (
         "On plan day 60 on calendar day 75, 15 days behind, moved 15 days in the last 30, "
         "waiting on Two decision makers with peer ties (day 60). 1 of 5 milestones achieved."
+    )
+
+
+def test_first_agreed_days_are_ghosts_on_the_large_road_only():
+    stations = [
+        replace(each, expected_day=150, first_day=90) for each in SLIPPING.stations[2:3]
+    ]
+    moved = replace(
+        SLIPPING,
+        stations=[*SLIPPING.stations[:2], *stations, *SLIPPING.stations[3:]],
+        baseline=(90, 120),
+    )
+    drawn = {
+        size: render(f'{{% road value size="{size}" %}}', value=moved)
+        for size in ("small", "medium", "large")
+    }
+    portal = render("{% road value portal=True %}", value=moved)
+
+    ghosts = {
+        size: [len(with_class(picture, "road-ghost")) for picture in pictures(html)]
+        for size, html in drawn.items()
+    }
+    said = "The plan was moved; days 90 and 120, first agreed, are shown as ghosts."
+    assert ghosts == {"small": [0], "medium": [0], "large": [2, 2]}
+    assert [said in html for html in drawn.values()] == [False, False, True]
+    assert ("ghost" in portal, "agreed" in portal) == (False, False)
+    assert "day 150, first agreed for day 90, not yet" in drawn["large"]
+
+
+def test_one_ghost_is_told_as_one():
+    assert roads.sentence(replace(SLIPPING, baseline=(90,))).endswith(
+        " The plan was moved; day 90, first agreed, is shown as a ghost."
     )
 
 

@@ -19,11 +19,14 @@ def road(value: Road, size: str = "large", portal: bool = False, caption: bool =
     """Draw ``value`` (a ``Road``).
 
     ``size``: ``small`` (a row, 120 by 16), ``medium`` (a card), ``large`` (a page; turns
-    upright where its container is narrow). ``portal``: for the member, without lateness,
-    pace or judgement. ``caption=False`` keeps the sentence for screen readers only.
+    upright where its container is narrow, and shows ghosts of days first agreed).
+    ``portal``: for the member, without lateness, pace or judgement. ``caption=False`` keeps
+    the sentence for screen readers only.
     """
     if size not in SIZES:
         raise template.TemplateSyntaxError(f"road size must be one of {', '.join(SIZES)}")
+    if size != "large" or portal:
+        value = roads.without_ghosts(value)
     drawings = {
         "small": lambda: [roads.draw_small(value, portal=portal)],
         "medium": lambda: [roads.draw_card(value, portal=portal)],

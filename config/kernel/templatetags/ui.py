@@ -211,9 +211,13 @@ SHAPES = {
     '<circle cx="8" cy="8" r="1.4"/>',
 }
 OVERLAYS = {
-    "assoc_blocked": (
+    "we_owe": (
         "we owe them",
         "A promise of ours is late; no nudge goes to this member.",
+    ),
+    "assoc_blocked": (
+        "waiting for us",
+        "The overdue milestone waits for a promise of ours; no nudge goes to this member.",
     ),
     "ax_mismatch": (
         "experience mismatch",
@@ -227,7 +231,7 @@ OVERLAYS = {
     ),
     "evidence_thin": (
         "thin evidence",
-        "More than half of what is achieved rests on the member's own word.",
+        "More than half of what is achieved rests on one side's word.",
     ),
     "rebaselined": ("plan was moved", "Expected days were changed after they were agreed."),
 }

@@ -373,7 +373,7 @@ def test_detail_costs_the_same_number_of_queries_for_any_size(
         MemberIdentity.objects.create(member=member, source="crm", external_id=f"{n}")
     client = api(make_user(role=Role.DIRECTOR))
 
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(18):
         response = client.get(f"{URL}{member.public_id}/")
 
     assert len(response.json()["people"]) == item_count

@@ -1,11 +1,14 @@
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.kernel.clock import local_date
 from success.engine.accountability import Blocker, Promise, Side, blocker, may_nudge_member
 from success.engine.vector import (
     GatingMilestone,
@@ -17,6 +20,7 @@ from success.engine.vector import (
     effective_pace,
     plan_day,
     plan_promise_days_left,
+    position_on_baseline,
     state_of,
     thousandths,
 )
@@ -138,6 +142,46 @@ def test_without_a_plan_there_is_no_vector_and_a_promise_runs(day: int, days_lef
     assert vector is None
     assert state_of(vector) is State.NO_PLAN
     assert plan_promise_days_left(since=ANCHOR, on=on_day(day)) == days_left
+
+
+def test_what_a_new_day_hides_is_known_by_the_first_one() -> None:
+    """SV16."""
+    story: Evidence = {1: (28,), 2: (55,)}
+    now, first = (
+        replace(
+            plan, milestones=tuple(replace(m, key=f"m{m.position}") for m in plan.milestones)
+        )
+        for plan in (make_plan(story, expected_days=REBASELINED), make_plan({}))
+    )
+
+    on_first_days = position_on_baseline(
+        now,
+        first_agreed=first.milestones,
+        evidence={m.key: m.evidence_dates for m in now.milestones},
+        as_of=on_day(100),
+    )
+
+    assert on_first_days == oracle("SV16_rebaseline_original")["S"]
+    assert vector_on(now, 100).days_ahead - (on_first_days or 0) == 10
+
+
+def test_a_milestone_that_was_dropped_keeps_its_own_evidence_on_the_first_days() -> None:
+    first = (
+        GatingMilestone(1, 30, 50, (on_day(20),), key="dropped"),
+        GatingMilestone(2, 60, 50, key="kept"),
+    )
+    now = Plan(ANCHOR, (GatingMilestone(1, 90, 100, key="kept"),))
+
+    def on_first_days(evidence: dict[str, tuple[date, ...]], day: int) -> int | None:
+        return position_on_baseline(
+            now, first_agreed=first, evidence=evidence, as_of=on_day(day)
+        )
+
+    assert on_first_days({"kept": ()}, 70) == -10
+    assert on_first_days({"kept": (on_day(65),)}, 70) == 0
+    assert on_first_days({"kept": (), "dropped": ()}, 70) == -40
+    assert on_first_days({}, -1) is None
+    assert position_on_baseline(now, first_agreed=(), evidence={}, as_of=on_day(9)) is None
 
 
 @pytest.mark.parametrize("case", ["SV8_AX_fit_phi"])
@@ -285,11 +329,29 @@ def test_thousandths_round_halves_away_from_zero(value: Fraction, expected: int)
     assert thousandths(value) == expected
 
 
-def test_daylight_saving_is_no_event() -> None:
-    plan = Plan(anchor=date(2025, 3, 1), milestones=(GatingMilestone(1, 200, 100),))
-    year = [plan.anchor + timedelta(days=n) for n in range(365)]
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Apia", "Australia/Lord_Howe"]
+)
+def test_a_night_at_half_past_midnight_neither_skips_nor_doubles_a_plan_day(zone: str) -> None:
+    """A night sees one local date after the other, through both changes of the clocks."""
+    plan = Plan(anchor=date(2025, 1, 10), milestones=(GatingMilestone(1, 200, 100),))
+    first = datetime(2025, 1, 11, 0, 30, tzinfo=UTC)
+    nights = [first + timedelta(days=n) for n in range(800)]
 
-    assert [plan_day(plan, on=day) for day in year] == list(range(365))
+    seen = [plan_day(plan, on=local_date(at, zone=zone)) for at in nights]
+
+    assert {later - earlier for earlier, later in pairwise(seen)} == {1}
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Atlantic/Azores"])
+def test_plan_day_rises_by_one_a_local_date_whatever_the_hour(zone: str) -> None:
+    plan = Plan(anchor=date(2025, 1, 10), milestones=(GatingMilestone(1, 200, 100),))
+    hours = [datetime(2025, 1, 11, tzinfo=UTC) + timedelta(hours=n) for n in range(24 * 400)]
+
+    days = {local_date(at, zone=zone): None for at in hours}
+
+    read = [plan_day(plan, on=day) for day in days]
+    assert read == list(range(read[0], read[0] + len(read)))
 
 
 # Random plans: late evidence, withdrawals, pauses, ties.
@@ -324,6 +386,46 @@ def plans(draw: st.DrawFn, *, withdrawals: bool = True) -> Plan:
 
 
 as_of_days = st.integers(0, 260)
+
+
+@given(plans(), as_of_days, as_of_days)
+def test_clock_falls_only_where_evidence_was_withdrawn_in_between(
+    plan: Plan, first: int, second: int
+) -> None:
+    earlier, later = sorted((first, second))
+    withdrawn = any(
+        on_day(earlier) < turn <= on_day(later)
+        for milestone in plan.milestones
+        for turn in sorted(milestone.evidence_dates)[1::2]
+    )
+
+    assert withdrawn or vector_on(plan, earlier).clock <= vector_on(plan, later).clock
+
+
+@given(plans(), as_of_days)
+def test_the_days_first_agreed_are_read_as_the_days_of_any_plan(plan: Plan, day: int) -> None:
+    first = position_on_baseline(
+        plan, first_agreed=plan.milestones, evidence={}, as_of=on_day(day)
+    )
+
+    assert first == vector_on(plan, day).days_ahead
+
+
+@given(plans(), as_of_days, st.sets(st.integers(1, 5)))
+def test_declared_weight_is_a_part_of_the_achieved_and_moves_nothing(
+    plan: Plan, day: int, declared: set[int]
+) -> None:
+    told = replace(
+        plan,
+        milestones=tuple(
+            replace(m, is_declared=m.position in declared) for m in plan.milestones
+        ),
+    )
+
+    vector = vector_on(told, day)
+
+    assert 0 <= vector.declared_weight <= vector.achieved_weight
+    assert as_oracle(vector) == as_oracle(vector_on(plan, day))
 
 
 @given(plans(withdrawals=False), as_of_days, as_of_days)

@@ -4,7 +4,7 @@ from fractions import Fraction
 import pytest
 
 from success.engine.vector import GatingMilestone, Pause, Plan, compute
-from success.engine.wording import clauses, days, sentence, speed
+from success.engine.wording import clauses, days, rebaselined, sentence, speed
 
 ANCHOR = date(2025, 1, 1)
 
@@ -92,3 +92,16 @@ def test_small_numbers_are_spelled() -> None:
 
 def test_without_a_vector_there_is_one_clause() -> None:
     assert clauses(None) == ("no plan yet, so no vector",)
+
+
+@pytest.mark.parametrize(
+    ("times", "hidden_days", "expected"),
+    [
+        pytest.param(1, 10, "re-baselined once, hides 10 days", id="SV16"),
+        (2, 1, "re-baselined twice, hides 1 day"),
+        (3, 0, "re-baselined three times, hides nothing"),
+        (1, -5, "re-baselined once, now asks for 5 days more"),
+    ],
+)
+def test_what_a_moved_plan_hides_is_said(times: int, hidden_days: int, expected: str) -> None:
+    assert rebaselined(times=times, hidden_days=hidden_days) == expected

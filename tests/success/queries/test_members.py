@@ -6,10 +6,14 @@ import pytest
 
 from members.enums import Role
 from members.models import Affiliation, Term
+from success.enums import Overlay
 from success.models import PlanPause
 from success.queries.members import (
+    WITH_OVERLAY,
+    goal_confirmed_on,
     member_detail,
     member_list,
+    overlays_of,
     people,
     plan_on,
     promises,
@@ -28,6 +32,8 @@ from tests.factories import (
     make_term,
     make_user,
 )
+from tests.oracles import oracle
+from tests.success.lines import evolve, outcome, replan, ungated
 
 pytestmark = pytest.mark.django_db
 
@@ -188,3 +194,152 @@ def test_promises_stand_late_ones_first_as_they_were_on_the_day():
         ("waived", 0, False),
     ]
     assert promises(None, as_of=day) == []
+
+
+ANCHOR = date(2026, 1, 1)
+PATH = (30, 60, 90, 180, 300)
+
+
+def day(number):
+    return ANCHOR + timedelta(days=number)
+
+
+def test_what_does_not_gate_stands_apart_and_is_never_late_nor_next():
+    plan = make_plan(expected_days=(30, 60), evidence=[[day(20)]])
+    ungated(plan, expected_day=5)
+
+    reading = vector_on(plan.member, as_of=day(50))
+
+    assert [one.position for one in reading.milestones] == [1, 2]
+    assert [(one.position, one.is_overdue, one.is_next) for one in reading.ungated] == [
+        (3, False, False)
+    ]
+    assert (reading.vector.milestones, reading.vector.achieved_weight) == (2, 10)
+    assert [one.is_next for one in reading.milestones] == [False, True]
+
+
+def test_a_moved_plan_says_what_it_hides():
+    """SV16."""
+    first = make_plan(expected_days=PATH, evidence=[[day(28)], [day(55)]])
+    plan = replan(first, on=day(100), moved={"milestone-3": 150})
+
+    reading = vector_on(plan.member, as_of=day(100))
+
+    assert reading.plan == plan
+    assert reading.vector.days_ahead == oracle("SV16_rebaseline_new")["S"]
+    assert reading.baseline.position == oracle("SV16_rebaseline_original")["S"]
+    assert reading.baseline.words == "re-baselined once, hides 10 days"
+    assert tuple(reading.baseline.first_days.values()) == PATH
+    assert reading.baseline.gone == (90,)
+    assert [one.first_day for one in reading.milestones] == [None, None, 90, None, None]
+    assert reading.overlays == (Overlay.REBASELINED,)
+
+
+def test_before_it_was_moved_a_plan_hides_nothing():
+    first = make_plan(expected_days=PATH, evidence=[[day(28)], [day(55)]])
+    replan(first, on=day(100), moved={"milestone-3": 150})
+
+    reading = vector_on(first.member, as_of=day(99))
+
+    assert (reading.plan, reading.baseline, reading.overlays) == (first, None, ())
+    assert reading.vector.days_ahead == -9
+
+
+def test_a_plan_moved_twice_is_still_read_against_the_first():
+    first = make_plan(expected_days=(30, 60))
+    second = replan(first, on=day(40), moved={"milestone-1": 50})
+    replan(second, on=day(60), moved={"milestone-1": 70, "milestone-2": 90})
+
+    found = {
+        number: vector_on(first.member, as_of=day(number)).baseline.words for number in (59, 65)
+    }
+
+    assert found == {
+        59: "re-baselined once, hides 20 days",
+        65: "re-baselined twice, hides 35 days",
+    }
+
+
+def test_a_new_goal_hides_nothing_of_the_old_one():
+    """SV7."""
+    old = make_plan(expected_days=PATH, evidence=[[day(n)] for n in (25, 50, 85, 170)])
+    evolve(old, on=day(190), expected_days=(20, 60, 120))
+
+    before, after = (vector_on(old.member, as_of=day(n)) for n in (189, 200))
+
+    expected = oracle("SV7_evolved_DO_new_plan_day10")
+    assert before.state == "on_track"
+    assert (after.vector.plan_day, after.vector.clock, after.vector.achieved_weight) == (
+        expected["t"], expected["D"], expected["A"],
+    )  # fmt: skip
+    assert (after.state, after.baseline, after.overlays) == ("on_track", None, ())
+    assert [one.key for one in after.ungated if one.is_carried_over] == [
+        f"milestone-{n}" for n in (1, 2, 3, 4)
+    ]
+
+
+def test_a_stall_that_waits_for_us_is_ours():
+    """SV9."""
+    plan = make_plan(expected_days=PATH, evidence=[[day(30)]])
+    second = plan.milestones.get(position=2)
+    promise = make_accountability(plan=plan, milestone=second, due_on=day(50))
+    make_accountability(plan=plan, milestone=second, side="member", due_on=day(50))
+
+    ours = vector_on(plan.member, as_of=day(110))
+    promise.done_on = day(105)
+    promise.save()
+
+    assert (ours.state, ours.overlays) == ("stalled", (Overlay.ASSOC_BLOCKED,))
+    assert vector_on(plan.member, as_of=day(104)).overlays == (Overlay.ASSOC_BLOCKED,)
+    theirs = vector_on(plan.member, as_of=day(105))
+    assert (theirs.blocker.value, theirs.overlays) == ("member", ())
+
+
+def test_a_goal_is_stale_with_a_plan_and_without():
+    members = [make_member(), make_plan(expected_days=(300,)).member]
+    for member in members:
+        outcome(member=member, said_on=ANCHOR)
+
+    found = [
+        vector_on(member, as_of=day(number)).overlays
+        for member in members
+        for number in (180, 181)
+    ]
+
+    assert found == [(), (Overlay.GOAL_STALE,)] * 2
+    assert goal_confirmed_on(members[0], as_of=day(-1)) is None
+
+
+KNOWN = (
+    {},
+    {"blocker": "association"},
+    {"blocker": "member"},
+    {"goal_confirmed_on": TODAY - timedelta(days=180)},
+    {"goal_confirmed_on": TODAY - timedelta(days=181)},
+    {"is_rebaselined": True},
+    {"achieved_weight": 40, "declared_weight": 20},
+    {"achieved_weight": 40, "declared_weight": 21, "is_rebaselined": True},
+)
+
+
+def test_members_are_found_by_what_is_said_beside_their_state():
+    for fields in KNOWN:
+        make_member_facts(**fields)
+    make_member()  # not seen by a night yet
+
+    listed = member_list(make_user(), as_of=TODAY)
+    found = {
+        overlay: set(listed.filter(asked).values_list("pk", flat=True))
+        for overlay, asked in WITH_OVERLAY.items()
+    }
+
+    said = {
+        overlay: {
+            each.pk
+            for each in listed
+            if overlay in overlays_of(getattr(each, "known", None), as_of=TODAY)
+        }
+        for overlay in WITH_OVERLAY
+    }
+    assert found == said
+    assert sum(map(len, found.values())) == 5

@@ -7,6 +7,7 @@ from success.models import PlanPause
 from success.queries.members import vector_on
 from success.queries.roads import road_of, roads
 from tests.factories import make_member, make_plan
+from tests.success.lines import replan, ungated
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 3, 17)  # plan-day 75
@@ -54,3 +55,26 @@ def test_roads_cost_two_queries(item_count, django_assert_num_queries):
 
     with django_assert_num_queries(2):
         assert len(roads(plans, as_of=DAY)) == item_count
+
+
+def test_what_does_not_gate_is_not_on_the_road():
+    plan = make_late_plan()
+    ungated(plan)
+
+    road = road_of(vector_on(plan.member, as_of=DAY))
+
+    assert [station.expected_day for station in road.stations] == [30, 60, 90]
+    assert roads([(plan.pk, plan.anchor_on)], as_of=DAY) == {plan.pk: road}
+
+
+def test_the_days_first_agreed_stay_as_ghosts_of_a_moved_plan():
+    plan = replan(make_late_plan(), on=DAY, moved={"milestone-2": 80}, dropped=["milestone-3"])
+
+    road = road_of(vector_on(plan.member, as_of=DAY))
+
+    assert road.stations == (
+        Station("Milestone 1", 30, achieved=True),
+        Station("Milestone 2", 80, first_day=60),
+    )
+    assert road.baseline == (60, 90)
+    assert roads([(plan.pk, plan.anchor_on)], as_of=DAY)[plan.pk].baseline == ()

@@ -9,6 +9,7 @@ from members.rollups.scope import Scope, Written
 from success.models import Milestone, MilestoneEvent
 from success.rollups import milestones
 from tests.factories import NOON, make_member, make_plan
+from tests.success.lines import evolve, replan, ungated
 
 EVERYBODY = Scope(first=0, last=2**62)
 START = date(2026, 1, 1)
@@ -148,3 +149,66 @@ def test_evidence_of_spells_needs_no_plan():
     )
 
     assert found == {(1, wanted.pk): day(12)}
+
+
+FIRST = {"rule": "first", "areas": ["maintainer"]}
+
+
+def dates(plan, key="milestone-1"):
+    return plan.milestones.get(key=key).evidence_dates
+
+
+def test_what_does_not_gate_is_evidenced_all_the_same():
+    member = make_member()
+    plan = make_plan(member=member, anchor_on=START, expected_days=(30,))
+    ungated(plan, evidence_rule=FIRST, evidence_kind="derived")
+    involve(member, "Kiln", 12)
+
+    milestones.refresh(scope=EVERYBODY)
+
+    assert dates(plan, "beside") == [day(12)]
+
+
+def test_what_was_carried_over_stays_as_it_was():
+    member = make_member()
+    stretch = involve(member, "Kiln", 12)
+    old = make_plan(member=member, anchor_on=START, expected_days=(30,), rules=[FIRST])
+    milestones.refresh(scope=EVERYBODY)
+    new = evolve(old, on=day(50), expected_days=(20,))
+
+    stretch.delete()
+    milestones.refresh(scope=EVERYBODY)
+
+    assert dates(old) is None
+    assert dates(new) == [day(12)]
+
+
+def test_the_first_agreed_version_is_watched_while_its_line_is_open():
+    member = make_member()
+    rules = [FIRST, FIRST | {"areas": ["certification"]}]
+    first = make_plan(member=member, anchor_on=START, expected_days=(30, 60), rules=rules)
+    second = replan(first, on=day(40), dropped=["milestone-1"])
+    third = replan(second, on=day(70))
+    involve(member, "Kiln", 80)
+    involve(member, "Report", 90, area="certification")
+
+    milestones.refresh(scope=EVERYBODY)
+
+    assert [dates(first), dates(first, "milestone-2")] == [[day(80)], [day(90)]]
+    # a version in between is done with, and the one in force has what is left
+    assert [dates(second, "milestone-2"), dates(third, "milestone-2")] == [None, [day(90)]]
+
+
+def test_neither_line_nor_version_is_watched_after_its_end():
+    member = make_member()
+    first = make_plan(member=member, anchor_on=START, expected_days=(30,), rules=[FIRST])
+    second = replan(first, on=day(40))
+    evolve(second, on=day(70), expected_days=(20,))
+    evolved = make_plan(anchor_on=START, expected_days=(30,), rules=[FIRST])
+    evolve(evolved, on=day(70), expected_days=(20,))
+    for one in (member, evolved.member):
+        involve(one, "Kiln", 70)
+
+    milestones.refresh(scope=EVERYBODY)
+
+    assert [dates(plan) for plan in (first, second, evolved)] == [None, None, None]

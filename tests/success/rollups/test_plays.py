@@ -31,6 +31,7 @@ from tests.factories import (
     make_template,
     make_user,
 )
+from tests.success.lines import evolve, replan
 
 pytestmark = pytest.mark.django_db
 EVERYBODY = Scope(first=0, last=2**62)
@@ -212,6 +213,8 @@ def test_message_segment_gets_a_message_with_its_words():
         pytest.param({"address": None}, ["open"], id="no contact"),
         pytest.param({"address": ""}, ["open"], id="no address"),
         pytest.param({"we_owe_since": TODAY - DAY}, ["open"], id="we owe them"),
+        pytest.param({"blocker": "association"}, ["open"], id="SV9, they wait for us"),
+        pytest.param({"blocker": "member"}, ["message"], id="SV9_contrast_member"),
         pytest.param({"quiet_through": TODAY - 3 * DAY}, ["open"], id="day of the last import"),
         pytest.param(
             {"quiet_through": TODAY - 4 * DAY}, ["message"], id="day after the import"
@@ -231,6 +234,7 @@ def test_modality(change, statuses):
         "has_template": True,
         "address": "ann@example.org",
         "we_owe_since": None,
+        "blocker": "",
         "quiet_through": None,
         "too_late_days": 30,
         "since": TODAY - 3 * DAY,
@@ -246,6 +250,7 @@ def test_modality(change, statuses):
         segment=case["delivery"] and make_segment(delivery=case["delivery"]),
         contact=None if case["address"] is None else make_person(email=case["address"]),
         we_owe_since=case["we_owe_since"],
+        blocker=case["blocker"],
     )
 
     refresh()
@@ -362,6 +367,58 @@ def test_timed_play_stops_at_first_value():
     assert refresh().rows_out == 1
     assert opened()[0][2] == "closed"
     assert closings() == ["First value was reached on 28 July 2026"]
+
+
+def test_a_plan_that_was_moved_keeps_its_days_and_a_new_goal_has_its_own():
+    day_30()
+    facts = make_behind(anchor_on=TODAY - 30 * DAY)
+    first = facts.plan
+    refresh()
+
+    second = replan(first, on=TODAY)
+    set_facts(facts, plan_id=second.pk)
+    refresh(as_of=TODAY + DAY)
+    moved = opened()
+    third = evolve(second, on=TODAY + DAY, expected_days=(30,))
+    set_facts(facts, plan_id=third.pk, anchor_on=third.anchor_on)
+    refresh(as_of=TODAY + 31 * DAY)
+
+    assert moved == [(facts.pk, f"day-30 of plan {first.pk}", "open")]
+    assert opened() == [
+        (facts.pk, f"day-30 of plan {first.pk}", "closed"),
+        (facts.pk, f"day-30 of plan {third.pk}", "open"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"fact": "goal_confirmed_on", "op": "older_than_days", "value": 180}, ["stale"]),
+        ({"fact": "blocker", "op": "eq", "value": "association"}, ["ours"]),
+        ({"fact": "is_rebaselined", "op": "eq", "value": True}, ["moved"]),
+        ({"fact": "baseline_held_on", "op": "older_than_days", "value": 5}, ["moved"]),
+        ({"fact": "evidence_thin", "op": "eq", "value": True}, ["thin"]),
+        ({"fact": "declared_weight", "op": "ge", "value": 20}, ["even", "thin"]),
+    ],
+)
+def test_plays_may_ask_what_stands_beside_the_state(asked, found):
+    make_play(effective_from=SINCE, audience=asked)
+    told = {
+        "fresh": {"goal_confirmed_on": TODAY - 180 * DAY},
+        "stale": {"goal_confirmed_on": TODAY - 181 * DAY},
+        "ours": {"blocker": "association"},
+        "theirs": {"blocker": "member"},
+        "moved": {"is_rebaselined": True, "baseline_held_on": TODAY - 6 * DAY},
+        "even": {"achieved_weight": 40, "declared_weight": 20},
+        "thin": {"achieved_weight": 40, "declared_weight": 21},
+    }
+    for name, fields in told.items():
+        make_behind(member=make_member(name=name), **fields)
+
+    refresh()
+
+    names = Intervention.objects.order_by("member__name").values_list("member__name", flat=True)
+    assert list(names) == found
 
 
 # Trigger
@@ -657,6 +714,7 @@ def make_world(chance, members):
             behind_since=behind,
             blocked_since=behind and behind - 7 * DAY,
             we_owe_since=chance.choice([None, None, None, day(9)]),
+            blocker=chance.choice(["member", "association", "unknown"]) if behind else "",
         )
         for subject in chance.sample(["Envoy", "Helm", "Flux"], chance.randrange(3)):
             left = chance.choice([None, day(30)])
@@ -717,6 +775,7 @@ def expected_for(play, facts, as_of, *, messaged):
         and facts.contact is not None
         and facts.contact.email != ""
         and facts.we_owe_since is None
+        and facts.blocker != "association"
     )
     if sendable and messaged:
         return None

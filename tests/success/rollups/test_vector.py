@@ -13,18 +13,23 @@ from success.models import Milestone, PlanPause
 from success.rollups.vector import vector_parameters, vector_sql
 from tests.examples import example
 from tests.factories import make_member, make_plan
+from tests.oracles import oracle
+from tests.success.lines import evolve, replan, ungated
 
 ANCHOR = date(2026, 1, 1)
 EVERYBODY = Scope(first=0, last=2**62)
 
 days = st.integers(0, 150)
+turns = st.lists(days, max_size=4, unique=True)
 milestones = st.lists(
-    st.tuples(st.integers(1, 120), st.lists(days, max_size=4, unique=True)),
+    st.tuples(st.integers(1, 120), turns, st.sampled_from(["confirmed", "declared"])),
     min_size=1,
     max_size=5,
 )
 pauses = st.lists(st.tuples(days, st.none() | st.integers(1, 40)), max_size=2)
-plans = st.lists(st.tuples(milestones, pauses), min_size=1, max_size=6)
+plans = st.lists(
+    st.tuples(milestones, pauses, st.lists(turns, max_size=2)), min_size=1, max_size=6
+)
 
 
 def rows(as_of):
@@ -43,7 +48,7 @@ def on_day(number):
 
 def store(specification):
     made = []
-    for unordered, stops in specification:
+    for unordered, stops, beside in specification:
         points = sorted(unordered, key=lambda point: point[0])
         plan = make_plan(anchor_on=ANCHOR, expected_days=())
         stored = [
@@ -55,9 +60,18 @@ def store(specification):
                 expected_day=expected,
                 weight=7 * position,
                 evidence_dates=sorted(on_day(day) for day in turns) or None,
+                evidence_source=source,
             )
-            for position, (expected, turns) in enumerate(points, start=1)
+            for position, (expected, turns, source) in enumerate(points, start=1)
         ]
+        for number, turns_beside in enumerate(beside):
+            # neither weight nor day of what does not gate may show anywhere
+            ungated(
+                plan,
+                key=f"beside-{number}",
+                evidence_dates=sorted(on_day(day) for day in turns_beside) or None,
+                evidence_source="declared",
+            )
         for start, length in stops:
             PlanPause.objects.create(
                 plan=plan,
@@ -75,7 +89,11 @@ def engine_vector(plan, stored, as_of):
             anchor=plan.anchor_on,
             milestones=tuple(
                 engine.GatingMilestone(
-                    m.position, m.expected_day, m.weight, tuple(m.evidence_dates or ())
+                    m.position,
+                    m.expected_day,
+                    m.weight,
+                    tuple(m.evidence_dates or ()),
+                    is_declared=m.evidence_source == "declared",
                 )
                 for m in stored
             ),
@@ -94,6 +112,7 @@ def expected_row(vector, stored):
         "pace_milli": vector.pace_milli,
         "direction": vector.direction,
         "achieved_weight": vector.achieved_weight,
+        "declared_weight": vector.declared_weight,
         "expected_weight": vector.expected_weight,
         "state": vector.state.lower(),
         "blocking_id": blocking,
@@ -126,7 +145,8 @@ def test_vector_sql_equals_the_engine_on_random_plans(specification, today):
 )
 @given(specification=plans, today=st.integers(0, 150))
 def test_vector_does_not_change_before_its_recheck_day(specification, today):
-    kept = ("held_on", "pace_milli", "direction", "achieved_weight", "expected_weight", "state")
+    kept = ("held_on", "pace_milli", "direction", "achieved_weight", "declared_weight")
+    kept += ("expected_weight", "state")
     kept += ("blocking_id", "blocked_since", "behind_since", "first_value_on", "achieved_on")
     with example():
         store(specification)
@@ -147,3 +167,56 @@ def test_vector_is_not_there_before_the_anchor_nor_after_the_end():
 
     assert there == [False, True, True, False]
     assert rows(on_day(0))[0]["plan_id"] == plan.pk
+
+
+@pytest.mark.django_db
+def test_each_version_counts_from_its_own_day_and_a_replanned_one_keeps_the_anchor():
+    first = make_plan(anchor_on=ANCHOR, expected_days=(30, 60, 90))
+    second = replan(first, on=on_day(50), moved={"milestone-1": 60})
+    third = evolve(second, on=on_day(80), expected_days=(20,))
+
+    found = [
+        (row["plan_id"], row["plan_day"], row["baseline_id"])
+        for day in (49, 50, 79, 80)
+        for row in rows(on_day(day))
+    ]
+
+    assert found == [
+        (first.pk, 49, None),
+        (second.pk, 50, first.pk),
+        (second.pk, 79, first.pk),
+        (third.pk, 0, None),
+    ]
+
+
+@pytest.mark.django_db
+def test_a_new_goal_starts_clean_and_is_no_regress():
+    """SV7: the old version closes on track at 75; the new one begins at nothing."""
+    old = make_plan(anchor_on=ANCHOR, expected_days=())
+    story = ((30, 20, 25), (60, 15, 50), (90, 15, 85), (180, 25, 170), (300, 25, None))
+    for position, (expected_day, weight, reached) in enumerate(story, start=1):
+        Milestone.objects.create(
+            plan=old,
+            key=f"m{position}",
+            position=position,
+            title=f"M{position}",
+            expected_day=expected_day,
+            weight=weight,
+            evidence_dates=reached and [on_day(reached)],
+        )
+    evolve(old, on=on_day(190), expected_days=(20, 60, 120))
+
+    found = {
+        case: (row["plan_day"], row["ahead"], row["direction"], row["achieved_weight"],
+               row["expected_weight"], row["state"])
+        for case, day in (("before", 189), ("SV7_evolved_DO_new_plan_day10", 200))
+        for row in rows(on_day(day))
+    }  # fmt: skip
+
+    new = oracle("SV7_evolved_DO_new_plan_day10")
+    assert found == {
+        "before": (189, 0, 1, 75, 75, "on_track"),
+        "SV7_evolved_DO_new_plan_day10": (
+            new["t"], new["S"], new["delta"], new["A"], new["E"], new["state"].lower(),
+        ),
+    }  # fmt: skip

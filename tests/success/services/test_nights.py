@@ -31,6 +31,7 @@ from success.services.nights import (
 )
 from success.services.plays import ensure_default_plays
 from tests.factories import make_accountability, make_member, make_plan, make_term, make_user
+from tests.success.lines import evolve, replan
 
 TODAY = date(2026, 7, 29)
 JOINED = TODAY - timedelta(days=100)
@@ -389,3 +390,25 @@ def test_member_whom_a_step_holds_is_not_waited_for(monkeypatch):
     run(as_of=TODAY)
     assert nights.refresh_member(member_id=member.pk, at=clock())
     assert MemberFacts.objects.get().we_owe_since == TODAY - timedelta(days=1)
+
+
+@pytest.mark.django_db
+def test_a_past_night_goes_by_the_version_that_counted_then():
+    moved, changed, left = association()
+    later = {"milestone-1": 95, "milestone-2": 99}
+    replan(moved.plans.get(), on=TODAY - timedelta(days=20), moved=later)
+    evolve(changed.plans.get(), on=TODAY - timedelta(days=10), expected_days=(30, 60))
+    run()
+
+    told = {
+        back: run(TODAY - timedelta(days=back)).result["states"] for back in (21, 20, 11, 10)
+    }
+    states = {back: {s: n for s, n in counts.items() if n} for back, counts in told.items()}
+
+    assert states == {
+        21: {"stalled": 3},
+        20: {"stalled": 2, "on_track": 1},
+        11: {"stalled": 2, "on_track": 1},
+        10: {"stalled": 1, "on_track": 2},
+    }
+    assert MemberFacts.objects.get(member=left).state == "stalled"

@@ -25,6 +25,7 @@ from tests.factories import (
     make_term,
     make_user,
 )
+from tests.success.lines import replan
 from tests.success.views.conftest import HTMX
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +103,11 @@ def test_a_row_says_where_the_member_stands(sign_in):
         ("q=gnoe", ["Gone"]),
         ("q=gone", ["Gone"]),
         ("behind_at_least=20", ["Benz"]),
+        ("overlay=assoc_blocked", ["Acme"]),
+        ("overlay=goal_stale", ["Benz"]),
+        ("overlay=goal_stale&overlay=assoc_blocked", ["Acme", "Benz"]),
+        ("overlay=rebaselined", []),
+        ("overlay=ax_mismatch", []),
         ("sort=-name", ["Benz", "Acme"]),
         ("sort=behind", ["Benz", "Acme"]),
         ("sort=nonsense", ["Acme", "Benz"]),
@@ -112,8 +118,9 @@ def test_a_row_says_where_the_member_stands(sign_in):
 def test_filters_and_headers_choose_and_order_the_rows(sign_in, query, expected):
     make_night()
     amy = make_user()
-    make_known(name="Acme", owner=amy)
-    make_known(name="Benz", state="stalled", behind=30)
+    make_known(name="Acme", owner=amy, blocker="association")
+    stale = TODAY - timedelta(days=181)
+    make_known(name="Benz", state="stalled", behind=30, goal_confirmed_on=stale)
     make_known(name="Gone", standing="lapsed", state="no_plan", plan=None)
 
     assert names(sign_in(amy).get(f"{URL}?{query}")) == expected
@@ -135,6 +142,54 @@ def test_what_nobody_knows_is_said_to_be_unknown(sign_in):
 
 def test_a_list_without_members_says_where_they_come_from(sign_in):
     assert sign_in(make_user()).get(URL).content.count(b"No members yet") == 1
+
+
+def test_small_tags_stand_beside_the_state(sign_in):
+    make_night()
+    make_known(
+        we_owe_since=TODAY - timedelta(days=3),
+        blocker="association",
+        goal_confirmed_on=TODAY - timedelta(days=181),
+        is_rebaselined=True,
+        declared_weight=10,
+    )
+
+    tags = re.findall(
+        r'class="wm-overlay [^>]+>([^<]+)<', sign_in(make_user()).get(URL).content.decode()
+    )
+
+    assert tags == [
+        "we owe them", "waiting for us", "goal stale", "plan was moved", "thin evidence",
+    ]  # fmt: skip
+
+
+def test_the_page_of_a_member_whose_plan_was_moved_says_what_that_hides(sign_in):
+    make_night()
+    member = make_known(is_rebaselined=True, baseline_held_on=TODAY - timedelta(days=45))
+    first = member.plans.get()
+    first.milestones.update(evidence_dates=None)
+    plan = replan(
+        first, on=date(2026, 7, 1), moved={f"milestone-{n}": 300 + n for n in (1, 2, 3)}
+    )
+    member.known.plan = plan
+    member.known.save()
+    client = sign_in(make_user())
+
+    now = client.get(page_of(member))
+    before = client.get(page_of(member), {"as_of": "2026-06-30"})
+
+    hidden = (TODAY - plan.anchor_on).days - 30
+    assert (
+        text(now).count(
+            f"Re-baselined once, hides {hidden} days: \u2212{hidden} days on the days first agreed."
+        )
+        == 1
+    )
+    assert now.content.count(b">plan was moved</span>") == 1
+    assert text(now).count("days 30, 60 and 90, first agreed, are shown as ghosts") == 1
+    assert text(now).count("On the days first agreed") == 2
+    assert before.content.count(b">plan was moved</span>") == 0
+    assert text(before).count("ghost") == 0
 
 
 @pytest.mark.parametrize("item_count", [1, 3])
@@ -376,5 +431,5 @@ def test_the_page_costs_the_same_number_of_queries_for_any_history(
         make_term(member=member)
     client = sign_in(make_user())
 
-    with django_assert_num_queries(44):
+    with django_assert_num_queries(46):
         client.get(page_of(member))

@@ -184,7 +184,7 @@ def test_my_path_costs_the_same_for_any_length(client, item_count, django_assert
         make_fact(member=member, kind="maintainer.added")
     client.force_login(make_user(role=Role.MEMBER, member=member))
 
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(14):
         client.get(URL)
 
 
