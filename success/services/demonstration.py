@@ -207,7 +207,10 @@ def ensure_individual_progress(*, member: Member, by: User) -> None:
 
 
 def portal_member() -> Member:
-    """The organisation whose portal is opened: furthest on its way, with a way to go."""
+    """The organisation whose portal is opened: furthest on its way, with a way to go.
+
+    Not one that a pool will look after, so that there is somebody to meet.
+    """
     return (
         Member.objects.filter(
             kind=MemberKind.ORGANISATION,
@@ -217,6 +220,7 @@ def portal_member() -> Member:
             .values("plan__member"),
         )
         .exclude(plans__accountabilities=None)
+        .exclude(ax_profiles__expertise=Expertise.HIGH)
         .annotate(
             reached=Count(
                 "plans__milestones", filter=Q(plans__milestones__evidence_dates__isnull=False)

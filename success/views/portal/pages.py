@@ -1,9 +1,11 @@
 """What all pages of a member share: who may, what is on each, and words that are not lost."""
 
 from collections.abc import Callable, Mapping
+from email.utils import parseaddr
 from functools import wraps
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -74,20 +76,22 @@ def show(
     """A page with what all of them have: the ways to the others, and what the reader may."""
     user = reader(request)
     shared = {
-        "portal_links": [
-            {
-                "label": label,
-                "url": reverse(name),
-                "current": request.path == reverse(name),
-            }
-            for name, label in PAGES
-        ],
+        "portal_links": links(request),
+        "write_to": parseaddr(settings.DEFAULT_FROM_EMAIL)[1],
         "member": member_of(request),
         "is_organisation": member_of(request).kind == MemberKind.ORGANISATION,
         "may_work": has(user, Permission.PATH_WORK),
         "may_speak": has(user, Permission.PATH_SPEAK),
     }
     return render(request, template, shared | dict(context), status=status)
+
+
+def links(request: HttpRequest) -> list[dict[str, Any]]:
+    """The ways to a member's pages, the open one marked."""
+    addresses = [(reverse(name), label) for name, label in PAGES]
+    return [
+        {"label": label, "url": url, "current": request.path == url} for url, label in addresses
+    ]
 
 
 def who_speaks(people: Speakers, *, member: Member) -> str:

@@ -131,6 +131,14 @@ def test_nobody_in_particular_means_no_times_to_choose(client):
 
     assert "Write to our team" in html
     assert "<select" not in html
+    assert "Choose a time" not in client.get(address("path")).content.decode()
+
+
+def test_the_review_leads_to_the_calendar_and_back(client, member, mira, kim):
+    make_review(member=member, organiser=mira)
+
+    assert 'href="/calendar/"' in read(client, "path_review")
+    assert 'href="/path/review/"' in read(client, "calendar")
 
 
 # --- people -----------------------------------------------------------------------------------
