@@ -2,7 +2,9 @@
 
 from django.urls import URLPattern, path
 
-from success.views import measures, member_panels, members, portal, reviews, runs, today
+from success.views import measures, member_panels, members, reviews, runs, today
+from success.views.portal import mine, review, said
+from success.views.portal import path as my_path
 
 app_name = "success"
 urlpatterns: list[URLPattern] = [
@@ -45,5 +47,26 @@ urlpatterns: list[URLPattern] = [
     path("runs/", runs.runs, name="runs"),
     path("runs/start/", runs.night_start, name="night_start"),
     path("runs/<int:night_id>/", runs.night, name="night"),
-    path("path/", portal.path, name="path"),
+    path("path/", my_path.path, name="path"),
+    path("path/goal/", said.change_goal, name="path_goal"),
+    path("path/goal/confirm/", said.confirm_goal, name="path_goal_confirm"),
+    path("path/closer/", said.closer, name="path_closer"),
+    path("path/milestones/<slug:key>/", said.milestone, name="path_milestone"),
+    path("path/milestones/<slug:key>/declare/", said.declare, name="path_declare"),
+    path("path/milestones/<slug:key>/withdraw/", said.withdraw, name="path_withdraw"),
+    path("path/files/<uuid:public_id>/", said.attachment, name="path_attachment"),
+    path("path/promises/<uuid:public_id>/", said.promise, name="path_promise"),
+    path("path/promises/<uuid:public_id>/keep/", said.keep, name="path_keep"),
+    path("path/promises/<uuid:public_id>/helped/", said.helped, name="path_helped"),
+    path("path/asks/<uuid:public_id>/", said.answer_ask, name="path_ask"),
+    path("path/asks/<uuid:public_id>/agree/", said.agree_to_ask, name="path_ask_agree"),
+    path("path/asks/<uuid:public_id>/refuse/", said.refuse_ask, name="path_ask_refuse"),
+    path("path/review/", review.review, name="path_review"),
+    path("path/review/book/", review.book, name="path_review_book"),
+    path("path/review/move/", review.move, name="path_review_move"),
+    path("path/review/cancel/", review.cancel, name="path_review_cancel"),
+    path("path/review/review.ics", review.calendar, name="path_review_calendar"),
+    path("path/people/", mine.people, name="path_people"),
+    path("path/data/", mine.data, name="path_data"),
+    path("path/data/my-data.json", mine.data_export, name="path_data_export"),
 ]

@@ -20,7 +20,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from config.kernel.clock import local_moment
 from coverage.enums import Expertise, Guidance, Resources
 from coverage.models import AxProfile
-from members.enums import MemberKind, Role
+from members.enums import MemberKind, PortalRole, Role
 from members.models import Affiliation, Member, MemberIdentity, Person, Term, User
 from success.engine.planning import from_data
 from success.enums import (
@@ -52,6 +52,7 @@ SOURCE = "simulated"
 ORGANISATION_TEMPLATE = "build-what-you-depend-on"
 INDIVIDUAL_TEMPLATE = "become-a-maintainer"
 INDIVIDUAL = "DEMO-INDIVIDUAL"
+CONTRIBUTOR = "contributor@waymark.example"
 # Goals were confirmed within so many days, so that some are stale by now.
 STALE_OF = 250
 # Of so many promises that fell due, one is late.
@@ -206,7 +207,10 @@ def ensure_individual_progress(*, member: Member, by: User) -> None:
 
 
 def portal_member() -> Member:
-    """The organisation whose portal is opened: furthest on its way, with a way to go."""
+    """The organisation whose portal is opened: furthest on its way, with a way to go.
+
+    Not one that a pool will look after, so that there is somebody to meet.
+    """
     return (
         Member.objects.filter(
             kind=MemberKind.ORGANISATION,
@@ -216,6 +220,7 @@ def portal_member() -> Member:
             .values("plan__member"),
         )
         .exclude(plans__accountabilities=None)
+        .exclude(ax_profiles__expertise=Expertise.HIGH)
         .annotate(
             reached=Count(
                 "plans__milestones", filter=Q(plans__milestones__evidence_dates__isnull=False)
@@ -429,7 +434,10 @@ def _weekday(day: date) -> date:
 
 @transaction.atomic
 def make_logins(*, member: Member, individual: Member) -> list[Login]:
-    """One log-in for each kind of user, with a fresh password each time it is called."""
+    """One log-in for each kind of user, with a fresh password each time it is called.
+
+    The organisation has two: its main contact speaks for it, a colleague takes part.
+    """
     people = [
         ("director@waymark.example", "Dana Okafor", Role.DIRECTOR, None, 0),
         ("msm1@waymark.example", "Mira Lindqvist", Role.MSM, None, 30),
@@ -437,17 +445,49 @@ def make_logins(*, member: Member, individual: Member) -> list[Login]:
         ("msm3@waymark.example", "Aiko Tanaka", Role.MSM, None, 24),
         ("operations@waymark.example", "Sam Novak", Role.OPERATIONS, None, 0),
         ("member@waymark.example", "Kim Adeyemi", Role.MEMBER, member, 0),
+        (CONTRIBUTOR, "Jo Brandt", Role.MEMBER, member, 0),
         ("individual@waymark.example", individual.name, Role.MEMBER, individual, 0),
     ]
     logins = []
     for email, name, role, belongs_to, hours in people:
         user = User.objects.filter(email=email).first() or User(email=email, is_demo=True)
         user.name, user.role, user.member, user.weekly_hours = name, role, belongs_to, hours
+        if belongs_to is not None:
+            is_lead = email != CONTRIBUTOR
+            user.portal_role = PortalRole.LEAD if is_lead else PortalRole.CONTRIBUTOR
+            user.person = _person(email, name=name, member=belongs_to, is_lead=is_lead)
         password = secrets.token_urlsafe(9)
         user.set_password(password)
         user.save()
         logins.append(Login(email=email, name=name, role=role, password=password))
     return logins
+
+
+def _person(email: str, *, name: str, member: Member, is_lead: bool) -> Person:
+    """Who a member's log-in is: the made-up main contact, or a colleague; made once."""
+    contact = (
+        Person.objects.filter(
+            is_simulated=True,
+            affiliations__member=member,
+            affiliations__is_primary_contact=True,
+            affiliations__ends_on=None,
+        ).first()
+        if is_lead
+        else None
+    )
+    if contact is not None:
+        contact.name = name
+        contact.save(update_fields=["name"])
+        return contact
+    person, _is_new = Person.objects.get_or_create(
+        source=SOURCE,
+        external_id=f"log-in:{email}:{member.pk}",
+        defaults={"name": name, "email": email, "is_simulated": True},
+    )
+    Affiliation.objects.get_or_create(
+        person=person, member=member, defaults={"starts_on": member.created_at.date()}
+    )
+    return person
 
 
 class _Draw:

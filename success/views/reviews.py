@@ -27,6 +27,7 @@ from success.models import CalendarFeed, Review
 from success.queries import reviews as reads
 from success.services import reviews as acts
 from success.services.reviews import ReviewRefused
+from success.views.portal import pages
 
 PAGE_SIZE = 50
 PAST_SHOWN = 8
@@ -337,6 +338,7 @@ def _calendar(request: HttpRequest, *, address: str = "") -> HttpResponse:
     context = {
         "base": "base_portal.html" if is_member else "base.html",
         "is_member": is_member,
+        "portal_links": pages.links(request) if is_member else [],
         "feed": CalendarFeed.objects.filter(user=user, revoked_at=None).first(),
         "address": address,
         "subscribe": f"webcal:{address.partition(':')[2]}" if address else "",

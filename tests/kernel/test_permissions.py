@@ -44,6 +44,17 @@ def test_permissions_of_a_role_are_those_of_every_app_together():
     assert {name.split(".")[0] for name in held} > {"members"}
 
 
+def test_permissions_of_several_roles_add_up():
+    @dataclass
+    class Several(Person):
+        roles: tuple[str, ...] = ("member", "member.lead", "nobody")
+
+    member, lead = permissions_of(MEMBER), permissions_of(Several(role=Role.MEMBER))
+
+    assert lead - member == {"success.path.work", "success.path.speak"}
+    assert member < lead
+
+
 @pytest.mark.parametrize(
     "user",
     [

@@ -1,4 +1,4 @@
-"""The member's own pages. Nothing here takes an identifier: a member sees themselves alone."""
+"""My path: the goal, the way, the one next thing, and what each side has promised."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,20 +6,26 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from config.kernel import clock
-from config.kernel.permissions import requires
 from engagement.models import Fact
-from members.enums import MemberKind
 from success.access import Permission
 from success.queries.portal import my_path
+from success.views.portal.pages import (
+    for_members,
+    member_of,
+    reader,
+    show,
+    who_answers,
+    who_speaks,
+)
 
 NOON, EVENING = 12, 18
+DONE_SHOWN = 3
 
 FACT_WORDS: Mapping[str, Any] = {
     "maintainer.added": gettext_lazy("Maintains %(subject)s"),
@@ -40,32 +46,43 @@ class FactLine:
     on: date
 
 
-@requires(Permission.PATH_VIEW)
+@for_members(Permission.PATH_VIEW)
 @require_safe
 def path(request: HttpRequest) -> HttpResponse:
     """My goal, the way, what is next, and what each side has promised."""
-    member = request.user.member  # type: ignore[union-attr]  # the permission is a member's
-    if member is None:
-        raise Http404
-    mine = my_path(member, as_of=clock.today())
-    return render(
+    member = member_of(request)
+    mine = my_path(member, reader=reader(request), as_of=clock.today())
+    return show(
         request,
         "success/path.html",
         {
             "mine": mine,
-            "is_organisation": member.kind == MemberKind.ORGANISATION,
             "greeting": _greeting(request),
+            "who_answers": who_answers(mine.people),
+            "who_speaks": who_speaks(mine.people, member=member),
+            "ours": _parted(mine.ours),
+            "theirs": _parted(mine.theirs),
             "facts": [_fact_line(fact) for fact in mine.facts],
             "earlier_facts": mine.fact_count - len(mine.facts),
         },
     )
 
 
+def _parted(rows: Any) -> dict[str, Any]:
+    """The promises as they are shown: open ones, the last that were kept, and the rest."""
+    done = [row for row in rows if row.done_on is not None]
+    return {
+        "open": [row for row in rows if row.done_on is None],
+        "done": done[:DONE_SHOWN],
+        "earlier": done[DONE_SHOWN:],
+    }
+
+
 def _greeting(request: HttpRequest) -> str:
     """By the clock on the wall where this person is."""
-    user = request.user
-    hour = clock.now().astimezone(ZoneInfo(user.time_zone)).hour  # type: ignore[union-attr]
-    name = (user.name.split() or [""])[0]  # type: ignore[union-attr]
+    user = reader(request)
+    hour = clock.now().astimezone(ZoneInfo(user.time_zone)).hour
+    name = (user.name.split() or [""])[0]
     if hour < NOON:
         said = _("Good morning, %(name)s")
     elif hour < EVENING:
