@@ -4,7 +4,9 @@ from celery import shared_task
 
 from communications import tasks as outbox
 from config.kernel import clock
+from success.queries.batches import unfinished_batch_ids
 from success.queries.nights import unfinished_night_ids
+from success.services import batches
 from success.services.nights import start_due_night, work_night
 
 
@@ -17,6 +19,8 @@ def tick(**_: object) -> None:
     start_due_night(today=clock.today(), at=clock.now())
     for night_id in unfinished_night_ids():
         work.delay(night_id=night_id)
+    for batch_id in unfinished_batch_ids():
+        work_batch.delay(batch_id=batch_id)
     outbox.release_stuck.delay()
     outbox.send_due.delay()
 
@@ -25,3 +29,9 @@ def tick(**_: object) -> None:
 def work(*, night_id: int, **_: object) -> None:
     """Work the steps of a night that no other worker holds."""
     work_night(night_id=night_id, clock=clock.now)
+
+
+@shared_task(name="success.work_batch", acks_late=True, ignore_result=True)
+def work_batch(*, batch_id: int, **_: object) -> None:
+    """Agree the plans of a batch, or take them back, unless another worker is at it."""
+    batches.work(batch_id=batch_id, clock=clock.now)

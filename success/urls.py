@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from success.views import measures, member_panels, members, reviews, runs, today
+from success.views import (
+    first_value,
+    kept,
+    measures,
+    member_panels,
+    members,
+    outlook,
+    reviews,
+    runs,
+    today,
+)
 from success.views.portal import mine, review, said
 from success.views.portal import path as my_path
 
@@ -42,6 +52,15 @@ urlpatterns: list[URLPattern] = [
     path("measures/states.json", measures.states_chart, name="measures_states_chart"),
     path("measures/retention.json", measures.retention_chart, name="measures_retention_chart"),
     path("measures/waterfall.json", measures.waterfall_chart, name="measures_waterfall_chart"),
+    path("measures/stalled-and-lapsed/", outlook.stalled_and_lapsed, name="stalled_and_lapsed"),
+    path(
+        "measures/stalled-and-lapsed.json",
+        outlook.stalled_and_lapsed_chart,
+        name="stalled_and_lapsed_chart",
+    ),
+    path("measures/first-value/", first_value.first_value, name="first_value"),
+    path("measures/first-value.json", first_value.first_value_chart, name="first_value_chart"),
+    path("measures/promises/", kept.kept, name="kept"),
     path("measures/movements/", measures.movements, name="movements"),
     path("measures/movements.csv", measures.movements_export, name="movements_export"),
     path("runs/", runs.runs, name="runs"),

@@ -5,12 +5,16 @@ expiry), time to first value (days) and milestone lateness (days, negative when 
 """
 
 import math
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 HALF = Fraction(1, 2)
 FEWEST_EVENTS = 20
+NORMAL_95 = 1.959963984540054
+NOBODY = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,6 @@ class Observation:
     def __post_init__(self) -> None:
         if self.entry is not None and self.entry >= self.time:
             raise ValueError(f"Observed from {self.entry} to {self.time}, which is no time")
-
-    def at_risk(self, time: int) -> bool:
-        """Tell whether this member could still be seen to have it happen at ``time`` (7)."""
-        return time <= self.time and (self.entry is None or self.entry < time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,22 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """What happened in a group, and what would have, had it been no different from the rest."""
+
+    observed: int
+    expected: Fraction
+    variance: Fraction
+
+
+@dataclass(frozen=True, slots=True)
 class LogRank:
     """The log-rank comparison: chi-square, degrees of freedom, two-sided p value."""
 
     chi_square: Fraction
     degrees: int
     p_value: float
+    tallies: Mapping[str, Tally]
 
 
 def kaplan_meier(observations: Iterable[Observation]) -> Curve:
@@ -97,13 +107,12 @@ def kaplan_meier(observations: Iterable[Observation]) -> Curve:
     ``entry``; a risk set that empties early takes the curve to zero for good, so look at
     ``at_risk`` before reading the tail. Order is irrelevant; all censored gives no steps.
     """
-    given = tuple(observations)
+    given = _Sample(observations)
     survival = Fraction(1)
     greenwood: Fraction | None = Fraction(0)
     steps: list[Step] = []
-    for time in sorted({seen.time for seen in given if seen.happened}):
-        at_risk = sum(seen.at_risk(time) for seen in given)
-        events = sum(seen.happened and seen.time == time for seen in given)
+    for time, events in sorted(given.events.items()):
+        at_risk = given.at_risk(time)
         survival *= Fraction(at_risk - events, at_risk)
         if greenwood is None or at_risk == events:
             greenwood = None
@@ -113,8 +122,8 @@ def kaplan_meier(observations: Iterable[Observation]) -> Curve:
         steps.append(Step(time, at_risk, events, survival, error))
     return Curve(
         steps=tuple(steps),
-        observed=len(given),
-        horizon=max((seen.time for seen in given), default=None),
+        observed=given.size,
+        horizon=given.horizon,
     )
 
 
@@ -132,39 +141,75 @@ def probability_within(
     return 1 - curve.survival(until) / waiting if waiting else None
 
 
+def interval(curve: Curve, time: int, *, z: float = NORMAL_95) -> tuple[float, float] | None:
+    """Return the interval of the curve at ``time``, 95 % unless ``z`` says otherwise (7).
+
+    Greenwood's error on the scale of log(-log S), which stays between nought and one. Null
+    before any event and once the curve has fallen to zero, where it is not defined.
+    """
+    survival, error = float(curve.survival(time)), curve.error(time)
+    if not error:
+        return None
+    reach = z * error / (survival * -math.log(survival))
+    return survival ** math.exp(reach), survival ** math.exp(-reach)
+
+
 def log_rank(groups: Mapping[str, Iterable[Observation]]) -> LogRank | None:
     """Compare the curves of two or more groups (DOMAIN 7).
 
     Null when they cannot be compared: fewer than two groups with anybody ever at risk, or no
     event while two groups were. Exact up to the p value.
     """
-    samples = [tuple(group) for group in groups.values()]
-    times = sorted({s.time for sample in samples for s in sample if s.happened})
-    samples = [
-        sample for sample in samples if any(s.at_risk(time) for s in sample for time in times)
+    return stratified_log_rank([groups])
+
+
+def stratified_log_rank(
+    strata: Iterable[Mapping[str, Iterable[Observation]]],
+) -> LogRank | None:
+    """Compare groups only with those of their own stratum, and add up the comparisons (7).
+
+    Members who joined in one year are compared with each other, say, so that a year in which
+    many left cannot pass for a difference between the groups. Null as in ``log_rank``.
+    """
+    tables = [
+        _event_table({name: _Sample(group) for name, group in groups.items()})
+        for groups in strata
     ]
-    if len(samples) < 2:
+    rows = [row for table in tables for row in table]
+    names = sorted({name for row in rows for name, (at_risk, _) in row.items() if at_risk})
+    if len(names) < 2:
         return None
-    free = len(samples) - 1
-    excess = [Fraction(0)] * free
+    free = len(names) - 1
+    observed = dict.fromkeys(names, 0)
+    expected = dict.fromkeys(names, Fraction(0))
+    variance = dict.fromkeys(names, Fraction(0))
     covariance = [[Fraction(0)] * free for _ in range(free)]
-    for time in times:
-        at_risk = [sum(s.at_risk(time) for s in sample) for sample in samples]
-        events = [sum(s.happened and s.time == time for s in sample) for sample in samples]
-        everyone, happened = sum(at_risk), sum(events)
+    for row in rows:
+        at_risk = [row.get(name, NOBODY)[0] for name in names]
+        everyone, happened = sum(at_risk), sum(events for _, events in row.values())
+        for name, group_at_risk in zip(names, at_risk, strict=True):
+            observed[name] += row.get(name, NOBODY)[1]
+            expected[name] += Fraction(happened * group_at_risk, everyone)
         if everyone < 2:
             continue
         spread = Fraction(happened * (everyone - happened), everyone**2 * (everyone - 1))
+        for name, group_at_risk in zip(names, at_risk, strict=True):
+            variance[name] += spread * group_at_risk * (everyone - group_at_risk)
         for i in range(free):
-            excess[i] += events[i] - Fraction(happened * at_risk[i], everyone)
             for j in range(free):
                 own = everyone if i == j else 0
                 covariance[i][j] += spread * at_risk[i] * (own - at_risk[j])
+    excess = [observed[name] - expected[name] for name in names[:free]]
     weights = _solve(covariance, excess)
     if weights is None:
         return None
     chi_square = sum((w * e for w, e in zip(weights, excess, strict=True)), Fraction(0))
-    return LogRank(chi_square, free, chi_square_tail(float(chi_square), degrees=free))
+    return LogRank(
+        chi_square,
+        free,
+        chi_square_tail(float(chi_square), degrees=free),
+        {name: Tally(observed[name], expected[name], variance[name]) for name in names},
+    )
 
 
 def chi_square_tail(value: float, *, degrees: int) -> float:
@@ -179,6 +224,36 @@ def chi_square_tail(value: float, *, degrees: int) -> float:
         series += term
         term *= half / (start + step)
     return tail + math.exp(-half) * series
+
+
+class _Sample:
+    """The times of a group in order, so that those at risk are looked up and not counted."""
+
+    def __init__(self, observations: Iterable[Observation]) -> None:
+        given = tuple(observations)
+        self.size = len(given)
+        self.events = Counter(seen.time for seen in given if seen.happened)
+        self._ends = sorted(seen.time for seen in given)
+        self._entries = sorted(seen.entry for seen in given if seen.entry is not None)
+
+    @property
+    def horizon(self) -> int | None:
+        return self._ends[-1] if self._ends else None
+
+    def at_risk(self, time: int) -> int:
+        """Count those who have come and not gone; who comes at ``time`` is not at risk yet."""
+        still_there = len(self._ends) - bisect_left(self._ends, time)
+        yet_to_come = len(self._entries) - bisect_left(self._entries, time)
+        return still_there - yet_to_come
+
+
+def _event_table(samples: Mapping[str, _Sample]) -> list[dict[str, tuple[int, int]]]:
+    """For each time at which it happened: by group, how many were at risk and how many did."""
+    times = sorted({time for sample in samples.values() for time in sample.events})
+    return [
+        {name: (sample.at_risk(time), sample.events[time]) for name, sample in samples.items()}
+        for time in times
+    ]
 
 
 def _solve(

@@ -11,6 +11,9 @@ from config.kernel import clock
 from members.models import Association
 from success.engine.revenue import MixedCurrencies, Status
 from success.enums import Dimension
+from success.queries import outlook
+from success.queries.nights import last_live_day
+from success.queries.outlook import Look
 from success.queries.revenue import (
     Figures,
     PeriodNotOver,
@@ -40,8 +43,66 @@ class Command(BaseCommand):
         )
         revenue.add_argument("--by", choices=[Dimension.TIER.value, Dimension.SEGMENT.value])
         revenue.add_argument("--json", action="store_true")
+        stalled = measures.add_parser(
+            "stalled-and-lapsed",
+            help="did members that had stalled leave more often afterwards",
+        )
+        stalled.add_argument(
+            "--template", default="", help="key of the path; the most used one"
+        )
+        stalled.add_argument(
+            "--as-of", type=date.fromisoformat, help="day up to which is known; the last night"
+        )
+        stalled.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["measure"] == "stalled-and-lapsed":
+            self._stalled_and_lapsed(options)
+        else:
+            self._revenue(options)
+
+    def _stalled_and_lapsed(self, options: dict[str, Any]) -> None:
+        template = outlook.studied_template(key=options["template"])
+        if template is None:
+            raise CommandError("No path has all of its milestones in the records.")
+        found = outlook.cohort(
+            template=template,
+            as_of=options["as_of"] or last_live_day() or clock.today(),
+            grace_days=Association.current().grace_days,
+        )
+        if found is None:
+            raise CommandError("Nothing is recorded yet that bears on the path.")
+        main = outlook.one_year_in(found)
+        others = outlook.other_looks(found, main=main)
+        if options["json"]:
+            said = outlook.plain(found, main=main, others=others)
+            self.stdout.write(json.dumps(said, indent=2))
+            return
+        self.stdout.write(
+            f"{template.key}, as of {found.as_of}: {len(found.runs):,} runs of membership of "
+            f"{found.members:,} members; records readable from {found.readable_on}"
+        )
+        for look in (main, *others.looks):
+            self._print_look(look)
+
+    def _print_look(self, look: Look) -> None:
+        test, ratio = look.comparison.test, look.ratio
+        shown = f"p = {test.p_value:.4f}" if test else "cannot be compared"
+        if ratio:
+            shown += f", {ratio.ratio:.2f} times ({ratio.low:.2f} to {ratio.high:.2f})"
+        landmark = look.landmark
+        self.stdout.write(
+            f"\n{look.name}, day {landmark.day}: {look.comparison.members:,} members, "
+            f"{landmark.late:,} read late; {shown}"
+        )
+        for group in look.comparison.groups:
+            expected = test.tallies.get(group.name) if test else None
+            self.stdout.write(
+                f"  {group.name:10}{group.members:>8,} members{group.left:>8,} left"
+                + (f"{float(expected.expected):>10.1f} expected" if expected else "")
+            )
+
+    def _revenue(self, options: dict[str, Any]) -> None:
         association = Association.current()
         by = Dimension(options["by"]) if options["by"] else None
         try:

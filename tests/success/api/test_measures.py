@@ -313,7 +313,11 @@ def test_measures_are_in_the_api_document():
     ]
     assert {"from", "to", "as_of", "currency", "nrr", "membership"} <= set(revenue["required"])
     assert sorted(path for path in schema["paths"] if "/measures/" in path) == [
+        "/measures/first-value",
+        "/measures/promises",
         "/measures/revenue",
         "/measures/revenue/movements",
+        "/measures/stalled-and-lapsed",
+        "/measures/success-gap",
         "/measures/vector",
     ]

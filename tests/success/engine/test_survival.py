@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # ships no types
 
 from success.engine.survival import (
+    NORMAL_95,
     Curve,
     Observation,
     chi_square_tail,
+    interval,
     kaplan_meier,
     log_rank,
     probability_within,
+    stratified_log_rank,
 )
 from tests.oracles import oracle
 
@@ -238,3 +241,102 @@ def _censored(sample: list[Observation]) -> stats.CensoredData:
         uncensored=[s.time for s in sample if s.happened],
         right=[s.time for s in sample if not s.happened],
     )
+
+
+late_seen = st.builds(
+    lambda entry, length, happened: Observation(entry + length, happened, entry),
+    st.integers(0, 20),
+    st.integers(1, 30),
+    st.booleans(),
+)
+maybe_late = st.lists(st.one_of(seen, late_seen), min_size=1, max_size=25)
+
+
+@given(maybe_late)
+def test_those_at_risk_are_who_has_come_and_not_gone(sample: list[Observation]) -> None:
+    for step in kaplan_meier(sample).steps:
+        assert step.at_risk == sum(
+            s.time >= step.time and (s.entry is None or s.entry < step.time) for s in sample
+        )
+
+
+@given(maybe_late, st.integers(1, 40))
+def test_coming_late_by_nothing_changes_nothing(sample: list[Observation], shift: int) -> None:
+    moved = [Observation(s.time + shift, s.happened, (s.entry or 0) + shift) for s in sample]
+    entered = [Observation(s.time, s.happened, s.entry or 0) for s in sample]
+
+    assert [s.survival for s in kaplan_meier(moved).steps] == [
+        s.survival for s in kaplan_meier(entered).steps
+    ]
+
+
+@pytest.mark.parametrize("case", ["KM_6MP"])
+def test_late_entry_at_the_start_gives_the_classic_table(case: str) -> None:
+    entered = [Observation(s.time, s.happened, 0) for s in SIX_MP]
+
+    assert table(kaplan_meier(entered)) == [row[:4] for row in oracle(case)]
+
+
+@pytest.mark.parametrize("case", ["KM_membership"])
+def test_a_member_who_enters_late_counts_only_from_then(case: str) -> None:
+    rows = [list(row) for row in oracle(case)]
+    curve = kaplan_meier([*MEMBERSHIP, Observation(60, happened=False, entry=24)])
+
+    # not there at months 12 and 24; one more at risk at month 36: 3 of 4 become 4 of 5
+    assert table(curve)[:2] == rows[:2]
+    assert table(curve)[2] == [
+        36,
+        rows[2][1] + 1,
+        1,
+        str(Fraction(rows[1][3]) * Fraction(4, 5)),
+    ]
+
+
+@pytest.mark.parametrize("case", ["KM_coxoakes_se"])
+def test_interval_holds_the_curve_and_comes_from_greenwood(case: str) -> None:
+    curve = kaplan_meier(COXOAKES)
+    bounds = interval(curve, 10)
+
+    assert bounds is not None
+    survival = float(curve.survival(10))
+    reach = NORMAL_95 * oracle(case) / (survival * -math.log(survival))
+    assert bounds == pytest.approx(
+        (survival ** math.exp(reach), survival ** math.exp(-reach)), rel=1e-12
+    )
+    assert 0 < bounds[0] < survival < bounds[1] < 1
+    assert interval(curve, 0) is None
+    assert interval(curve, 23) is None
+
+
+@given(samples, samples)
+def test_one_stratum_is_no_stratum(first: list[Observation], second: list[Observation]) -> None:
+    groups = {"a": first, "b": second}
+
+    assert stratified_log_rank([groups]) == log_rank(groups)
+
+
+def test_strata_are_compared_each_by_itself() -> None:
+    # in either year both groups fare alike; years differ, and groups are spread unevenly
+    good, bad = observations("9 10 11 12"), observations("1 2 3 4")
+    mixed = log_rank({"a": good * 5 + bad, "b": good + bad * 5})
+    apart = stratified_log_rank([{"a": good * 5, "b": good}, {"a": bad, "b": bad * 5}])
+
+    assert mixed is not None
+    assert apart is not None
+    assert mixed.p_value < 0.01
+    assert float(apart.chi_square) == 0.0
+
+
+def test_tallies_add_up_to_what_happened() -> None:
+    compared = log_rank({"6-MP": SIX_MP, "placebo": COXOAKES})
+
+    assert compared is not None
+    tallies = compared.tallies
+    assert {name: tally.observed for name, tally in tallies.items()} == {
+        "6-MP": 9,
+        "placebo": 21,
+    }
+    assert sum(tally.expected for tally in tallies.values()) == 30
+    assert round(float(tallies["6-MP"].expected), 2) == 19.25
+    excess = tallies["6-MP"].observed - tallies["6-MP"].expected
+    assert excess**2 / tallies["6-MP"].variance == compared.chi_square
