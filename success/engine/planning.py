@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Any
 
 from success.engine.accountability import Side
+from success.engine.overlays import goal_stale
 from success.engine.vector import PLAN_SLA_DAYS, plan_promise_days_left
 
 
@@ -82,9 +83,6 @@ class PlannedPath:
     promises: tuple[Promise, ...] = ()
 
 
-# How long a goal holds that nobody has said again (DOMAIN 2.2).
-GOAL_HOLDS_DAYS = 180
-
 # A hundred years of plan-days; beyond that a number is a slip of the hand, and no date either.
 FARTHEST_DAY = 36_500
 HEAVIEST = 1_000
@@ -132,7 +130,7 @@ def is_stale(confirmed_on: date | None, *, as_of: date) -> bool:
 
     The 180th day is not stale; without a goal, null, there is none to go stale.
     """
-    return confirmed_on is not None and (as_of - confirmed_on).days > GOAL_HOLDS_DAYS
+    return goal_stale(confirmed_on, on=as_of)
 
 
 def promises_of(path: PlannedPath) -> Iterator[tuple[str, Promise]]:
