@@ -193,13 +193,6 @@ class MyPath:
         return self.outcome is not None and self.outcome.confirmed_on >= self.as_of
 
     @property
-    def has_answers_open(self) -> bool:
-        """Whether what was said of a milestone waits for an answer, or was answered with no."""
-        return any(
-            one.is_waiting or one.is_declined for one in self.milestones if not one.is_reached
-        )
-
-    @property
     def changes(self) -> tuple[MyMilestone, ...]:
         """The milestones that stand and of which it was said what changed, the latest first."""
         standing = [one for one in self.milestones if one.what_changed]

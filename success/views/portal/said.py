@@ -92,7 +92,7 @@ def change_goal(request: HttpRequest) -> HttpResponse:
         else:
             forget_words(request)
             who = {"who": who_answers(people)}
-            messages.success(request, _("We have it. %(who)s answers you.") % who)
+            messages.success(request, _("We have it, and %(who)s answers you.") % who)
             return redirect("success:path")
     plan = plan_on(member, as_of=clock.today())
     context = {"form": form, "plan": plan, "who_answers": who_answers(people)}

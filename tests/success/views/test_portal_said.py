@@ -174,7 +174,7 @@ def test_the_goal_has_changed_waits_for_an_answer(client, member, kim):
 
     change = member.goal_changes.get()
     assert (change.words, change.status, change.by) == ("Be certified", "waiting", kim)
-    assert "We have it. Mira Lindqvist answers you." in words(answer.content.decode())
+    assert "We have it, and Mira Lindqvist answers you." in words(answer.content.decode())
 
 
 def test_a_changed_goal_sent_twice_is_one(client, member, kim):
