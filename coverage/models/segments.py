@@ -1,10 +1,9 @@
-"""Which experience is right for a member, and who gives it. What they pay is not known here."""
-
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from coverage.enums import Delivery, Expertise, Guidance, Resources
+from coverage.enums import Delivery
 from members.models import Member
 
 
@@ -22,6 +21,29 @@ class Segment(models.Model):
     delivery = models.TextField(
         choices=Delivery, help_text="how an intervention reaches a member of this segment first"
     )
+    skills = ArrayField(
+        models.TextField(),
+        default=list,
+        blank=True,
+        help_text="what whoever looks after such a member has to know",
+    )
+    requests_a_month = models.DecimalField(
+        max_digits=6,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="of a pool: requests of one member",
+    )
+    handling_hours = models.DecimalField(
+        max_digits=6,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="of a pool: hours that one request takes",
+    )
+    occupancy_percent = models.PositiveSmallIntegerField(
+        default=80, help_text="of a pool: the share of its hours that requests may fill"
+    )
     is_retired = models.BooleanField(default=False)
 
     class Meta:
@@ -31,48 +53,14 @@ class Segment(models.Model):
                 condition=Q(is_retired=False),
                 name="segments_are_tried_in_one_order",
             ),
+            models.CheckConstraint(
+                condition=Q(occupancy_percent__gte=1, occupancy_percent__lte=100),
+                name="a_pool_is_occupied_in_part",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
-
-
-class AxProfile(models.Model):
-    """The Appropriate Experience of a member, in versions; the newest not superseded counts."""
-
-    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="ax_profiles")
-    valid_from = models.DateField()
-    superseded_on = models.DateField(null=True, blank=True)
-    inbound_minutes = models.PositiveIntegerField(default=0, help_text="a quarter")
-    async_minutes = models.PositiveIntegerField(default=0, help_text="a quarter")
-    sync_minutes = models.PositiveIntegerField(default=0, help_text="a quarter")
-    taskforce_minutes = models.PositiveIntegerField(default=0, help_text="a quarter")
-    expertise = models.TextField(choices=Expertise)
-    resources = models.TextField(choices=Resources)
-    guidance = models.TextField(choices=Guidance)
-    skills_needed = models.PositiveSmallIntegerField(
-        default=1, help_text="different contributor skills needed at once"
-    )
-    escalation_severity = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="of the gravest open escalation, 1 being gravest"
-    )
-    source = models.TextField(help_text="who said so: member, msm, simulated")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["member"],
-                condition=Q(superseded_on=None),
-                name="a_member_has_one_current_ax_profile",
-            ),
-            models.CheckConstraint(
-                condition=Q(sync_minutes=0) | Q(async_minutes__gt=0),
-                name="synchronous_experience_has_an_asynchronous_share",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"AX of {self.member} from {self.valid_from}"
 
 
 class Assignment(models.Model):
