@@ -280,7 +280,9 @@ def test_the_page_lists_every_panel_that_the_role_may_see(sign_in):
     }
 
     everything = [
-        "items", "review", "people", "involvement", "alongside", "terms", "facts", "messages", "timeline",
+        "outcome", "promises", "milestones", "asks", "items", "review", "people",
+        "involvement", "alongside", "plan", "potential", "terms", "facts", "messages", "timeline",
+        "changes",
     ]  # fmt: skip
     assert shown == dict.fromkeys(shown, everything)
 
