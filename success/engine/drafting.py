@@ -127,6 +127,34 @@ def spread_weights(content: Content) -> None:
         each["weight"] = WHOLE // len(way) + (number < WHOLE % len(way))
 
 
+def mended(content: Mapping[str, Any]) -> Content:
+    """The plan's data with a number wherever one is missing, so that the rest can be judged.
+
+    A milestone without a day takes that of the one before, one without a weight what is left
+    of a hundred, and a promise without a day takes its milestone's.
+    """
+    after = plain(deepcopy(dict(content)))
+    before = 0
+    for each in after["milestones"]:
+        if not isinstance(each["expected_day"], int):
+            each["expected_day"] = before
+        before = each["expected_day"]
+        _mend_promises(each["promises"], day=before)
+    _mend_promises(after["promises"], day=0)
+    lacking = [each for each in gating(after) if not isinstance(each["weight"], int)]
+    known = sum(each["weight"] for each in gating(after) if isinstance(each["weight"], int))
+    for number, each in enumerate(lacking):
+        rest = max(WHOLE - known, len(lacking))
+        each["weight"] = rest // len(lacking) + (number < rest % len(lacking))
+    return after
+
+
+def _mend_promises(promises: Sequence[Content], *, day: int) -> None:
+    for each in promises:
+        if not isinstance(each["due_day"], int):
+            each["due_day"] = day
+
+
 def set_aside(content: Content, reached: Collection[str]) -> None:
     """Put what is reached beside the way, and spread the weights of what is ahead."""
     gone = [each for each in gating(content) if each["key"] in reached]

@@ -7,6 +7,7 @@ nothing typed is lost, with a script or without. A script saves by itself while 
 import secrets
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeVar
@@ -32,7 +33,7 @@ from members.models import Member
 from success.access import Permission
 from success.engine import drafting
 from success.engine.linting import Finding
-from success.engine.planning import BadPlan, total_weight
+from success.engine.planning import BadPlan, from_data, total_weight
 from success.enums import DraftPurpose, Side
 from success.forms.acts import PastDayForm, PauseForm
 from success.forms.plans import (
@@ -465,6 +466,8 @@ def _judge(
 ) -> list[Note]:
     """What keeps the draft from being agreed (errors), and what might be better (warnings)."""
     keys = [each["key"] for each in content["milestones"]]
+    found: list[Finding] = []
+    path = None
     try:
         path = drafts.path_of_draft(content)
     except BadPlan as bad:
@@ -472,10 +475,14 @@ def _judge(
             Finding(severity="error", code="form", where=where, words=words, suggestion="")
             for where, words in bad.problems
         ]
-    else:
+        with suppress(BadPlan):
+            path = from_data(drafting.mended(content))
+    if path is not None:
         purpose = DraftPurpose(draft.purpose)
         on = draft.anchor_on if purpose == DraftPurpose.EVOLVE else clock.today()
-        found = list(plans.findings_for(member=member, path=path, purpose=purpose, on=on))
+        said = {each.where for each in found}
+        judged = plans.findings_for(member=member, path=path, purpose=purpose, on=on)
+        found += [each for each in judged if each.where not in said]
     notes = [_note(each, keys=keys) for each in found]
     if draft.purpose != DraftPurpose.AGREE and not reason.strip():
         notes.insert(

@@ -152,3 +152,17 @@ def test_what_is_replaced_is_kept_inside_once():
         "goal": "B",
         "replaced": {"by": "Ann", "at": "t", "content": {"goal": "A"}},
     }
+
+
+def test_what_is_missing_is_mended_so_that_the_rest_can_be_judged():
+    content, _ = drafting.change(begun(), "add", key="new")
+    content, _ = drafting.change(content, "promise:new:member", key="x")
+    content["milestones"][0]["weight"] = 30
+    content["milestones"][1]["weight"] = 30
+    content["milestones"][2]["weight"] = ""
+
+    path = from_data(drafting.mended(content))
+
+    assert [each.weight for each in path.milestones] == [30, 30, 20, 20]
+    assert path.milestones[3].expected_day == path.milestones[2].expected_day
+    assert path.milestones[3].promises[0].due_day == path.milestones[3].expected_day

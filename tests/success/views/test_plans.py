@@ -240,6 +240,18 @@ def test_what_is_no_number_is_kept_and_explained_beside_its_field(sign_in):
     assert "1 thing has to be mended before it can be agreed" in text(page)
 
 
+def test_a_number_that_is_missing_hides_nothing_else(sign_in):
+    draft = make_draft(goal="")
+    key = draft.content["milestones"][0]["key"]
+    client = sign_in(make_user())
+    edit = url("plan_edit", draft.member)
+    data = fields(client.get(edit)) | {f"{key}-expected_day": "", "do": "check"}
+
+    words = text(client.post(edit, data, follow=True))
+
+    assert "2 things have to be mended before it can be agreed" in words
+
+
 def test_a_day_0_that_is_none_stays_on_the_page_and_the_rest_is_saved(sign_in):
     draft = make_draft()
     client = sign_in(make_user())
