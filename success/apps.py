@@ -27,13 +27,20 @@ def _register_panels() -> None:
     from success.access import Permission  # noqa: PLC0415  # apps come first
 
     for order, key, title, permission in (
+        (1, "outcome", "Desired Outcome", Permission.PLAN_VIEW),
+        (2, "promises", "Promises", Permission.PLAN_VIEW),
+        (3, "milestones", "Milestones", Permission.PLAN_VIEW),
+        (4, "asks", "Offers and requests", Permission.PLAN_VIEW),
         (10, "items", "Open items", Permission.QUEUE_VIEW),
         (15, "review", "Review", Permission.REVIEW_VIEW),
         (20, "people", "People", MemberPermission.MEMBER_VIEW),
         (30, "involvement", "Involved in", MemberPermission.MEMBER_VIEW),
+        (45, "plan", "The plan", Permission.PLAN_VIEW),
+        (46, "potential", "Success potential", Permission.PLAN_VIEW),
         (50, "terms", "Terms", MemberPermission.MEMBER_VIEW),
         (60, "facts", "Facts behind the vector", Permission.VECTOR_VIEW),
         (80, "timeline", "What happened", MemberPermission.MEMBER_VIEW),
+        (90, "changes", "What was changed", Permission.PLAN_VIEW),
     ):
         url_name = f"success:member_{key}"
         register_panel(

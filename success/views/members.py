@@ -18,7 +18,7 @@ from config.kernel.permissions import requires
 from members.access import Permission
 from members.enums import Role
 from members.models import Member, User
-from success.enums import Side, Standing
+from success.enums import Standing
 from success.filters import ME, POOL, MemberFilter
 from success.forms import LookBackForm
 from success.models import MemberFacts
@@ -29,6 +29,8 @@ from success.queries.today import is_stale
 
 PAGE_SIZE = 50
 SORTS = ("name", "behind", "term_end")
+# The panels that take the whole width; the others stand in two columns below.
+WIDE = frozenset({"outcome", "milestones", "promises"})
 FIRST_FILTERS = ("q", "state", "owner", "segment")
 
 
@@ -189,7 +191,7 @@ def member(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     known = getattr(one, "known", None)
     assignment = getattr(one, "assignment", None)
     reading = reads.vector_on(one, as_of=as_of)
-    promises = reads.promises(reading.plan, as_of=as_of)
+    embedded = panels.embed(request, subject=one.public_id, as_of=as_of)
     context = {
         "member": one,
         "known": known,
@@ -207,9 +209,8 @@ def member(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "last_day": _last_day(known),
         "reading": reading,
         "road": road_of(reading),
-        "theirs": [each for each in promises if each.side == Side.MEMBER],
-        "ours": [each for each in promises if each.side == Side.ASSOCIATION],
-        "panels": panels.embed(request, subject=one.public_id, as_of=as_of),
+        "wide": [each for each in embedded if each.panel.key in WIDE],
+        "panels": [each for each in embedded if each.panel.key not in WIDE],
     }
     return render(request, "success/member.html", context)
 

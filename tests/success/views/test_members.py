@@ -280,7 +280,9 @@ def test_the_page_lists_every_panel_that_the_role_may_see(sign_in):
     }
 
     everything = [
-        "items", "review", "people", "involvement", "alongside", "terms", "facts", "messages", "timeline",
+        "outcome", "promises", "milestones", "asks", "items", "review", "people",
+        "involvement", "alongside", "plan", "potential", "terms", "facts", "messages", "timeline",
+        "changes",
     ]  # fmt: skip
     assert shown == dict.fromkeys(shown, everything)
 
@@ -431,5 +433,5 @@ def test_the_page_costs_the_same_number_of_queries_for_any_history(
         make_term(member=member)
     client = sign_in(make_user())
 
-    with django_assert_num_queries(46):
+    with django_assert_num_queries(82):
         client.get(page_of(member))
