@@ -1,0 +1,89 @@
+"""The Appropriate Experience of a member, in versions."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from coverage.models import AxProfile
+from members.models import Member, User
+from members.rollups.dirty import mark_dirty
+from members.services import audit
+
+FIELDS = (
+    "inbound_minutes", "async_minutes", "sync_minutes", "taskforce_minutes", "expertise",
+    "resources", "guidance", "skills_needed", "escalation_severity", "source",
+)  # fmt: skip
+FROM_STAFF = "msm"
+NEEDED = ("expertise", "resources", "guidance", "source")
+
+
+class NotAnExperience(ValueError):
+    """Something is missing or does not go together; ``field`` is where, blank for the whole."""
+
+    def __init__(self, words: str, *, field: str = "") -> None:
+        self.field = field
+        super().__init__(words)
+
+
+class Overtaken(Exception):
+    """Somebody else wrote the next version at the same moment."""
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """Raise ``NotAnExperience`` where ``values`` are no whole profile (DOMAIN 2.3, 2.4)."""
+    for field in NEEDED:
+        if not values.get(field):
+            raise NotAnExperience(_("Say this as well."), field=field)
+    if values.get("sync_minutes") and not values.get("async_minutes"):
+        raise NotAnExperience(
+            _("A synchronous experience has an asynchronous share; say its minutes."),
+            field="async_minutes",
+        )
+    if values.get("escalation_severity") == 0:
+        raise NotAnExperience(_("The gravest is 1."), field="escalation_severity")
+
+
+@transaction.atomic
+def record_experience(
+    *, member: Member, changes: Mapping[str, Any], on: date, by: User | None, at: datetime
+) -> AxProfile:
+    """Write the next version of a member's AX, ``changes`` upon what held until then.
+
+    ``changes`` are fields of ``AxProfile``; minutes are a quarter's. What holds is not edited:
+    it ends on ``on``, or on the day it began where that is later. Without any change, the
+    version that holds is given back. Raises ``NotAnExperience`` and ``Overtaken``. Marks the
+    member dirty (DOMAIN 2.3).
+    """
+    held = (
+        AxProfile.objects.select_for_update().filter(member=member, superseded_on=None).first()
+    )
+    before = {field: getattr(held, field) for field in FIELDS} if held else {}
+    values = {**before, **{field: changes[field] for field in FIELDS if field in changes}}
+    if held is not None and values == before:
+        return held
+    check(values)
+    if held is not None:
+        on = max(on, held.valid_from)
+        held.superseded_on = on
+        held.save(update_fields=["superseded_on"])
+    try:
+        with transaction.atomic():
+            made = AxProfile.objects.create(member=member, valid_from=on, **values)
+    except IntegrityError as error:
+        raise Overtaken(_("Somebody else has just said another experience.")) from error
+    changed = [field for field in values if held is None or values[field] != before[field]]
+    audit.record(
+        verb="experience.recorded",
+        subject=made,
+        member_id=member.pk,
+        summary=f"A version of the Appropriate Experience holds from {on}",
+        by=by,
+        at=at,
+        before={field: before[field] for field in changed} if held else None,
+        after={field: values[field] for field in changed},
+    )
+    mark_dirty([(member.pk, on)])
+    return made
