@@ -236,3 +236,23 @@ class Dimension(TextChoices):
     TIER = "tier", _("Tier")
     SEGMENT = "segment", _("Coverage segment")
     OWNER = "owner", _("Looked after by")
+
+
+class ProfileImportStatus(TextChoices):
+    """Where the import of a sheet of success profiles stands."""
+
+    PLANNED = "planned", _("Planned")
+    APPLYING = "applying", _("Being applied")
+    APPLIED = "applied", _("Applied")
+    UNDOING = "undoing", _("Being undone")
+    UNDONE = "undone", _("Undone")
+
+
+class ProfileOutcome(TextChoices):
+    """What became of a member's rows in an import."""
+
+    WAITING = "waiting", _("Waiting")
+    DONE = "done", _("Done")
+    LEFT = "left", _("Left as it is")
+    UNDONE = "undone", _("Undone")
+    KEPT = "kept", _("Kept")

@@ -1,13 +1,19 @@
 """What the workers do for success. Beat only ticks; what is due is found in the tables."""
 
+from typing import Any
+
 from celery import shared_task
+from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from communications import tasks as outbox
 from config.kernel import clock
 from success.queries.batches import unfinished_batch_ids
 from success.queries.nights import unfinished_night_ids
+from success.queries.profiles import unfinished_import_ids
 from success.services import batches
 from success.services.nights import start_due_night, work_night
+from success.services.profiles import work_import
 
 
 @shared_task(name="success.tick", ignore_result=True)
@@ -21,6 +27,8 @@ def tick(**_: object) -> None:
         work.delay(night_id=night_id)
     for batch_id in unfinished_batch_ids():
         work_batch.delay(batch_id=batch_id)
+    for batch_id in unfinished_import_ids():
+        work_profiles.delay(batch_id=batch_id)
     outbox.release_stuck.delay()
     outbox.send_due.delay()
 
@@ -35,3 +43,29 @@ def work(*, night_id: int, **_: object) -> None:
 def work_batch(*, batch_id: int, **_: object) -> None:
     """Agree the plans of a batch, or take them back, unless another worker is at it."""
     batches.work(batch_id=batch_id, clock=clock.now)
+
+
+@shared_task(name="success.work_profiles", acks_late=True, ignore_result=True)
+def work_profiles(*, batch_id: int, **_: object) -> None:
+    """Apply or undo a sheet of success profiles, member by member, until none is left."""
+    work_import(batch_id=batch_id, now=clock.now, on=clock.today())
+
+
+def wake_imports(*, batch_id: int) -> None:
+    """Wake a worker for a sheet once the request has committed; without one, the tick does."""
+    _wake(work_profiles, batch_id=batch_id)
+
+
+def wake_batch(*, batch_id: int) -> None:
+    """Wake a worker for a batch of plans in the same way."""
+    _wake(work_batch, batch_id=batch_id)
+
+
+def _wake(task: Any, *, batch_id: int) -> None:
+    def wake() -> None:
+        try:
+            task.delay(batch_id=batch_id)
+        except OperationalError:  # the row is there, and each minute's tick looks for it
+            return
+
+    transaction.on_commit(wake)

@@ -26,6 +26,9 @@ from success.models import (
     Offer,
     Plan,
     Play,
+    ProfileImport,
+    ProfileImportMember,
+    ProfileImportRow,
     Review,
     VectorRollup,
 )
@@ -365,3 +368,27 @@ def make_path(*, expected_days=(30, 60, 90), weights=None, **overrides):
 def make_milestone_of(plan, *, position=1):
     """The milestone that the plan has there already."""
     return plan.milestones.get(position=position)
+
+
+def make_profile_import(*, member=None, **overrides):
+    """A sheet of success profiles that was read: one row that would change a member."""
+    fields = {
+        "file_name": "profiles.xlsx",
+        "sha256": "0" * 64,
+        "counts": {"experience": {"create": 0, "change": 1, "leave": 0, "refuse": 0}},
+        "planned_at": NOON,
+        "planned_on": TODAY,
+    }
+    batch = ProfileImport.objects.create(**(fields | overrides))
+    member = member or make_member()
+    ProfileImportMember.objects.create(batch=batch, member=member)
+    ProfileImportRow.objects.create(
+        batch=batch,
+        sheet="experience",
+        line=2,
+        member=member,
+        action="change",
+        before={"sync_minutes": 0},
+        after={"sync_minutes": 30},
+    )
+    return batch

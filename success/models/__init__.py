@@ -23,6 +23,7 @@ from success.models.plans import (
     TemplateMilestone,
 )
 from success.models.plays import Intervention, InterventionEvent, Play
+from success.models.profiles import ProfileImport, ProfileImportMember, ProfileImportRow
 from success.models.revenue import RevenuePeriod
 from success.models.reviews import CalendarFeed, GapAnswer, Review, ReviewGuest
 
@@ -53,6 +54,9 @@ __all__ = [
     "PlanPause",
     "PlanTemplate",
     "Play",
+    "ProfileImport",
+    "ProfileImportMember",
+    "ProfileImportRow",
     "RevenuePeriod",
     "Review",
     "ReviewGuest",
