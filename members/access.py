@@ -6,6 +6,7 @@ from members.enums import Role
 
 
 class Permission(StrEnum):
+    AUDIT_VIEW = "members.audit.view"
     MEMBER_VIEW = "members.member.view"
     DUES_VIEW = "members.dues.view"
     IMPORT_VIEW = "members.import.view"
@@ -14,11 +15,21 @@ class Permission(StrEnum):
 
 GRANTS: dict[str, frozenset[Permission]] = {
     Role.DIRECTOR: frozenset(
-        {Permission.MEMBER_VIEW, Permission.DUES_VIEW, Permission.IMPORT_VIEW}
+        {
+            Permission.AUDIT_VIEW,
+            Permission.MEMBER_VIEW,
+            Permission.DUES_VIEW,
+            Permission.IMPORT_VIEW,
+        }
     ),
-    Role.MSM: frozenset({Permission.MEMBER_VIEW}),
+    Role.MSM: frozenset({Permission.AUDIT_VIEW, Permission.MEMBER_VIEW}),
     Role.OPERATIONS: frozenset(
-        {Permission.MEMBER_VIEW, Permission.DUES_VIEW, Permission.IMPORT_VIEW}
+        {
+            Permission.AUDIT_VIEW,
+            Permission.MEMBER_VIEW,
+            Permission.DUES_VIEW,
+            Permission.IMPORT_VIEW,
+        }
     ),
     Role.MEMBER: frozenset({Permission.PORTAL_VIEW}),
 }

@@ -178,6 +178,8 @@ REASONS = {
     HTTPStatus.FORBIDDEN: "The role or the token's scopes do not allow this.",
     HTTPStatus.NOT_FOUND: "There is no such thing, or it is not for the caller to see.",
     HTTPStatus.CONFLICT: "What was asked no longer fits.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "More than is taken at once.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not of a kind that is taken here.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "This Idempotency-Key was used for another request.",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests this minute; `Retry-After` says how long.",
 }

@@ -93,7 +93,13 @@ def idempotent(action: Action) -> Action:
 def _hash(request: Request) -> str:
     """Digest of what was asked: the same JSON in another order is the same request."""
     said = [request.method, request.get_full_path(), request.data]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    plain = json.dumps(said, sort_keys=True, default=_digest)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _digest(file: Any) -> str:
+    """Digest the content of a file that is a request's whole body."""
+    return hashlib.sha256(file).hexdigest()
 
 
 def _plain(data: Any) -> Any:

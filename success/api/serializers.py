@@ -8,7 +8,7 @@ from rest_framework import serializers
 from config.kernel import clock
 from coverage.models import Segment
 from members.enums import MemberKind
-from members.models import Member, MemberIdentity, User
+from members.models import Member, MemberIdentity, Person, User
 from members.queries import TermRow
 from success.enums import (
     EvidenceSource,
@@ -65,6 +65,12 @@ class SegmentRef(serializers.Serializer[Segment]):
 
 
 class MemberRef(serializers.Serializer[Member]):
+    id = serializers.UUIDField(source="public_id")
+    name = serializers.CharField()
+
+
+@extend_schema_serializer(component_name="MemberPerson")
+class PersonRef(serializers.Serializer[Person]):
     id = serializers.UUIDField(source="public_id")
     name = serializers.CharField()
 

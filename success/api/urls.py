@@ -2,14 +2,39 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from success.api import measures, outlook
+from success.api.asks import Asks
+from success.api.audit import AuditTrail
+from success.api.batches import PlanBatches
 from success.api.interventions import Interventions
 from success.api.members import Members
+from success.api.milestones import Declarations
+from success.api.outcomes import Fits, GoalChanges, Outcomes
+from success.api.paths import Lint
+from success.api.plans import Plans
+from success.api.profiles import ProfileImports, ProfilesExport
+from success.api.promises import Promises
+from success.api.reviews import Reviews
+from success.api.templates import Templates
 
 app_name = "api"
 
 router = SimpleRouter()
 router.register("members", Members, basename="members")
 router.register("interventions", Interventions, basename="interventions")
+router.register("templates", Templates, basename="templates")
+router.register("paths/lint", Lint, basename="paths-lint")
+router.register("plans", Plans, basename="plans")
+router.register("plan-batches", PlanBatches, basename="plan-batches")
+router.register("outcomes", Outcomes, basename="outcomes")
+router.register("goal-changes", GoalChanges, basename="goal-changes")
+router.register("fits", Fits, basename="fits")
+router.register("declarations", Declarations, basename="declarations")
+router.register("promises", Promises, basename="promises")
+router.register("asks", Asks, basename="asks")
+router.register("reviews", Reviews, basename="reviews")
+router.register("profiles/export", ProfilesExport, basename="profiles-export")
+router.register("profiles/imports", ProfileImports, basename="profile-imports")
+router.register("audit", AuditTrail, basename="audit")
 
 urlpatterns = [
     path("", include(router.urls)),
