@@ -15,6 +15,7 @@ from members.models import Member, User
 from success.ingestion.profiles import SHEET, WorkbookUnusable, write
 from success.models import ProfileImport
 from success.queries.profiles import (
+    ROW_ORDER,
     about,
     action_counts,
     import_progress,
@@ -95,7 +96,7 @@ class Command(BaseCommand):
             )
         for action, rows in action_counts(batch).items():
             self.stdout.write(f"{RowAction(action).label}: {rows:,} rows")
-        refused = import_rows(batch, action=RowAction.REFUSE).order_by("place", "line")
+        refused = import_rows(batch, action=RowAction.REFUSE).order_by(*ROW_ORDER)
         for row in refused[:SHOWN]:
             for fault in row.faults:
                 where = f"{SHEET[row.sheet].title}!{fault['cell']}"
