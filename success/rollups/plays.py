@@ -391,9 +391,11 @@ WORDS = {
 WE_OWE = (
     f"' We owe them: a promise of ours is late since ' || {_spelled('f.we_owe_since')} || '.'"
 )
-# What we owe goes first, what the data say goes by the state, the rest by the play.
+# What we owe has an item of its own, but for a next goal, which is the item it has. What the
+# data say goes by the state, the rest by the play.
 QUEUE_CLASS = f"""CASE
-    WHEN f.we_owe_since IS NOT NULL THEN {QueueClass.ASSOCIATION_PROMISE_OVERDUE.value}
+    WHEN f.we_owe_since IS NOT NULL AND play.queue_class = {QueueClass.NEXT_GOAL.value}
+        THEN {QueueClass.ASSOCIATION_PROMISE_OVERDUE.value}
     WHEN play.start_kind <> '{StartKind.DATA.value}' THEN play.queue_class
     WHEN f.state = '{State.REGRESSING.value}' THEN {QueueClass.REGRESSING.value}
     WHEN f.state = '{State.STALLED.value}' THEN {QueueClass.STALLED.value}

@@ -130,7 +130,7 @@ def test_same_night_again_and_the_next_one_write_nothing():
     assert (Message.objects.count(), InterventionEvent.objects.count()) == (1, 0)
 
 
-def test_class_follows_the_state_and_a_promise_of_ours_goes_first():
+def test_class_follows_the_state_and_leaves_what_we_owe_to_its_own_item():
     make_play(effective_from=SINCE)
     facts = make_behind(state=State.SLIPPING)
     classes = []
@@ -139,7 +139,7 @@ def test_class_follows_the_state_and_a_promise_of_ours_goes_first():
         refresh()
         classes.append(Intervention.objects.get().queue_class)
 
-    assert classes == [5, 4, 1]
+    assert classes == [5, 4, 4]
 
 
 def test_open_item_follows_its_owner_unless_somebody_is_at_it():
@@ -784,7 +784,7 @@ def expected_for(play, facts, as_of, *, messaged):
         queue_class = {"regressing": 2, "stalled": 4, "slipping": 5}.get(
             facts.state, queue_class
         )
-    if facts.we_owe_since is not None:
+    if facts.we_owe_since is not None and queue_class == 7:
         queue_class = 1
     return (
         play.pk,
