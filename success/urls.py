@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from success.views import (
     asks,
+    batches,
     first_value,
     kept,
     measures,
@@ -106,6 +107,11 @@ urlpatterns: list[URLPattern] = [
     path("calendar/new/", reviews.calendar_new, name="calendar_new"),
     path("calendar/end/", reviews.calendar_end, name="calendar_end"),
     path("calendar/<slug:secret>.ics", reviews.calendar_feed, name="calendar_feed"),
+    path("plans/for-many/", batches.batches, name="batches"),
+    path("plans/for-many/new/", batches.batch_preview, name="batch_preview"),
+    path("plans/for-many/ask/", batches.batch_ask, name="batch_ask"),
+    path("plans/for-many/<uuid:public_id>/", batches.batch, name="batch"),
+    path("plans/for-many/<uuid:public_id>/undo/", batches.batch_undo, name="batch_undo"),
     path("measures/", measures.measures, name="measures"),
     path("measures/states.json", measures.states_chart, name="measures_states_chart"),
     path("measures/retention.json", measures.retention_chart, name="measures_retention_chart"),

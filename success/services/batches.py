@@ -197,7 +197,7 @@ def _take_back(batch: PlanBatch, items: Sequence[PlanBatchItem], *, at: datetime
     )
     made = {plan.member_id: plan for plan in batch.plans.filter(member__in=members)}
     touched = reads.touched([plan.pk for plan in made.values()])
-    today = local_date(at, zone=association_zone())
+    untouched = []
     for item in items:
         plan = made.get(item.member_id)
         if plan is not None and plan.pk in touched:
@@ -205,34 +205,48 @@ def _take_back(batch: PlanBatch, items: Sequence[PlanBatchItem], *, at: datetime
             continue
         item.outcome = reads.UNDONE
         if plan is not None:
-            _remove(plan, by=batch.undone_by, at=at)
-            mark_dirty([(item.member_id, min(plan.counts_from, today))])
+            untouched.append(plan)
+    _remove(untouched, by=batch.undone_by, at=at)
 
 
-def _remove(plan: Plan, *, by: User | None, at: datetime) -> None:
-    """Take a plan away that nobody has touched, and the goal that came with it alone."""
-    audit.record(
-        verb="plan.taken_back",
-        subject=plan,
-        member_id=plan.member_id,
-        summary=f"Version {plan.version} of the plan was taken back with its batch",
-        by=by,
-        at=at,
-        before={"version": plan.version, "anchor_on": plan.anchor_on},
-    )
-    outcome, agreed_at = plan.outcome, plan.agreed_at
-    plan.delete()
-    if outcome is None or outcome.recorded_at != agreed_at or outcome.plans.exists():
-        return
+def _remove(untouched: Sequence[Plan], *, by: User | None, at: datetime) -> None:
+    """Take plans away that nobody has touched, and the goals that came with them alone."""
+    today = local_date(at, zone=association_zone())
+    for plan in untouched:
+        audit.record(
+            verb="plan.taken_back",
+            subject=plan,
+            member_id=plan.member_id,
+            summary=f"Version {plan.version} of the plan was taken back with its batch",
+            by=by,
+            at=at,
+            before={"version": plan.version, "anchor_on": plan.anchor_on},
+        )
+    Plan.objects.filter(pk__in=[plan.pk for plan in untouched]).delete()
+    agreed_at = {plan.outcome_id: plan.agreed_at for plan in untouched if plan.outcome_id}
+    alone = [
+        outcome
+        for outcome in DesiredOutcome.objects.filter(pk__in=agreed_at, plans=None)
+        if outcome.recorded_at == agreed_at[outcome.pk]
+    ]
+    DesiredOutcome.objects.filter(pk__in=[outcome.pk for outcome in alone]).delete()
+    _hold_again(alone)
+    mark_dirty((plan.member_id, min(plan.counts_from, today)) for plan in untouched)
+
+
+def _hold_again(removed: Sequence[DesiredOutcome]) -> None:
+    """Let the goals that the removed ones took the place of hold again."""
+    said_on = {outcome.member_id: outcome.said_on for outcome in removed}
+    last: dict[int, DesiredOutcome] = {}
     ended = DesiredOutcome.objects.filter(
-        member=outcome.member_id, is_primary=True, ended_on=outcome.said_on
-    ).exclude(pk=outcome.pk)
-    outcome.delete()
-    # the goal that it took the place of holds again
-    last = ended.order_by("-version").first()
-    if last is not None:
-        last.ended_on = None
-        last.save(update_fields=["ended_on"])
+        member__in=said_on, is_primary=True, ended_on__isnull=False
+    )
+    for outcome in ended.order_by("version"):
+        last[outcome.member_id] = outcome
+    again = [one for one in last.values() if one.ended_on == said_on[one.member_id]]
+    for outcome in again:
+        outcome.ended_on = None
+    DesiredOutcome.objects.bulk_update(again, ["ended_on"])
 
 
 def _record(  # noqa: PLR0913  # an entry has that many parts

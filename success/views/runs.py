@@ -21,11 +21,13 @@ from config.kernel.permissions import requires
 from success.access import Permission
 from success.enums import NightKind, NightStatus
 from success.models import Night
+from success.queries.batches import recent_batches
 from success.queries.nights import StageProgress, last_live_day, progress, recent_nights
 from success.services.nights import start_night
 from success.tasks import work
 
 PAGE_SIZE = 30
+BATCHES_SHOWN = 10
 
 STAGES: Mapping[str, tuple[Any, Any]] = {
     "collect": (
@@ -106,6 +108,7 @@ def runs(request: HttpRequest) -> HttpResponse:
             "after": found.next,
             "before": found.previous,
             "last_day": last_live_day(),
+            "batches": list(recent_batches()[:BATCHES_SHOWN]),
         },
     )
 
