@@ -18,7 +18,7 @@ from config.kernel.templatetags.ui import address
 from coverage.access import Permission
 from coverage.engine.facts import FACTS
 from coverage.models import AxProfile, Segment
-from coverage.queries import Book, SegmentCount, books, segment_counts
+from coverage.queries.books import Book, SegmentCount, books, segment_counts
 from members.models import Association
 
 WEEKS_A_MONTH = Fraction(52, 12)
