@@ -76,8 +76,8 @@ class Embedded:
 def embed(request: HttpRequest, *, subject: uuid.UUID, as_of: date) -> list[Embedded]:
     """Ask every panel that the person at the screen may see for its fragment, in page order.
 
-    Each view is asked as a script on the page would ask it, so it guards itself, and the page
-    needs no script to be whole. Raises ``RuntimeError`` for one that does not answer.
+    Each view is asked at its own address, as a script on the page would ask it, so it guards
+    itself, and the page needs no script to be whole. Raises ``RuntimeError`` for one that does not answer.
     """
     get_token(request)  # one secret for all forms of the page
     asked = copy(request)
@@ -88,7 +88,8 @@ def embed(request: HttpRequest, *, subject: uuid.UUID, as_of: date) -> list[Embe
     asked.__dict__["GET"] = QueryDict(f"as_of={as_of.isoformat()}")
     embedded = []
     for panel in panels_for(request.user):
-        match = resolve(reverse(panel.url_name, args=[subject]))
+        asked.path = asked.path_info = reverse(panel.url_name, args=[subject])
+        match = resolve(asked.path)
         response: HttpResponse = match.func(asked, *match.args, **match.kwargs)
         if response.status_code != 200:
             raise RuntimeError(f"The panel {panel.key!r} answered {response.status_code}.")

@@ -394,6 +394,8 @@ WE_OWE = (
 # What we owe has an item of its own, but for a next goal, which is the item it has. What the
 # data say goes by the state, the rest by the play.
 QUEUE_CLASS = f"""CASE
+    WHEN play.queue_class = {QueueClass.ASSOCIATION_PROMISE_OVERDUE.value}
+        THEN play.queue_class
     WHEN f.we_owe_since IS NOT NULL AND play.queue_class = {QueueClass.NEXT_GOAL.value}
         THEN {QueueClass.ASSOCIATION_PROMISE_OVERDUE.value}
     WHEN play.start_kind <> '{StartKind.DATA.value}' THEN play.queue_class

@@ -780,7 +780,7 @@ def expected_for(play, facts, as_of, *, messaged):
     if sendable and messaged:
         return None
     queue_class = play.queue_class
-    if play.start_kind == "data":
+    if play.start_kind == "data" and queue_class != 1:
         queue_class = {"regressing": 2, "stalled": 4, "slipping": 5}.get(
             facts.state, queue_class
         )

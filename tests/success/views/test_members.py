@@ -435,3 +435,15 @@ def test_the_page_costs_the_same_number_of_queries_for_any_history(
 
     with django_assert_num_queries(82):
         client.get(page_of(member))
+
+
+@pytest.mark.django_db
+def test_a_panel_that_shows_some_leads_to_its_own_page_for_all(client):
+    member = make_member()
+    for year in range(2010, 2020):
+        make_term(member=member, starts_on=date(year, 1, 1), ends_on=date(year + 1, 1, 1))
+    client.force_login(make_user(role=Role.DIRECTOR))
+
+    page = client.get(f"/members/{member.public_id}/").content.decode()
+
+    assert f'href="/members/{member.public_id}/terms/?as_of=' in page
