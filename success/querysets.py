@@ -13,6 +13,7 @@ from django.db.models import (
     Value,
 )
 
+from coverage.models import Absence
 from members.enums import Role
 from success.enums import InterventionStatus, ReviewStatus
 
@@ -65,13 +66,20 @@ class ReviewQuerySet(QuerySet["Review"]):
 
 class InterventionQuerySet(QuerySet["Intervention"]):
     def visible_to(self, user: "User") -> Self:
-        """Director and operations see every item, an MSM theirs and the pool's, others none."""
+        """Director and operations see every item, an MSM theirs and the pool's, others none.
+
+        Theirs are also those of whoever is away and whose work has been handed over to them, or
+        to the pool.
+        """
         if not user.is_active:
             return self.none()
         if user.role in {Role.DIRECTOR, Role.OPERATIONS}:
             return self
         if user.role == Role.MSM:
-            return self.filter(Q(owner=user) | Q(owner=None) | Q(claimed_by=user))
+            covered = Absence.objects.handed_over().falling_to(user).values("user")
+            return self.filter(
+                Q(owner=user) | Q(owner=None) | Q(claimed_by=user) | Q(owner__in=covered)
+            )
         return self.none()
 
     def open(self) -> Self:

@@ -8,6 +8,7 @@ from kombu.exceptions import OperationalError
 
 from communications import tasks as outbox
 from config.kernel import clock
+from coverage.services import absences
 from success.queries.batches import unfinished_batch_ids
 from success.queries.nights import unfinished_night_ids
 from success.queries.profiles import unfinished_import_ids
@@ -22,6 +23,7 @@ def tick(**_: object) -> None:
 
     Missing a tick is harmless: the day is still due at the next.
     """
+    absences.hand_over_due(on=clock.today(), at=clock.now())
     start_due_night(today=clock.today(), at=clock.now())
     for night_id in unfinished_night_ids():
         work.delay(night_id=night_id)

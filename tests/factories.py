@@ -6,7 +6,7 @@ from itertools import count
 
 from communications.enums import Purpose
 from communications.models import Message, MessageTemplate
-from coverage.models import Assignment, AxProfile, Segment
+from coverage.models import Absence, Assignment, AxProfile, Effort, Segment
 from engagement.models import Fact, Involvement
 from members.enums import MemberKind, Origin, Role
 from members.models import Affiliation, Dues, Member, Person, Term, User
@@ -392,3 +392,28 @@ def make_profile_import(*, member=None, **overrides):
         after={"sync_minutes": 30},
     )
     return batch
+
+
+def make_effort(*, member=None, by=None, **overrides):
+    """An hour in writing, a month ago."""
+    fields = {
+        "on": date(2026, 6, 29),
+        "modality": "async",
+        "minutes": 60,
+        "source": "log",
+        "recorded_at": NOON,
+    }
+    return Effort.objects.create(
+        member=member or make_member(), by=by or make_user(), **(fields | overrides)
+    )
+
+
+def make_absence(*, user=None, **overrides):
+    """Two weeks away from today, handed over to whoever stands in."""
+    fields = {
+        "starts_on": TODAY,
+        "ends_on": date(2026, 8, 12),
+        "handed_over_at": MORNING,
+        "recorded_at": MORNING,
+    }
+    return Absence.objects.create(user=user or make_user(), **(fields | overrides))

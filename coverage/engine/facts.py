@@ -65,3 +65,33 @@ ESCALATION_SEVERITY = FACTS.register(
         column="p.escalation_severity",
     )
 )
+
+
+def with_money() -> FactRegistry:
+    """Return the facts, and beside them those about money, which reading a rule refuses.
+
+    So that somebody who asks for them is told why they cannot be had, rather than that there is
+    no such fact. The night reads rules with ``FACTS`` alone (DOMAIN 2.4).
+    """
+    registry = FactRegistry()
+    for fact in FACTS:
+        registry.register(fact)
+    for name, label in MONEY.items():
+        registry.register(
+            Fact(
+                name=name,
+                kind=Kind.DECIMAL,
+                label=label,
+                explain="{value}",
+                column="NULL::numeric",
+                financial=True,
+            )
+        )
+    return registry
+
+
+MONEY = {
+    "annual_dues": "Dues a year",
+    "lifetime_dues": "Dues paid so far",
+    "margin": "Margin",
+}

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 
 from coverage.enums import AbsenceKind
+from coverage.querysets import AbsenceQuerySet
 from members.models import Member
 
 
@@ -78,6 +79,8 @@ class Absence(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     recorded_at = models.DateTimeField()
+
+    objects = AbsenceQuerySet.as_manager()
 
     class Meta:
         constraints = [

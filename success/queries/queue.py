@@ -7,6 +7,7 @@ from fractions import Fraction
 from django.db.models import Count, Q, QuerySet, Sum
 
 from config.kernel.clock import association_zone, local_moment
+from coverage.models import Absence
 from members.models import User
 from success.engine import queue as engine
 from success.enums import InterventionStatus, QueueClass
@@ -21,9 +22,9 @@ QUEUE_ORDER = ("queue_class", "occurred_on", "term_ends_on", "pk")
 def today(user: User, *, as_of: date) -> InterventionQuerySet:
     """Return what ``user`` may work on today, in queue order, with all that a row shows.
 
-    For an MSM their own items, the pool's, and what they have claimed; for a director and
-    operations everybody's. Items that are asleep on ``as_of`` are left out. A queryset, to be
-    filtered and paged by ``QUEUE_ORDER`` (DOMAIN 2.10).
+    For an MSM their own items, the pool's, those of whom they stand in for, and what they have
+    claimed; for a director and operations everybody's. Items that are asleep on ``as_of`` are
+    left out. A queryset, to be filtered and paged by ``QUEUE_ORDER`` (DOMAIN 2.10).
     """
     return (
         Intervention.objects.visible_to(user)
@@ -72,17 +73,21 @@ def week(user: User, *, as_of: date) -> Workload:
     """Return hours available, done, planned and unserved in the week of ``as_of``, from Monday.
 
     Available are the person's weekly hours; done, what they finished since Monday in the
-    association's zone. Their own open items, and those they have claimed, are fitted into what
-    is left, in queue order; the pool's count once somebody claims them. All others stay, with
-    their hours: the queue never hides overload (DOMAIN 2.10). Two statements.
+    association's zone. Their own open items, those they have claimed, and those of whom
+    they stand in for are fitted into what is left, in queue order; the pool's count once
+    somebody claims them. All others stay, with their hours: the queue never hides overload
+    (DOMAIN 2.10). Two statements.
     """
     monday = local_moment(
         as_of - timedelta(days=as_of.weekday()), time(0), zone=association_zone()
     )
     available = Fraction(user.weekly_hours)
     done = _done_since(user, monday)
+    covered = Absence.objects.handed_over().with_cover(user).values("user")
     rows = (
-        Intervention.objects.filter(Q(owner=user) | Q(claimed_by=user))
+        Intervention.objects.filter(
+            Q(owner=user) | Q(claimed_by=user) | Q(owner__in=covered, claimed_by=None)
+        )
         .open()
         .awake(on=as_of)
         .values_list("pk", "queue_class", "occurred_on", "minutes", "term_ends_on")

@@ -11,6 +11,9 @@ from django.db import IntegrityError, transaction
 from django.utils.dateparse import parse_datetime
 
 from config.kernel.clock import association_zone, local_date
+from coverage.enums import EffortSource, Modality
+from coverage.models import AxProfile
+from coverage.services import effort
 from members.models import User
 from success.enums import InterventionStatus, Outcome
 from success.models import Intervention, InterventionEvent
@@ -19,6 +22,13 @@ LEASE = timedelta(minutes=30)
 # Ten seconds are offered on screen; the rest is the way there and back.
 UNDO_WITHIN = timedelta(seconds=15)
 UNDOABLE = frozenset({"done", "snoozed"})
+# Of two that ask for the same time, the one with more people in it comes first.
+MODALITIES = (
+    (Modality.TASKFORCE, "taskforce_minutes"),
+    (Modality.SYNC, "sync_minutes"),
+    (Modality.ASYNC, "async_minutes"),
+    (Modality.INBOUND, "inbound_minutes"),
+)
 
 
 class AlreadyClaimed(Exception):
@@ -102,8 +112,9 @@ def complete(  # noqa: PLR0913  # what a person says when something is done
 ) -> Intervention:
     """Finish an open item with its outcome, and return it; it need not be claimed before.
 
-    ``minutes`` are those really spent; null leaves what was planned. Raises ``AlreadyClaimed``
-    or ``NotOpen``.
+    ``minutes`` are those really spent; null leaves what was planned. They are logged as effort
+    for the member, in the modality that most of their experience asks for. Raises
+    ``AlreadyClaimed`` or ``NotOpen``.
     """
     changes: dict[str, Any] = {
         "status": InterventionStatus.DONE.value,
@@ -117,7 +128,20 @@ def complete(  # noqa: PLR0913  # what a person says when something is done
     }
     if minutes is not None:
         changes["minutes"] = minutes
-    return _step(intervention, verb="done", changes=changes, note=note, by=by, at=at)
+    row = _step(intervention, verb="done", changes=changes, note=note, by=by, at=at)
+    if row.minutes:
+        effort.log(
+            member=row.member,
+            by=by,
+            on=local_date(at, zone=association_zone()),
+            minutes=min(row.minutes, effort.LONGEST),
+            modality=_modality(row),
+            note="",
+            source=EffortSource.INTERVENTION,
+            source_key=str(row.public_id),
+            at=at,
+        )
+    return row
 
 
 @transaction.atomic
@@ -140,6 +164,10 @@ def undo(*, intervention: Intervention, by: User, at: datetime) -> Intervention:
             row.save(update_fields=[name.removesuffix("_id") for name in last.before])
     except IntegrityError as error:
         raise NothingToUndo from error
+    if last.verb == "done":
+        effort.withdraw_source(
+            source=EffortSource.INTERVENTION, source_key=str(row.public_id), by=by, at=at
+        )
     _record(row, verb="undone", by=by, at=at)
     return _fresh(row)
 
@@ -167,6 +195,13 @@ def _step(  # noqa: PLR0913  # a step has that many parts
 def _held(intervention: Intervention) -> Intervention:
     """Return the row, locked until the transaction ends."""
     return Intervention.objects.select_for_update().get(pk=intervention.pk)
+
+
+def _modality(row: Intervention) -> Modality:
+    """How most of the member's time is to be spent; in writing where that is not known."""
+    profile = AxProfile.objects.filter(member=row.member_id, superseded_on=None).first()
+    minutes = {} if profile is None else {m: getattr(profile, f) for m, f in MODALITIES}
+    return max(minutes, key=lambda modality: minutes[modality], default=Modality.ASYNC)
 
 
 def _fresh(intervention: Intervention) -> Intervention:

@@ -21,6 +21,8 @@ from communications.enums import CalendarMethod, MessageStatus, Purpose
 from communications.models import Message, MessageTemplate
 from communications.services import outbox
 from config.kernel.clock import association_zone, local_date
+from coverage.enums import EffortSource, Modality
+from coverage.services import effort
 from members.models import Member, Person, User
 from members.services import audit
 from success.enums import ConfirmedIn, GapAnswerChoice, ReviewStatus
@@ -352,7 +354,8 @@ def hold(  # noqa: PLR0913  # what comes of a review
     ``outcome`` is what was agreed, in words. ``goal_confirmed`` true confirms the member's
     Desired Outcome on that day; null: it was not spoken about. ``gap_answer`` is what they said
     to “are you getting closer to your goal?”; null: not asked. ``next_starts_at`` null sets no
-    next one. The agenda is kept as it stands on ``on``. A review held before its hour is taken
+    next one. Its minutes are logged as effort of whoever held it. The agenda is kept as it
+    stands on ``on``. A review held before its hour is taken
     out of the guests' calendars. Holding it again in the same words returns it and changes
     nothing. Raises ``HeldTooSoon``, ``NotConfirmable``, ``Overtaken``, ``NotAgreed``, and for
     the next one what ``schedule`` raises: then nothing is kept, and the words can be sent
@@ -389,6 +392,18 @@ def hold(  # noqa: PLR0913  # what comes of a review
         _call_off(row, reason=_("We have had it already."), at=at)
     else:
         _take_back(row, at=at)
+    if row.minutes:
+        effort.log(
+            member=row.member,
+            by=row.organiser or by,
+            on=on,
+            minutes=row.minutes,
+            modality=Modality.SYNC,
+            note="",
+            source=EffortSource.REVIEW,
+            source_key=str(row.public_id),
+            at=at,
+        )
     if goal_confirmed:
         _confirm_goal(row.member, on=on, by=by, at=at)
     if gap_answer:

@@ -9,7 +9,15 @@ from success.engine import queue as engine
 from success.enums import QueueClass
 from success.models import Intervention
 from success.queries import queue
-from tests.factories import MORNING, TODAY, make_intervention, make_member, make_play, make_user
+from tests.factories import (
+    MORNING,
+    TODAY,
+    make_absence,
+    make_intervention,
+    make_member,
+    make_play,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -165,3 +173,29 @@ def test_week_without_hours_serves_nothing():
     week = queue.week(amy, as_of=TODAY)
 
     assert (week.planned, week.unserved_ids) == (Fraction(0), (item.pk,))
+
+
+def test_items_of_who_is_away_are_with_who_stands_in_and_count_in_their_week():
+    away, cover, other = make_user(), make_user(weekly_hours=1), make_user()
+    item = make_intervention(owner=away, minutes=90)
+    absence = make_absence(user=away, cover=cover)
+
+    assert list(queue.today(cover, as_of=TODAY)) == [item]
+    assert queue.week(cover, as_of=TODAY).unserved_ids == (item.pk,)
+    assert not queue.today(other, as_of=TODAY).exists()
+    assert list(queue.today(away, as_of=TODAY)) == [item]  # they may look from afar
+
+    absence.handed_back_at = MORNING
+    absence.save()
+
+    assert not queue.today(cover, as_of=TODAY).exists()
+    assert queue.week(cover, as_of=TODAY).unserved_ids == ()
+
+
+def test_items_of_who_is_away_with_nobody_standing_in_are_the_pools():
+    away, other = make_user(), make_user()
+    item = make_intervention(owner=away)
+    make_absence(user=away)
+
+    assert list(queue.today(other, as_of=TODAY)) == [item]
+    assert queue.week(other, as_of=TODAY).planned == 0

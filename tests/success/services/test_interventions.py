@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
+from coverage.models import Effort
 from success.enums import InterventionStatus, Outcome
 from success.models import Intervention, InterventionEvent
 from success.services import interventions
@@ -14,7 +15,14 @@ from success.services.interventions import (
     NotOpen,
     SnoozedIntoThePast,
 )
-from tests.factories import MORNING, TODAY, make_intervention, make_play, make_user
+from tests.factories import (
+    MORNING,
+    TODAY,
+    make_ax_profile,
+    make_intervention,
+    make_play,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 TOMORROW = TODAY + timedelta(days=1)
@@ -227,3 +235,26 @@ def test_eight_people_claiming_at_once_get_each_item_once():
     assert {holders[item] == holder for item, holder in lost} == {True}
     assert (len(won), len(lost)) == (12, 84)
     assert InterventionEvent.objects.filter(verb="claimed").count() == 12
+
+
+def test_complete_logs_the_minutes_as_effort_in_the_members_modality():
+    item, by = make_intervention(minutes=15), make_user()
+    make_ax_profile(member=item.member, sync_minutes=90, async_minutes=60)
+
+    finish(item, by, minutes=40)
+
+    logged = Effort.objects.get()
+    assert (logged.member, logged.by, logged.on) == (item.member, by, TODAY)
+    assert (logged.minutes, logged.modality, logged.source) == (40, "sync", "intervention")
+
+
+def test_undo_withdraws_the_effort_and_finishing_again_brings_it_back():
+    item, by = make_intervention(), make_user()
+    finish(item, by, minutes=40)
+
+    interventions.undo(intervention=item, by=by, at=MORNING + timedelta(seconds=5))
+    assert Effort.objects.get().withdrawn_at is not None
+    finish(item, by, minutes=30, at=MORNING + timedelta(seconds=9))
+
+    again = Effort.objects.get()
+    assert (again.minutes, again.withdrawn_at) == (30, None)

@@ -10,6 +10,7 @@ from icalendar import Calendar
 from communications.models import Message
 from communications.services import gate
 from config.kernel.clock import local_moment
+from coverage.models import Effort
 from members.models import AuditEntry, DirtyMember
 from success.models import CalendarFeed, GapAnswer, OutcomeConfirmation, Review
 from success.queries import reviews as reads
@@ -605,6 +606,7 @@ def test_hold_keeps_what_came_of_it_and_sets_the_next_one():
     assert DirtyMember.objects.filter(member=member).exists()
     assert verbs(member) == [
         "review.scheduled",
+        "effort.logged",
         "outcome.confirmed",
         "gap.answered",
         "review.held",
@@ -626,6 +628,22 @@ def test_hold_again_is_the_same_review_held_once():
     assert again.outcome == "They take over the docs; we introduce them."
     assert (GapAnswer.objects.count(), OutcomeConfirmation.objects.count()) == (1, 1)
     assert Review.objects.count() == 2
+
+
+def test_hold_logs_its_minutes_once_as_effort_of_whoever_holds_it():
+    member = make_member()
+    review = agree(member)
+
+    for _ in range(2):
+        hold(review)
+
+    logged = Effort.objects.get()
+    assert (logged.member, logged.by, logged.on) == (
+        member,
+        review.organiser,
+        date(2026, 8, 12),
+    )
+    assert (logged.minutes, logged.modality, logged.source) == (45, "sync", "review")
 
 
 def test_hold_without_a_next_that_can_be_keeps_nothing():
