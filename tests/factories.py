@@ -1,12 +1,20 @@
 """Small rows for tests, each with defaults that make it whole."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
 from communications.enums import Purpose
 from communications.models import Message, MessageTemplate
-from coverage.models import Assignment, AxProfile, Segment
+from coverage.models import (
+    Absence,
+    Assignment,
+    AxProfile,
+    Circumstance,
+    Contributor,
+    Effort,
+    Segment,
+)
 from engagement.models import Fact, Involvement
 from members.enums import MemberKind, Origin, Role
 from members.models import Affiliation, Dues, Member, Person, Term, User
@@ -392,3 +400,34 @@ def make_profile_import(*, member=None, **overrides):
         after={"sync_minutes": 30},
     )
     return batch
+
+
+def make_circumstance(*, member=None, stage="adoption", **overrides):
+    """What coverage was told of a member in membership; their term is made where they have none."""
+    member = member or make_term().member
+    fields = {"stage_since": TODAY, "is_protected": False, "written_on": TODAY}
+    return Circumstance.objects.create(member=member, stage=stage, **(fields | overrides))
+
+
+def make_contributor(*, user=None, **overrides):
+    """Somebody with 120 hours a month for members, unless said otherwise."""
+    return Contributor.objects.create(user=user or make_user(), **overrides)
+
+
+def make_absence(*, user=None, **overrides):
+    fields = {
+        "starts_on": TODAY + timedelta(days=5),
+        "ends_on": TODAY + timedelta(days=12),
+        "recorded_at": NOON,
+    }
+    return Absence.objects.create(user=user or make_user(), **(fields | overrides))
+
+
+def make_effort(*, member=None, by=None, minutes=60, **overrides):
+    fields = {"on": TODAY, "modality": "sync", "source": "log", "recorded_at": NOON}
+    return Effort.objects.create(
+        member=member or make_member(),
+        by=by or make_user(),
+        minutes=minutes,
+        **(fields | overrides),
+    )

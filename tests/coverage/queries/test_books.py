@@ -3,8 +3,8 @@ from fractions import Fraction
 
 import pytest
 
-from coverage import queries
 from coverage.models import AxProfile
+from coverage.queries import books as queries
 from coverage.rollups import assignment
 from coverage.services.segments import ensure_default_segments
 from members.rollups.scope import Scope
