@@ -6,7 +6,15 @@ from itertools import count
 
 from communications.enums import Purpose
 from communications.models import Message, MessageTemplate
-from coverage.models import Absence, Assignment, AxProfile, Effort, Segment
+from coverage.models import (
+    Absence,
+    Assignment,
+    AxProfile,
+    Circumstance,
+    Contributor,
+    Effort,
+    Segment,
+)
 from engagement.models import Fact, Involvement
 from members.enums import MemberKind, Origin, Role
 from members.models import Affiliation, Dues, Member, Person, Term, User
@@ -417,3 +425,15 @@ def make_absence(*, user=None, **overrides):
         "recorded_at": MORNING,
     }
     return Absence.objects.create(user=user or make_user(), **(fields | overrides))
+
+
+def make_circumstance(*, member=None, stage="adoption", **overrides):
+    """What coverage was told of a member in membership; their term is made where they have none."""
+    member = member or make_term().member
+    fields = {"stage_since": TODAY, "is_protected": False, "written_on": TODAY}
+    return Circumstance.objects.create(member=member, stage=stage, **(fields | overrides))
+
+
+def make_contributor(*, user=None, **overrides):
+    """Somebody with 120 hours a month for members, unless said otherwise."""
+    return Contributor.objects.create(user=user or make_user(), **overrides)

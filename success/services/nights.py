@@ -17,14 +17,22 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Case, F, Max, Min, Value, When
 from psycopg2.errors import LockNotAvailable
 
-from coverage.rollups import assignment
+from coverage.rollups import assignment, loads
 from engagement.rollups import involvement
 from members.models import Association, DirtyMember, Member
 from members.rollups.scope import Scope, Written
 from success.enums import NightKind, NightStatus, StepStatus
 from success.models import MemberFacts, Night, NightStep
 from success.queries import nights as reads
-from success.rollups import facts, groups, milestones, obligations, plays, revenue
+from success.rollups import (
+    circumstances,
+    facts,
+    groups,
+    milestones,
+    obligations,
+    plays,
+    revenue,
+)
 
 DEFINITION = "1"
 FULL_RANGE = 10_000
@@ -161,6 +169,11 @@ def _groups(job: Job) -> Written:
     return groups.refresh(as_of=job.night.as_of)
 
 
+def _loads(job: Job) -> Written:
+    _take_stock(job, "coverage_circumstance")
+    return loads.refresh(as_of=job.night.as_of, grace_days=Association.current().grace_days)
+
+
 def _everybody(scope: Scope) -> Scope:
     return Scope(first=scope.first, last=scope.last)
 
@@ -183,6 +196,13 @@ LIVE_STAGES = (
             as_of=job.night.as_of, scope=job.scope, grace_days=Association.current().grace_days
         ),
     ),
+    # the calendar alone opens a renewal window, so this looks at everybody
+    Stage(
+        name="circumstances",
+        run=lambda job: circumstances.refresh(
+            as_of=job.night.as_of, scope=_everybody(job.scope)
+        ),
+    ),
     # a goal may have been achieved by the calendar alone, so this looks at everybody
     Stage(
         name="obligations",
@@ -191,6 +211,7 @@ LIVE_STAGES = (
         ),
     ),
     Stage(name="groups", run=_groups, is_ranged=False),
+    Stage(name="loads", run=_loads, is_ranged=False),
     Stage(name="revenue", run=_revenue, is_ranged=False),
     # a day that plays wait for may come for anybody, so they look at everybody; money has no
     # part in them, so one worker may see to the one while another sees to the other
@@ -474,6 +495,7 @@ def refresh_member(*, member_id: int, at: datetime) -> bool:
                 facts.refresh(
                     as_of=newest, scope=scope, grace_days=Association.current().grace_days
                 )
+                circumstances.refresh(as_of=newest, scope=scope)
                 obligations.refresh(as_of=newest, scope=scope, at=at)
                 plays.refresh(as_of=newest, scope=scope, at=at)
         except OperationalError as error:

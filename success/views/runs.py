@@ -54,6 +54,14 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("Member facts"),
         gettext_lazy("standing and Success Vector of each member"),
     ),
+    "circumstances": (
+        gettext_lazy("Lifecycle stages"),
+        gettext_lazy("what coverage has to know of each member's way"),
+    ),
+    "loads": (
+        gettext_lazy("Loads"),
+        gettext_lazy("hours that members need this week, and hours there are"),
+    ),
     "obligations": (
         gettext_lazy("Obligations"),
         gettext_lazy("next goals that are ours to agree"),

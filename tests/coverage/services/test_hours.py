@@ -1,0 +1,107 @@
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from coverage.models import CoverageModel, Segment
+from coverage.queries.hours import staff_hours
+from coverage.services.hours import NotAModel, ensure_default_model, new_version
+from coverage.services.segments import ensure_default_segments
+from members.models import AuditEntry
+from tests.factories import NOON, TODAY, make_segment, make_user
+
+pytestmark = pytest.mark.django_db
+
+TABLE = {
+    "inbound": ("0.50", "0.10", "0.10", "0.20", "0.75"),
+    "asynchronized": ("1.50", "0.40", "0.40", "0.75", "2.00"),
+    "synchronous": ("4.00", "1.50", "2.00", "3.00", "6.00"),
+    "task_force": ("10.00", "6.00", "6.00", "8.00", "14.00"),
+}
+STAGES = ("onboarding", "adoption", "growth", "renewal", "at_risk")
+
+
+def by_key():
+    keys = dict(Segment.objects.values_list("pk", "key"))
+    return {
+        (keys[segment], stage): hours
+        for (segment, stage), hours in staff_hours(as_of=TODAY).items()
+    }
+
+
+def test_the_default_model_gives_the_table_once_leverage_is_applied():
+    ensure_default_segments()
+    make_segment()  # whose hours nobody has said
+
+    ensure_default_model(at=NOON)
+
+    assert by_key() == {
+        (key, stage): Fraction(hours)
+        for key, row in TABLE.items()
+        for stage, hours in zip(STAGES, row, strict=True)
+    }
+
+
+def test_the_default_model_is_made_once():
+    ensure_default_segments()
+
+    made = [ensure_default_model(at=NOON + timedelta(days=day)) for day in (0, 9)]
+
+    assert made[0] == made[1]
+    assert (CoverageModel.objects.count(), made[0].effective_from) == (1, TODAY)
+
+
+def test_nothing_is_known_before_a_model_counts():
+    ensure_default_segments()
+    ensure_default_model(at=NOON + timedelta(days=1))
+
+    assert staff_hours(as_of=TODAY) == {}
+
+
+def version(**overrides):
+    fields = {
+        "hours": {
+            ("synchronous", "growth", "sync"): Decimal(1),
+            ("synchronous", "growth", "async"): Decimal(2),
+        },
+        "leverage": {("synchronous", "async"): Decimal(4)},
+        "effective_from": TODAY,
+        "note": "Measured in spring",
+        "by": make_user(role="director"),
+        "at": NOON,
+    }
+    return new_version(**(fields | overrides))
+
+
+def test_a_new_version_counts_from_its_day_and_says_so():
+    ensure_default_segments()
+    ensure_default_model(at=NOON - timedelta(days=30))
+
+    made = version()
+
+    assert (made.version, by_key()) == (2, {("synchronous", "growth"): Fraction(3, 2)})
+    assert AuditEntry.objects.get(verb="coverage_model.made", by__isnull=False).summary == (
+        "Version 2 of the hours, from 2026-07-29"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"hours": {}}, "at least one amount"),
+        ({"hours": {("golden", "growth", "async"): Decimal(1)}}, "no segment golden"),
+        ({"hours": {("inbound", "growth", "async"): Decimal(-1)}}, "not negative"),
+        ({"leverage": {("inbound", "async"): Decimal(0)}}, "above zero"),
+        ({"hours": {("synchronous", "growth", "sync"): Decimal(1)}}, "asynchronous share"),
+        ({"effective_from": TODAY - timedelta(days=31)}, "then or later"),
+    ],
+)  # fmt: skip
+def test_a_version_that_cannot_be_meant_is_refused_with_words(fields, words):
+    ensure_default_segments()
+    ensure_default_model(at=NOON - timedelta(days=30))
+
+    with pytest.raises(NotAModel, match=words):
+        version(**fields)
+
+    assert CoverageModel.objects.count() == 1
