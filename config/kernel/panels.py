@@ -77,7 +77,8 @@ def embed(request: HttpRequest, *, subject: uuid.UUID, as_of: date) -> list[Embe
     """Ask every panel that the person at the screen may see for its fragment, in page order.
 
     Each view is asked at its own address, as a script on the page would ask it, so it guards
-    itself, and the page needs no script to be whole. Raises ``RuntimeError`` for one that does not answer.
+    itself, and the page needs no script to be whole. Raises ``RuntimeError`` for one that does
+    not answer.
     """
     get_token(request)  # one secret for all forms of the page
     asked = copy(request)

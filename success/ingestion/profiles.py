@@ -666,7 +666,9 @@ def read_cell(column: Column, said: Any) -> Value:
     """
     if said is None or (isinstance(said, str) and not said.strip()):
         return None
-    return _READERS[column.kind](column, said)
+    read = _READERS[column.kind](column, said)
+    # what a cell cannot hold was written otherwise, and may turn out to be blank
+    return None if isinstance(read, str) and not read.strip() else read
 
 
 def digest(sheet: Sheet, cells: Mapping[str, Value]) -> str:

@@ -145,7 +145,7 @@ def test_agenda_costs_the_same_for_any_plan(django_assert_max_num_queries):
     for number in range(5):
         make_accountability(plan=plan, due_on=TODAY - timedelta(days=number + 1))
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         reads.agenda(member, as_of=TODAY)
 
 
