@@ -415,11 +415,11 @@ def _would_say(  # noqa: PLR0913  # a template has that many parts
     segment: Segment | None,
     path: PlannedPath,
 ) -> dict[str, Any]:
-    """What is kept of a template, in the order in which it is read again."""
+    """What is kept of a template; the order of what falls on one day says nothing."""
     data = to_data(path)
     data["milestones"].sort(key=lambda each: not each["is_gating"])
     for promises in [data["promises"], *(each["promises"] for each in data["milestones"])]:
-        promises.sort(key=lambda each: each["due_day"])
+        promises.sort(key=lambda each: (each["due_day"], each["side"], each["title"]))
     return {
         "key": key,
         "title": title,

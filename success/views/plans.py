@@ -184,7 +184,7 @@ def plan_edit(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     member = visible_member(request, public_id)
     draft = _open_draft(member)
     if draft is None:
-        return _elsewhere(request, reverse("success:plan_start", args=[member.public_id]))
+        return elsewhere(request, reverse("success:plan_start", args=[member.public_id]))
     if request.method == "POST":
         return _save(request, member, draft)
     return _render(request, member, draft, act="check" if "check" in request.GET else "")
@@ -223,7 +223,7 @@ def _save(request: HttpRequest, member: Member, draft: PlanDraft) -> HttpRespons
         return _tell(request, member, overtaken.draft, typed)
     except drafts.NotOpen:
         messages.error(request, _("This draft was agreed or put away meanwhile."))
-        return _elsewhere(request, page_of(member))
+        return elsewhere(request, page_of(member))
     if typed.act == "autosave":
         return _saved(request, member, saved)
     if typed.has_bad_day:
@@ -245,7 +245,7 @@ def _typed(request: HttpRequest, member: Member, draft: PlanDraft) -> Typed:
         content = _swapped(content, by=user_of(request).name)
     elif verb not in ONLY_SAVES:
         try:
-            content, look_at = drafting.change(content, act, key=f"m-{secrets.token_hex(4)}")
+            content, look_at = drafting.change(content, act, key=new_milestone_key())
         except drafting.NoSuchChange as unknown:
             raise Http404 from unknown
     words = WordsForm(request.POST, choices=_choices(member))
@@ -297,7 +297,7 @@ def _go_on(
 ) -> HttpResponse:
     """After a save: to the last page, or back to where the button was."""
     if typed.act == "agree":
-        return _elsewhere(request, reverse("success:plan_agree", args=[member.public_id]))
+        return elsewhere(request, reverse("success:plan_agree", args=[member.public_id]))
     if is_fragment(request):
         return _render(request, member, draft, look_at=typed.look_at, act=typed.act)
     where = reverse("success:plan_edit", args=[member.public_id])
@@ -628,7 +628,12 @@ def _revision(typed: str) -> int:
     return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 9 else 0
 
 
-def _elsewhere(request: HttpRequest, where: str) -> HttpResponse:
+def new_milestone_key() -> str:
+    """A key that no milestone has."""
+    return f"m-{secrets.token_hex(4)}"
+
+
+def elsewhere(request: HttpRequest, where: str) -> HttpResponse:
     """Lead to another page, also where only a fragment was asked for."""
     if is_fragment(request):
         return HttpResponse(headers={"HX-Redirect": where})
