@@ -154,6 +154,11 @@ class DayRead:
         """Days by which it is expected later; negative where it comes sooner."""
         return self.after - self.before
 
+    @property
+    def sooner(self) -> int:
+        """Days by which it is expected sooner; negative where it comes later."""
+        return -self.later
+
 
 def days_of_members(
     *, template: PlanTemplate, as_of: date, records_begin: date

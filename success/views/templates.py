@@ -18,6 +18,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -31,6 +32,7 @@ from success.access import Permission
 from success.engine import drafting
 from success.engine.planning import BadPlan, from_data, to_data
 from success.engine.survival import FEWEST_EVENTS
+from success.enums import EvidenceSource
 from success.forms.plans import Choices, content_of, plan_forms, rule_choice
 from success.forms.templates import AboutForm, OfferForm, RecordsForm
 from success.models import Offer, PlanTemplate
@@ -547,7 +549,7 @@ def template_days(request: HttpRequest, key: str) -> HttpResponse:
     row = _template(key)
     as_of = last_live_day() or clock.today()
     given = request.POST if request.method == "POST" else request.GET
-    begin = records_begin(row)
+    begin = _records_begin(row)
     form = RecordsForm(given if "since" in given else None, initial={"since": begin})
     since, refusal, status = begin, "", 200
     if form.is_bound:
@@ -566,7 +568,11 @@ def template_days(request: HttpRequest, key: str) -> HttpResponse:
         except templates.DaysChanged as changed:
             refusal, status = str(changed), 409
         else:
-            words = _("%(taken)s days come from members now. Plans agreed before keep theirs.")
+            words = ngettext(
+                "%(taken)s day comes from members now. Plans agreed before keep theirs.",
+                "%(taken)s days come from members now. Plans agreed before keep theirs.",
+                taken,
+            )
             messages.success(request, words % {"taken": taken})
             return redirect(_address(row))
     read_days = (
@@ -587,6 +593,16 @@ def template_days(request: HttpRequest, key: str) -> HttpResponse:
         ),
     }
     return render(request, "success/template_days.html", context, status=status)
+
+
+def _records_begin(row: PlanTemplate) -> date | None:
+    """Since when every milestone that the records show was recorded; null where none is."""
+    derived = row.milestones.filter(evidence_kind=EvidenceSource.DERIVED)
+    days = [
+        records_begin(row, position=position)
+        for position in derived.values_list("position", flat=True)
+    ]
+    return max((each for each in days if each is not None), default=None)
 
 
 def _days(typed: list[str]) -> list[int]:

@@ -1,20 +1,24 @@
+import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.urls import reverse
 
+from engagement.rollups import involvement
 from members.enums import MemberKind, Role
 from members.models import AuditEntry
-from success.enums import EvidenceSource
+from members.rollups.scope import Scope
 from success.models import Offer, PlanTemplate
 from success.services import templates
 from tests.factories import (
     NOON,
+    make_fact,
+    make_member,
     make_offer,
     make_path,
-    make_planned_milestone,
     make_segment,
+    make_term,
     make_user,
 )
 from tests.success.plans import agree
@@ -65,7 +69,7 @@ def test_the_list_says_whom_each_template_is_for_and_what_became_of_it(sign_in, 
     page = text(sign_in(olga).get(url("templates")))
 
     assert "Ship it abroad Organisation Engineering managers Flagship 3" in page
-    assert "90 in all 1 of 3 from members like these 1" in page
+    assert "by day 90 1 of 3 from members like these 1" in page
     assert page.index("1 retired template") < page.index("Retired way")
 
 
@@ -472,12 +476,83 @@ def test_an_offer_says_how_many_templates_open_it(sign_in):
     assert "Retire it" not in page
 
 
+# --- its days ---
+
+
 def derived_path():
     first, *others = make_path().milestones
-    derived = make_planned_milestone(
-        key="m1",
-        weight=first.weight,
-        evidence_kind=EvidenceSource.DERIVED.value,
+    derived = replace(
+        first,
+        evidence_kind="derived",
         evidence_rule={"rule": "first", "areas": ["certification"]},
     )
     return make_path(milestones=(derived, *others))
+
+
+def certify(*, members):
+    """Members who joined in 2022 and were certified after 40, 41, … days."""
+    witness = make_member(kind=MemberKind.INDIVIDUAL)
+    make_fact(member=witness, kind="certification.added", occurred_on=date(2021, 1, 1))
+    for number in range(members):
+        member = make_member()
+        make_term(member=member, starts_on=date(2022, 1, 1), ends_on=date(2027, 1, 1))
+        make_fact(
+            member=member,
+            kind="certification.added",
+            subject=f"P{number}",
+            occurred_on=date(2022, 1, 1) + timedelta(days=40 + number),
+        )
+    involvement.refresh(as_of=date(2026, 7, 29), scope=Scope(first=0, last=2**62))
+
+
+def test_the_days_of_members_are_shown_before_they_are_taken(sign_in, olga):
+    template = make_written(path=derived_path())
+    certify(members=21)
+    client = sign_in(olga)
+
+    page = client.get(url("template_days", template), {"since": "2021-01-01"})
+    shown = re.findall(r'name="day" value="(\d+)"', page.content.decode())
+    before = template.milestones.get(key="m1").expected_day
+    data = {"since": "2021-01-01", "day": shown}
+    done = text(client.post(url("template_days", template), data, follow=True))
+
+    row = template.milestones.get(key="m1")
+    assert "Outcome m1 is live 30 50 20 days later" in text(page)
+    assert "21 of 21 members from members like these" in text(page)
+    assert "fewer than 20 reached it" in text(page)
+    assert shown == ["50", "60", "90"]
+    assert (before, row.expected_day, row.expected_basis) == (30, 50, "cohort")
+    assert "1 day comes from members now." in done
+    assert AuditEntry.objects.latest("pk").verb == "template.calibrated"
+
+
+def test_days_that_are_no_longer_those_shown_are_not_taken(sign_in, olga):
+    template = make_written(path=derived_path())
+    certify(members=21)
+    data = {"since": "2021-01-01", "day": ["49", "60", "x"]}
+
+    page = sign_in(olga).post(url("template_days", template), data)
+
+    assert page.status_code == 409
+    assert "Nothing was taken." in text(page)
+    assert template.milestones.get(key="m1").expected_day == 30
+
+
+def test_too_few_members_move_no_day(sign_in, olga):
+    template = make_written(path=derived_path())
+    certify(members=19)
+
+    page = text(sign_in(olga).get(url("template_days", template), {"since": "2021-01-01"}))
+
+    assert "They are the template's days already." in page.replace("&#x27;", "'")
+    assert "Take these days" not in page
+
+
+@pytest.mark.parametrize("since", ["", "soon", "0000-00-00"])
+def test_a_day_that_is_none_is_explained(sign_in, olga, since):
+    template = make_written(path=derived_path())
+
+    page = sign_in(olga).get(url("template_days", template), {"since": since})
+
+    assert page.status_code == 422
+    assert "Choose a day, such as 1 August 2024." in text(page)
