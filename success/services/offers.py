@@ -1,5 +1,6 @@
 """Offers: what a member may take up next, kept as a short list for templates and plans."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import count
 
@@ -55,7 +56,7 @@ def _turn(offer: Offer, *, is_retired: bool, done: str, by: User, at: datetime) 
 
 
 def _record(
-    offer: Offer, done: str, *, by: User, at: datetime, after: dict[str, object]
+    offer: Offer, done: str, *, by: User, at: datetime, after: Mapping[str, object]
 ) -> None:
     audit.record(
         verb=f"offer.{done}",

@@ -24,12 +24,13 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from config.kernel import clock
-from config.kernel.fragments import render_page_or_fragment
+from config.kernel.fragments import is_fragment, render_page_or_fragment
 from config.kernel.permissions import requires
 from members.enums import MemberKind
 from members.models import AuditEntry, User
 from success.access import Permission
 from success.engine import drafting
+from success.engine.linting import KEY
 from success.engine.planning import BadPlan, from_data, to_data
 from success.engine.survival import FEWEST_EVENTS
 from success.enums import EvidenceSource
@@ -146,7 +147,7 @@ def _told(entry: AuditEntry) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @xframe_options_sameorigin
-@csp_replace({"frame-ancestors": [SELF]})  # type: ignore[arg-type]  # passes more arguments on
+@csp_replace({"frame-ancestors": [SELF]})
 def template_preview(request: HttpRequest) -> HttpResponse:
     """A template on the page that a member will see it on: as saved, or as it is being typed.
 
@@ -412,7 +413,8 @@ def _render(  # noqa: PLR0913  # what the editor may have to say
         "look_at": look_at,
         "acted": act,
         "overtaken": overtaken,
-        "is_answer": request.method == "POST",
+        "is_unsaved": request.method == "POST",
+        "leads_there": request.method == "POST" and not is_fragment(request),
     }
     return render_page_or_fragment(
         request,
@@ -531,6 +533,8 @@ def _about_values(row: PlanTemplate) -> dict[str, str]:
 
 
 def _template(key: str) -> PlanTemplate:
+    if not KEY.match(key):
+        raise Http404
     return get_object_or_404(PlanTemplate.objects.select_related("segment"), key=key)
 
 

@@ -161,6 +161,9 @@ def test_what_is_not_saved_is_not_left_without_a_question(sign_in, olga):
     settled(page, page.get_by_role("button", name="Move milestone 2 up").click)
     expect(page.locator("#plan-status")).to_contain_text("Not saved yet")
     expect(page.locator("[data-unsaved]")).to_have_count(1)
+    page.locator("[data-handle]").nth(2).focus()
+    settled(page, lambda: page.keyboard.press("ArrowUp"))
+    expect(page.locator("[data-handle]").nth(1)).to_be_focused()
     asked = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
 

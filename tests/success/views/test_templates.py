@@ -117,6 +117,36 @@ def test_what_is_typed_is_looked_at_and_not_kept(sign_in, olga):
     assert templates.path_of(stored()).goal == "We sell abroad"
 
 
+@pytest.mark.parametrize("key", ["nowhere", "%00", "a b"])
+def test_a_preview_or_a_copy_of_what_there_is_not_is_404(sign_in, olga, key):
+    client = sign_in(olga)
+
+    answers = [
+        client.get(f"{url('template_preview')}?key={key}"),
+        client.get(f"{url('template_new')}?copy={key}"),
+    ]
+
+    assert [each.status_code for each in answers] == [404, 404]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"audience": "martian"},
+        {"m1-expected_day": "999999999", "m1-p0-due_day": "-999999999"},
+        {"m1-upsell": "nothing", "m2-advocacy": "bribe"},
+        {"m1-evidence": "derived {", "goal": "a\x00b"},
+        {"milestone": []},
+    ],
+)
+def test_a_preview_shows_what_it_can_of_whatever_is_typed(sign_in, olga, odd):
+    template = make_written()
+    client = sign_in(olga)
+    data = fields(client.get(url("template_edit", template))) | odd
+
+    assert client.post(url("template_preview"), data).status_code == 200
+
+
 # --- who may ---
 
 
