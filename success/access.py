@@ -20,6 +20,8 @@ class Permission(StrEnum):
     PATH_SPEAK = "success.path.speak"
     PLAN_VIEW = "success.plan.view"
     PLAN_EDIT = "success.plan.edit"
+    TEMPLATE_VIEW = "success.template.view"
+    TEMPLATE_EDIT = "success.template.edit"
 
 
 GRANTS: dict[str, frozenset[Permission]] = {
@@ -35,6 +37,8 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.NIGHT_VIEW,
             Permission.PLAN_VIEW,
             Permission.PLAN_EDIT,
+            Permission.TEMPLATE_VIEW,
+            Permission.TEMPLATE_EDIT,
         }
     ),
     Role.MSM: frozenset(
@@ -47,6 +51,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.VECTOR_VIEW,
             Permission.PLAN_VIEW,
             Permission.PLAN_EDIT,
+            Permission.TEMPLATE_VIEW,
         }
     ),
     Role.OPERATIONS: frozenset(
@@ -61,6 +66,8 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.NIGHT_RUN,
             Permission.PLAN_VIEW,
             Permission.PLAN_EDIT,
+            Permission.TEMPLATE_VIEW,
+            Permission.TEMPLATE_EDIT,
         }
     ),
     Role.MEMBER: frozenset({Permission.CALENDAR_OWN, Permission.PATH_VIEW}),

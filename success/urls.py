@@ -18,6 +18,7 @@ from success.views import (
     promises,
     reviews,
     runs,
+    templates,
     today,
 )
 from success.views.portal import mine, review, said
@@ -96,6 +97,28 @@ urlpatterns: list[URLPattern] = [
     path("members/<uuid:public_id>/plan/resume/", plans.plan_resume, name="plan_resume"),
     path("members/<uuid:public_id>/changes/", plans.changes, name="member_changes"),
     path("plans/", plans.desk, name="plans"),
+    path("plans/templates/", templates.listed, name="templates"),
+    path("plans/new-template/", templates.template_new, name="template_new"),
+    path("plans/template-preview/", templates.template_preview, name="template_preview"),
+    path("plans/templates/<slug:key>/", templates.template, name="template"),
+    path("plans/templates/<slug:key>/edit/", templates.template_edit, name="template_edit"),
+    path("plans/templates/<slug:key>/days/", templates.template_days, name="template_days"),
+    path(
+        "plans/templates/<slug:key>/retire/", templates.template_retire, name="template_retire"
+    ),
+    path(
+        "plans/templates/<slug:key>/bring-back/",
+        templates.template_bring_back,
+        name="template_bring_back",
+    ),
+    path("plans/offers/", templates.plan_offers, name="offers"),
+    path("plans/offers/add/", templates.offer_add, name="offer_add"),
+    path("plans/offers/<slug:key>/retire/", templates.offer_retire, name="offer_retire"),
+    path(
+        "plans/offers/<slug:key>/bring-back/",
+        templates.offer_bring_back,
+        name="offer_bring_back",
+    ),
     path("members/<uuid:public_id>/review/", reviews.panel, name="member_review"),
     path("members/<uuid:public_id>/review/schedule/", reviews.schedule, name="review_schedule"),
     path("reviews/", reviews.reviews, name="reviews"),

@@ -1,12 +1,13 @@
 // The editor of a plan. Everything works by its buttons; this makes it quicker.
 // [data-handle] drags its [data-milestone] among its siblings, and the arrow keys move it; both
 // press what the buttons press. What is not saved yet is not left without a question. The
-// preview fetches itself after each save, and on a narrow screen begins folded.
+// preview fetches itself after each save, and on a narrow screen begins folded. A form that is
+// [data-unsaved] came back without being kept. A button that sends the form into a frame does
+// so by itself.
 const narrow = matchMedia("(max-width: 75rem)");
-let unsaved = false;
-let dragged = null;
-
 const editor = () => document.querySelector("[data-plan-editor]");
+let unsaved = Boolean(editor()?.matches("[data-unsaved]"));
+let dragged = null;
 
 function press(value) {
   const form = editor();
@@ -41,7 +42,7 @@ function drop() {
   const moved = dragged.dataset.from !== String([...dragged.parentElement.children].indexOf(dragged));
   delete dragged.dataset.dragged;
   dragged = null;
-  if (moved) press("save");
+  if (moved) press(editor().querySelector("button[name=do]").value);
 }
 document.addEventListener("pointerup", drop);
 document.addEventListener("pointercancel", drop);
@@ -56,6 +57,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 // --- saving ---
+document.addEventListener("submit", (event) => {
+  if (event.submitter?.formTarget) event.stopImmediatePropagation();
+}, true);
 document.addEventListener("input", (event) => {
   if (event.target.closest("[data-plan-editor]")) unsaved = true;
 });
@@ -75,6 +79,7 @@ addEventListener("beforeunload", (event) => {
 document.addEventListener("htmx:afterSettle", (event) => {
   const form = editor();
   if (event.target !== form && event.detail.elt !== form) return;
+  if (form.matches("[data-unsaved]")) unsaved = true;
   const told = form.querySelector("[data-take-focus]");
   if (told) return told.focus();
   const [verb, key, side] = (form.dataset.acted ?? "").split(":");

@@ -37,13 +37,14 @@ Choice = tuple[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What a plan for one member may name."""
+    """What a plan for one member may name; a template ``names_nobody``."""
 
-    people: Sequence[Choice]
-    team: Sequence[Choice]
     offers: Sequence[Choice]
     rules: Sequence[Choice]
-    missing_fits: Sequence[Choice]
+    people: Sequence[Choice] = ()
+    team: Sequence[Choice] = ()
+    missing_fits: Sequence[Choice] = ()
+    names_nobody: bool = False
 
 
 class StartForm(forms.Form):
@@ -120,6 +121,11 @@ class WordsForm(forms.Form):
 
     def __init__(self, *args: Any, choices: Choices, **options: Any) -> None:
         super().__init__(*args, **options)
+        if choices.names_nobody:
+            self.fields["goal"].label = _("The goal to start the conversation with")
+            for name in ("said_by", "anchor_on", "reason"):
+                del self.fields[name]
+            return
         _choose(self, "said_by", choices.people, nobody=_("Nobody named yet"))
 
 
@@ -176,6 +182,8 @@ class MilestoneForm(forms.Form):
         _choose(self, "evidence", [*people_say, *choices.rules])
         _choose(self, "upsell", choices.offers, nobody=_("Nothing is offered"))
         _choose(self, "advocacy", Advocacy.choices, nobody=_("Nothing is asked"))
+        if choices.names_nobody:
+            del self.fields["consent_upsell"], self.fields["consent_advocacy"]
 
 
 class PromiseForm(forms.Form):
@@ -199,6 +207,9 @@ class PromiseForm(forms.Form):
 
     def __init__(self, *args: Any, side: str, choices: Choices, **options: Any) -> None:
         super().__init__(*args, **options)
+        if choices.names_nobody:
+            del self.fields["who"], self.fields["closes_fit"]
+            return
         named = choices.team if side == Side.ASSOCIATION else choices.people
         _choose(self, "who", named, nobody=_("Nobody named yet"))
         kept = str(self.data.get(f"{self.prefix}-closes_fit", ""))
@@ -223,7 +234,11 @@ class PromiseRow:
 
 @dataclass(kw_only=True)
 class MilestoneRow:
-    """A milestone on the editor's page; ``on`` is its date, null where the day is none."""
+    """A milestone on the editor's page.
+
+    ``on`` is its date, null where the day is none, or a template's; ``has_day`` whether it is
+    said where the day comes from.
+    """
 
     key: str
     number: int
@@ -234,6 +249,7 @@ class MilestoneRow:
     from_members: bool
     is_reached: bool
     on: date | None
+    has_day: bool
     promises: list[PromiseRow]
     notes: dict[str, list[Any]] = field(default_factory=dict)
 
@@ -271,7 +287,9 @@ class PlanForms:
     def said(self) -> list[tuple[str, list[Any]]]:
         """The notes of each place at the top that shows some, by its name on the page."""
         names = [
-            name for name in NOTED_WORDS if name != "reason" or "reason" in self.words.fields
+            name
+            for name in NOTED_WORDS
+            if name not in {"reason", "said_by"} or name in self.words.fields
         ]
         return [(name, self.notes.get(name, [])) for name in names]
 
@@ -295,15 +313,16 @@ class PlanForms:
 def plan_forms(
     content: Mapping[str, Any],
     *,
-    anchor_on: date,
+    anchor_on: date | None,
     typed: Mapping[str, str],
     choices: Choices,
     reached: Collection[str] = (),
 ) -> PlanForms:
     """The forms that show a draft's content.
 
-    ``typed`` are the day 0 and the reason as they were typed last, which may be no day;
-    ``reached`` the keys of the milestones that stand in the plan in force.
+    ``anchor_on`` is null for a template, whose days have no dates yet. ``typed`` are the day 0
+    and the reason as they were typed last, which may be no day; ``reached`` the keys of the
+    milestones that stand in the plan in force.
     """
     content = drafting.arranged(content)
     flat = _flat(content) | dict(typed)
@@ -311,6 +330,7 @@ def plan_forms(
     rows = []
     for number, each in enumerate(content["milestones"], start=1):
         key = each["key"]
+        on = _date_of(each["expected_day"], anchor_on=anchor_on)
         among = way if each["is_gating"] else content["milestones"][len(way) :]
         form = MilestoneForm(flat, prefix=key, choices=choices)
         _describe(form, NOTED)
@@ -326,7 +346,9 @@ def plan_forms(
                 is_last=each is among[-1],
                 from_members=each["expected_basis"] == "cohort",
                 is_reached=key in reached,
-                on=drafting.date_of(each["expected_day"], anchor_on=anchor_on),
+                on=on,
+                has_day=on is not None
+                or (anchor_on is None and isinstance(each["expected_day"], int)),
                 promises=_promise_rows(
                     each["promises"], key, flat, anchor_on=anchor_on, choices=choices
                 ),
@@ -446,7 +468,7 @@ def _promise_rows(
     key: str,
     flat: Mapping[str, Any],
     *,
-    anchor_on: date,
+    anchor_on: date | None,
     choices: Choices,
 ) -> list[PromiseRow]:
     return [
@@ -456,10 +478,14 @@ def _promise_rows(
             ),
             side=Side(each["side"]),
             number=number,
-            on=drafting.date_of(each["due_day"], anchor_on=anchor_on),
+            on=_date_of(each["due_day"], anchor_on=anchor_on),
         )
         for number, each in enumerate(promises)
     ]
+
+
+def _date_of(day: object, *, anchor_on: date | None) -> date | None:
+    return None if anchor_on is None else drafting.date_of(day, anchor_on=anchor_on)
 
 
 def _flat(content: Mapping[str, Any]) -> dict[str, Any]:

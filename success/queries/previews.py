@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from config.kernel.road import Road, Station
-from members.models import Person, User
+from members.models import Member, Person, User
 from success.engine import drafting
 from success.enums import DraftPurpose, EvidenceSource, ExpectedBasis, Side
 from success.models import Ask, DesiredOutcome, Milestone, Offer, Plan, PlanDraft
@@ -18,10 +18,28 @@ from success.queries.portal import (
     MyPath,
     MyPromise,
     NextThing,
+    Speakers,
     speakers,
 )
 
 FARTHEST = 36_500
+
+
+def path_of_template_as_seen(
+    content: Mapping[str, Any], *, audience: str, as_of: date
+) -> MyPath:
+    """The page of some member, were a template agreed with them on a day; nothing is written.
+
+    ``content`` is that of a draft, however unfinished.
+    """
+    somebody = Member(name="", kind=audience)
+    draft = PlanDraft(
+        member=somebody,
+        content=dict(content),
+        anchor_on=as_of,
+        purpose=DraftPurpose.AGREE.value,
+    )
+    return _as_seen(draft, people=Speakers(owner=None, leads=()), as_of=as_of)
 
 
 def path_of_draft_as_seen(draft: PlanDraft, *, as_of: date) -> MyPath:
@@ -31,6 +49,10 @@ def path_of_draft_as_seen(draft: PlanDraft, *, as_of: date) -> MyPath:
     What the plan in force has reached stands as reached where the draft has it, too. A fixed
     number of queries.
     """
+    return _as_seen(draft, people=speakers(draft.member), as_of=as_of)
+
+
+def _as_seen(draft: PlanDraft, *, people: Speakers, as_of: date) -> MyPath:
     member, anchor_on = draft.member, draft.anchor_on
     content = _seen(draft.content)
     reached = _reached(draft, as_of=as_of)
@@ -67,7 +89,7 @@ def path_of_draft_as_seen(draft: PlanDraft, *, as_of: date) -> MyPath:
         asks=_asks(content, as_of=as_of),
         review=None,
         is_time_to_ask=False,
-        people=speakers(member),
+        people=people,
         first_days=_first_days(
             plan, milestones=milestones, ours=ours, theirs=theirs, as_of=as_of
         ),

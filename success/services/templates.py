@@ -1,9 +1,16 @@
 """Templates: the paths that many members share, and how long members took on them."""
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import count
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from coverage.models import Segment
@@ -100,6 +107,18 @@ class KeyTaken(Exception):
     """Another template has this key."""
 
 
+class Overtaken(Exception):
+    """Somebody changed the template in between; ``template`` is as it now is."""
+
+    def __init__(self, template: PlanTemplate) -> None:
+        self.template = template
+        super().__init__(_("Somebody saved this template in between."))
+
+
+class DaysChanged(Exception):
+    """The days to be taken are no longer those that were shown."""
+
+
 def spells_of(*, kind: str, as_of: date) -> list[Spell]:
     """The unbroken runs of membership of members of a kind, as (member id, first day, end).
 
@@ -112,44 +131,131 @@ def spells_of(*, kind: str, as_of: date) -> list[Spell]:
     return spells
 
 
-@transaction.atomic
-def calibrate(*, template: PlanTemplate, as_of: date, records_begin: date) -> int:
-    """Set a template's expected days from its cohort; the number of milestones so set.
+@dataclass(frozen=True, kw_only=True)
+class DayRead:
+    """A milestone's expected day as it is, and as members like these took to it.
+
+    ``observed`` are those who were compared, ``events`` those of them who reached it.
+    ``is_from_members`` is false where too few did to say: the day then is as it was, or that
+    of the milestone before.
+    """
+
+    key: str
+    title: str
+    before: int
+    after: int
+    was_from_members: bool
+    is_from_members: bool
+    events: int
+    observed: int
+
+    @property
+    def later(self) -> int:
+        """Days by which it is expected later; negative where it comes sooner."""
+        return self.after - self.before
+
+    @property
+    def sooner(self) -> int:
+        """Days by which it is expected sooner; negative where it comes later."""
+        return -self.later
+
+
+def days_of_members(
+    *, template: PlanTemplate, as_of: date, records_begin: date
+) -> tuple[DayRead, ...]:
+    """Return what ``calibrate`` would make of a template's days, in the order of the path.
 
     Compared are the spells of the template's audience that began once records did, so that
     every start was seen: for a milestone counted from another, those that had reached that
     one, by the days since; else those that have set out (reached any), by the days since they
     joined. A milestone takes the Kaplan-Meier median where at least 20 reached it and half are
     seen to; else it stays as it is, assumed. Expected days never fall along the path
-    (DOMAIN 2.5, 2.6, 7).
+    (DOMAIN 2.5, 2.6, 7). Writes nothing.
     """
     spells = _spells_to_date(template, as_of=as_of, since=records_begin)
     reached = evidence_of_spells(template_id=template.pk, spells=spells)
     milestones = list(template.milestones.order_by("position"))
     by_position = {milestone.position: milestone for milestone in milestones}
     set_out = {spell for spell, _ in reached}
-    calibrated = 0
+    days: dict[int, int] = {}
+    read = []
     earliest = 0
     for milestone in milestones:
         before = by_position.get(milestone.counted_from or 0)
         seen = []
         for spell in sorted(set_out):
-            _, joined_on, ended_on = spells[spell]
+            _member, joined_on, ended_on = spells[spell]
             begin = joined_on if before is None else reached.get((spell, before.pk))
             if begin is not None:
                 until = ended_on or as_of
                 on = reached.get((spell, milestone.pk))
                 seen.append(_observe(begin, until=until, reached_on=on))
         curve = kaplan_meier(observation for observation in seen if observation is not None)
+        day = None
         if curve.events >= FEWEST_EVENTS and curve.median is not None:
-            milestone.expected_day = curve.median + (before.expected_day if before else 0)
-            milestone.expected_basis = ExpectedBasis.COHORT
-            calibrated += 1
-        else:
-            milestone.expected_basis = ExpectedBasis.ASSUMED
-        milestone.expected_day = earliest = max(milestone.expected_day, earliest)
-        milestone.save(update_fields=["expected_day", "expected_basis"])
-    return calibrated
+            day = curve.median
+            if before is not None:  # one that comes later on the path still has its old day
+                day += days.get(before.position, before.expected_day)
+        earliest = max(milestone.expected_day if day is None else day, earliest)
+        days[milestone.position] = earliest
+        read.append(
+            DayRead(
+                key=milestone.key,
+                title=milestone.title,
+                before=milestone.expected_day,
+                after=earliest,
+                was_from_members=milestone.expected_basis == ExpectedBasis.COHORT,
+                is_from_members=day is not None,
+                events=curve.events,
+                observed=curve.observed,
+            )
+        )
+    return tuple(read)
+
+
+@transaction.atomic
+def calibrate(  # noqa: PLR0913  # what was shown is part of what is asked
+    *,
+    template: PlanTemplate,
+    as_of: date,
+    records_begin: date,
+    by: User | None,
+    at: datetime,
+    shown: Sequence[int] | None = None,
+) -> int:
+    """Set a template's expected days from its cohort; the number of milestones so set.
+
+    The days are those of ``days_of_members``. Where ``shown`` says which were shown, they are
+    set if they still are what the records say, else ``DaysChanged`` is raised. Plans agreed
+    from the template keep theirs. Safe to repeat: what changes nothing is no entry of the
+    trail.
+    """
+    held = PlanTemplate.objects.select_for_update().get(pk=template.pk)
+    read = days_of_members(template=held, as_of=as_of, records_begin=records_begin)
+    if shown is not None and [each.after for each in read] != list(shown):
+        raise DaysChanged(_("The records, or the template, have changed. Look again."))
+    before = to_data(path_of(held))
+    rows = {row.key: row for row in held.milestones.all()}
+    for each in read:
+        row = rows[each.key]
+        row.expected_day = each.after
+        row.expected_basis = (
+            ExpectedBasis.COHORT if each.is_from_members else ExpectedBasis.ASSUMED
+        )
+    TemplateMilestone.objects.bulk_update(rows.values(), ["expected_day", "expected_basis"])
+    after = to_data(path_of(held))
+    if after != before:
+        audit.record(
+            verb="template.calibrated",
+            subject=held,
+            member_id=None,
+            summary=f"Template {held.key} took its days from members",
+            by=by,
+            at=at,
+            before={"path": before},
+            after={"path": after, "as_of": as_of, "records_begin": records_begin},
+        )
+    return sum(each.is_from_members for each in read)
 
 
 @transaction.atomic
@@ -234,28 +340,34 @@ def save_template(  # noqa: PLR0913  # a template has that many parts
     path: PlannedPath,
     by: User | None,
     at: datetime,
+    shown: str | None = None,
+    copied_from: PlanTemplate | None = None,
 ) -> PlanTemplate:
     """Write ``path`` down as a template, a new one or in the place of what it said before.
 
     Plans that were agreed from it keep their own copy. A milestone counted from another stays
-    so where both keys stay. Safe to repeat. Raises ``BadTemplate`` with what the linter forbids
-    or a template cannot hold, ``KeyTaken`` where another template has the key (DOMAIN 2.5).
+    so where both keys stay; a new template has that of the one it is ``copied_from``. Safe to
+    repeat. Raises ``BadTemplate`` with what the linter forbids or a template cannot hold,
+    ``KeyTaken`` where another template has the key, and ``Overtaken`` where ``shown``, the
+    ``stamp_of`` the text was written from, is no longer the template's (DOMAIN 2.5).
     """
     _require_holdable(path, key=key, title=title)
-    counted_from: dict[str, str] = {}
+    said = _would_say(
+        key=key, title=title, audience=audience, persona=persona, segment=segment, path=path
+    )
+    counted_from = {} if copied_from is None else _counted_from(copied_from)
     before = None
     if template is not None:
         template = PlanTemplate.objects.select_for_update().get(pk=template.pk)
-        before = {
-            "key": template.key,
-            "title": template.title,
-            "path": to_data(path_of(template)),
-        }
+        before = _said(template)
+        if before == said:
+            return template
+        if shown is not None and shown != stamp_of(template):
+            raise Overtaken(template)
         counted_from = _counted_from(template)
     row = template or PlanTemplate()
-    said = {"key": key, "title": title, "audience": MemberKind(audience).value}
-    for name, value in {**said, "persona": persona, "segment": segment}.items():
-        setattr(row, name, value)
+    row.key, row.title, row.persona, row.segment = key, title, persona, segment
+    row.audience = MemberKind(audience).value
     for name in ("goal", "required_outcome", "measure", "first_30", "first_60", "first_90"):
         setattr(row, name, getattr(path, name))
     try:
@@ -274,9 +386,91 @@ def save_template(  # noqa: PLR0913  # a template has that many parts
         by=by,
         at=at,
         before=before,
-        after={"key": key, "path": to_data(path)},
+        after=_said(row),
     )
     return row
+
+
+def stamp_of(template: PlanTemplate) -> str:
+    """Return what tells one text of a template from another: the same for the same text.
+
+    A few queries. Whoever writes a template anew says the stamp of what they began with.
+    """
+    written = json.dumps(_said(template), sort_keys=True)
+    return hashlib.sha256(written.encode()).hexdigest()[:32]
+
+
+def _said(template: PlanTemplate) -> dict[str, Any]:
+    return _would_say(
+        key=template.key,
+        title=template.title,
+        audience=template.audience,
+        persona=template.persona,
+        segment=template.segment,
+        path=path_of(template),
+    )
+
+
+def _would_say(  # noqa: PLR0913  # a template has that many parts
+    *,
+    key: str,
+    title: str,
+    audience: str,
+    persona: str,
+    segment: Segment | None,
+    path: PlannedPath,
+) -> dict[str, Any]:
+    """What is kept of a template; the order of what falls on one day says nothing."""
+    data = to_data(path)
+    data["milestones"].sort(key=lambda each: not each["is_gating"])
+    for promises in [data["promises"], *(each["promises"] for each in data["milestones"])]:
+        promises.sort(key=lambda each: (each["due_day"], each["side"], each["title"]))
+    return {
+        "key": key,
+        "title": title,
+        "audience": MemberKind(audience).value,
+        "persona": persona,
+        "segment": segment.key if segment else None,
+        "path": data,
+    }
+
+
+def add_template(  # noqa: PLR0913  # a template has that many parts
+    *,
+    title: str,
+    audience: str,
+    persona: str,
+    segment: Segment | None,
+    path: PlannedPath,
+    by: User,
+    at: datetime,
+    copied_from: PlanTemplate | None = None,
+) -> PlanTemplate:
+    """Write down a new template under a key made of its title's words, and return it.
+
+    A key that another template has gets a number. The same template sent twice is added once.
+    Raises ``BadTemplate``.
+    """
+    stem = slugify(title)[:40].strip("-") or "template"
+    for number in count(1):
+        key = stem if number == 1 else f"{stem}-{number}"
+        fields: dict[str, Any] = {
+            "key": key,
+            "title": title,
+            "audience": audience,
+            "persona": persona,
+            "segment": segment,
+            "path": path,
+        }
+        known = PlanTemplate.objects.filter(key=key).select_related("segment").first()
+        if known is not None and _said(known) == _would_say(**fields):
+            return known
+        if known is None:
+            with suppress(KeyTaken):
+                return save_template(
+                    template=None, by=by, at=at, copied_from=copied_from, **fields
+                )
+    raise AssertionError("Numbers do not end.")
 
 
 @transaction.atomic
@@ -301,8 +495,46 @@ def retire_template(
     return row
 
 
+@transaction.atomic
+def bring_back(*, template: PlanTemplate, by: User, at: datetime) -> PlanTemplate:
+    """Offer a retired template again. Safe to repeat."""
+    row = PlanTemplate.objects.select_for_update().get(pk=template.pk)
+    if row.retired_on is None:
+        return row
+    retired_on, row.retired_on = row.retired_on, None
+    row.save(update_fields=["retired_on"])
+    audit.record(
+        verb="template.brought_back",
+        subject=row,
+        member_id=None,
+        summary=f"Template {row.key} is offered again",
+        by=by,
+        at=at,
+        before={"retired_on": retired_on},
+        after={"retired_on": None},
+    )
+    return row
+
+
+def findings_for(path: PlannedPath, *, key: str, title: str) -> tuple[Finding, ...]:
+    """Return all that is to be said of a template before it is saved: errors first.
+
+    The linter's findings, and what a plan may have but a template may not: people, what is due
+    before the beginning, an offer that there is not. One query (DOMAIN 2.5).
+    """
+    found = list(lint(path))
+    found += _not_holdable(path, key=key, title=title)
+    return tuple(sorted(found, key=lambda finding: not finding.is_error))
+
+
 def _require_holdable(path: PlannedPath, *, key: str, title: str) -> None:
-    found = [finding for finding in lint(path) if finding.is_error]
+    findings = findings_for(path, key=key, title=title)
+    if errors := tuple(finding for finding in findings if finding.is_error):
+        raise BadTemplate(errors)
+
+
+def _not_holdable(path: PlannedPath, *, key: str, title: str) -> list[Finding]:
+    found: list[Finding] = []
     if not KEY.match(key):
         words = _("A key is one to fifty letters, digits, hyphens and underscores.")
         found.append(_refusal("key_form", "key", words))
@@ -320,8 +552,7 @@ def _require_holdable(path: PlannedPath, *, key: str, title: str) -> None:
         if milestone.upsell and milestone.upsell not in known:
             words = _("There is no such offer.")
             found.append(_refusal("offer_unknown", f"milestones.{index}.upsell", words))
-    if found:
-        raise BadTemplate(tuple(found))
+    return found
 
 
 def _refusal(code: str, where: str, words: str) -> Finding:

@@ -6,8 +6,7 @@ nothing typed is lost, with a script or without. A script saves by itself while 
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeVar
@@ -19,7 +18,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -32,13 +30,11 @@ from members.enums import MemberKind
 from members.models import Member
 from success.access import Permission
 from success.engine import drafting
-from success.engine.linting import Finding
-from success.engine.planning import BadPlan, from_data, total_weight
+from success.engine.planning import BadPlan, total_weight
 from success.enums import DraftPurpose, Side
 from success.forms.acts import PastDayForm, PauseForm
 from success.forms.plans import (
     Choices,
-    PlanForms,
     StartForm,
     WordsForm,
     content_of,
@@ -60,56 +56,13 @@ from success.views.acts import (
     user_of,
     visible_member,
 )
+from success.views.findings import Note, attach, differences_shown, note_of, own_note, read
 
 TRAIL_SIZE, DESK_SIZE = 20, 100
 REFUSALS = (plans.NotSaid, plans.AlreadyPaused, plans.NotPaused, plans.PlanOver)
 Done = TypeVar("Done")
 CURRENT, NOTHING = "current", "nothing"
 ONLY_SAVES = frozenset({"save", "autosave", "check", "agree"})
-LABELS: Mapping[str, Any] = {
-    "goal": gettext_lazy("The goal"),
-    "required_outcome": gettext_lazy("What has to be true then"),
-    "measure": gettext_lazy("How both sides will know"),
-    "said_by": gettext_lazy("Who said it"),
-    "first_30": gettext_lazy("By day 30"),
-    "first_60": gettext_lazy("By day 60"),
-    "first_90": gettext_lazy("By day 90"),
-    "reason": gettext_lazy("Why the plan is changed"),
-    "anchor_on": gettext_lazy("Day 0"),
-    "consents": gettext_lazy("What they agreed to be asked"),
-    "milestones": gettext_lazy("The order of the milestones"),
-    "promises": gettext_lazy("Promises"),
-    "title": gettext_lazy("what it is"),
-    "expected_day": gettext_lazy("expected day"),
-    "due_day": gettext_lazy("due day"),
-    "weight": gettext_lazy("weight"),
-    "evidence_kind": gettext_lazy("how both sides will know"),
-    "evidence_rule": gettext_lazy("how both sides will know"),
-    "expectation": gettext_lazy("what it will be like"),
-    "upsell": gettext_lazy("what they may need next"),
-    "advocacy": gettext_lazy("what we would ask for"),
-    "is_gating": gettext_lazy("whether the plan waits for it"),
-    "expected_basis": gettext_lazy("where its day comes from"),
-    "closes_fit": gettext_lazy("what it closes"),
-    "owner": gettext_lazy("who does it"),
-    "person": gettext_lazy("who does it"),
-}
-SHAPES: Mapping[str, Any] = {
-    "must be a whole number": gettext_lazy("Write a whole number, such as 30."),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Note:
-    """Something the linter says, with the words of the place it is about and its address."""
-
-    is_error: bool
-    about: str
-    words: str
-    suggestion: str
-    field: str
-    key: str
-    href: str
 
 
 # --- begin ------------------------------------------------------------------------------------
@@ -231,7 +184,7 @@ def plan_edit(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     member = visible_member(request, public_id)
     draft = _open_draft(member)
     if draft is None:
-        return _elsewhere(request, reverse("success:plan_start", args=[member.public_id]))
+        return elsewhere(request, reverse("success:plan_start", args=[member.public_id]))
     if request.method == "POST":
         return _save(request, member, draft)
     return _render(request, member, draft, act="check" if "check" in request.GET else "")
@@ -270,7 +223,7 @@ def _save(request: HttpRequest, member: Member, draft: PlanDraft) -> HttpRespons
         return _tell(request, member, overtaken.draft, typed)
     except drafts.NotOpen:
         messages.error(request, _("This draft was agreed or put away meanwhile."))
-        return _elsewhere(request, page_of(member))
+        return elsewhere(request, page_of(member))
     if typed.act == "autosave":
         return _saved(request, member, saved)
     if typed.has_bad_day:
@@ -292,7 +245,7 @@ def _typed(request: HttpRequest, member: Member, draft: PlanDraft) -> Typed:
         content = _swapped(content, by=user_of(request).name)
     elif verb not in ONLY_SAVES:
         try:
-            content, look_at = drafting.change(content, act, key=f"m-{secrets.token_hex(4)}")
+            content, look_at = drafting.change(content, act, key=new_milestone_key())
         except drafting.NoSuchChange as unknown:
             raise Http404 from unknown
     words = WordsForm(request.POST, choices=_choices(member))
@@ -324,7 +277,7 @@ def _tell(request: HttpRequest, member: Member, draft: PlanDraft, typed: Typed) 
         "by": draft.by,
         "at": draft.saved_at,
         "revision": typed.revision,
-        "differences": _differences(typed.content, draft.content),
+        "differences": differences_shown(typed.content, draft.content),
     }
     if typed.act == "autosave":
         return _saved(request, member, draft, overtaken=overtaken)
@@ -344,7 +297,7 @@ def _go_on(
 ) -> HttpResponse:
     """After a save: to the last page, or back to where the button was."""
     if typed.act == "agree":
-        return _elsewhere(request, reverse("success:plan_agree", args=[member.public_id]))
+        return elsewhere(request, reverse("success:plan_agree", args=[member.public_id]))
     if is_fragment(request):
         return _render(request, member, draft, look_at=typed.look_at, act=typed.act)
     where = reverse("success:plan_edit", args=[member.public_id])
@@ -420,7 +373,7 @@ def _editor(
     if draft.purpose == DraftPurpose.AGREE:
         del forms.words.fields["reason"]
     notes = _judge(member, draft, content=content, reason=shown["reason"])
-    _attach(forms, notes)
+    attach(forms, notes)
     way = [each for each in content["milestones"] if each["is_gating"]]
     weights = [each["weight"] for each in way if isinstance(each["weight"], int)]
     errors = [each for each in notes if each.is_error]
@@ -466,134 +419,23 @@ def _judge(
 ) -> list[Note]:
     """What keeps the draft from being agreed (errors), and what might be better (warnings)."""
     keys = [each["key"] for each in content["milestones"]]
-    found: list[Finding] = []
-    path = None
-    try:
-        path = drafts.path_of_draft(content)
-    except BadPlan as bad:
-        found = [
-            Finding(severity="error", code="form", where=where, words=words, suggestion="")
-            for where, words in bad.problems
-        ]
-        with suppress(BadPlan):
-            path = from_data(drafting.mended(content))
+    path, found = read(content)
     if path is not None:
         purpose = DraftPurpose(draft.purpose)
         on = draft.anchor_on if purpose == DraftPurpose.EVOLVE else clock.today()
         said = {each.where for each in found}
         judged = plans.findings_for(member=member, path=path, purpose=purpose, on=on)
         found += [each for each in judged if each.where not in said]
-    notes = [_note(each, keys=keys) for each in found]
+    notes = [note_of(each, keys=keys) for each in found]
     if draft.purpose != DraftPurpose.AGREE and not reason.strip():
         notes.insert(
-            0, _own("reason", _("Say why the plan that was agreed is not kept."), error=True)
+            0,
+            own_note("reason", _("Say why the plan that was agreed is not kept."), error=True),
         )
     if draft.purpose != DraftPurpose.REPLAN and not content.get("said_by"):
         words = _("Say which of the member's people said this goal.")
-        notes.append(_own("said_by", words, error=True))
+        notes.append(own_note("said_by", words, error=True))
     return sorted(notes, key=lambda each: not each.is_error)
-
-
-def _own(name: str, words: str, *, error: bool) -> Note:
-    return Note(
-        is_error=error,
-        about=str(LABELS[name]),
-        words=words,
-        suggestion="",
-        field=name,
-        key="",
-        href=f"#id_{name}",
-    )
-
-
-def _note(finding: Finding, *, keys: list[str]) -> Note:
-    """Where a finding belongs on the page: its milestone, its field, and the words for both."""
-    parts = finding.where.split(".") if finding.where else []
-    key = about = ""
-    rest = parts
-    if len(parts) > 1 and parts[0] == "milestones" and parts[1].isdecimal():
-        number = int(parts[1])
-        key = keys[number] if number < len(keys) else ""
-        about = _("Milestone %(number)s") % {"number": number + 1}
-        rest = parts[2:]
-    name = rest[-1] if rest and not rest[-1].isdecimal() else ""
-    field_name = rest[0] if rest else ""
-    if field_name == "promises":
-        about = f"{about}, {_('promises')}" if about else _("Promises")
-    if name and name != "promises":
-        label = str(LABELS.get(name, name.replace("_", " ")))
-        about = f"{about}, {label}" if about else label
-    return Note(
-        is_error=finding.severity == "error",
-        about=about or _("The plan"),
-        words=str(SHAPES.get(finding.words, finding.words)),
-        suggestion=finding.suggestion,
-        field=field_name,
-        key=key,
-        href=_href(key, rest),
-    )
-
-
-def _href(key: str, rest: list[str]) -> str:
-    if rest[:1] == ["promises"]:
-        owner = key or drafting.NO_MILESTONE
-        if len(rest) > 2 and rest[1].isdecimal():
-            field_name = {"owner": "who", "person": "who"}.get(rest[2], rest[2])
-            return f"#id_{owner}-p{rest[1]}-{field_name}"
-        return f"#promises-{owner}"
-    if key:
-        names = {"evidence_kind": "evidence", "evidence_rule": "evidence"}
-        return f"#id_{key}-{names.get(rest[0], rest[0])}" if rest else f"#milestone-{key}"
-    if rest and rest[0] in WordsForm.base_fields:
-        return f"#id_{rest[0]}"
-    return "#milestones"
-
-
-def _attach(forms: PlanForms, notes: Iterable[Note]) -> None:
-    """Put each note beside what it is about."""
-    rows = {row.key: row for row in forms.milestones}
-    names = {"evidence_kind": "evidence", "evidence_rule": "evidence"}
-    for note in notes:
-        held = rows[note.key].notes if note.key in rows else forms.notes
-        held.setdefault(names.get(note.field, note.field) or "whole", []).append(note)
-
-
-def _differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[dict[str, Any]]:
-    titles = {
-        each["key"]: each["title"] or _("a milestone without a title")
-        for content in (theirs, mine)
-        for each in content.get("milestones", ())
-    }
-    shown = []
-    for path, ours, others in drafting.differences(mine, theirs):
-        parts = path.split(".")
-        about = ""
-        if parts[0] == "milestones" and len(parts) > 1:
-            about = titles.get(parts[1], parts[1])
-            parts = parts[2:]
-        label = str(LABELS.get(parts[0], parts[0])) if parts else ""
-        shown.append(
-            {
-                "about": ", ".join(filter(None, (about, label))),
-                "mine": _in_words(ours, titles),
-                "theirs": _in_words(others, titles),
-            }
-        )
-    return shown
-
-
-def _in_words(value: object, titles: Mapping[str, str]) -> str:
-    match value:
-        case None | "" | [] | {}:
-            return _("nothing")
-        case bool():
-            return _("yes") if value else _("no")
-        case list():
-            return ", ".join(titles.get(str(each), str(each)) for each in value)
-        case tuple():
-            return ", ".join(str(each) for each in value if each != "")
-        case _:
-            return str(value)
 
 
 # --- look at it as the member will ------------------------------------------------------------
@@ -786,7 +628,12 @@ def _revision(typed: str) -> int:
     return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 9 else 0
 
 
-def _elsewhere(request: HttpRequest, where: str) -> HttpResponse:
+def new_milestone_key() -> str:
+    """A key that no milestone has."""
+    return f"m-{secrets.token_hex(4)}"
+
+
+def elsewhere(request: HttpRequest, where: str) -> HttpResponse:
     """Lead to another page, also where only a fragment was asked for."""
     if is_fragment(request):
         return HttpResponse(headers={"HX-Redirect": where})

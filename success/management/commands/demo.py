@@ -131,7 +131,11 @@ class Command(BaseCommand):
         involvement.refresh(as_of=LEDGER_ENDS, scope=EVERYBODY)
         organisations, _ = made_up.ensure_templates(at=at)
         calibrate(
-            template=organisations, as_of=SWITCHED_ON, records_begin=MAINTAINERS_LISTED_FROM
+            template=organisations,
+            as_of=SWITCHED_ON,
+            records_begin=MAINTAINERS_LISTED_FROM,
+            by=None,
+            at=at,
         )
         self._agree(SWITCHED_ON, at=at)
 

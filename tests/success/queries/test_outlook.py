@@ -8,7 +8,7 @@ from success.engine.outlook import expected_days
 from success.models import PlanTemplate, TemplateMilestone
 from success.queries import outlook
 from success.services.templates import calibrate, spells_of
-from tests.factories import make_fact, make_member, make_plan, make_term
+from tests.factories import NOON, make_fact, make_member, make_plan, make_term
 
 pytestmark = pytest.mark.django_db
 AS_OF = date(2026, 7, 29)
@@ -203,7 +203,7 @@ def test_expected_days_are_those_that_calibrating_the_template_sets():
         stone.expected_day
         for stone in expected_days(found.path, found.recorded, known_on=AS_OF)
     ]
-    calibrate(template=template, as_of=AS_OF, records_begin=RECORDS)
+    calibrate(template=template, as_of=AS_OF, records_begin=RECORDS, by=None, at=NOON)
 
     assert days == list(
         template.milestones.order_by("position").values_list("expected_day", flat=True)

@@ -135,3 +135,86 @@ def test_reading_a_template_costs_the_same_number_of_queries(
 
     with django_assert_max_num_queries(2):
         templates.path_of(template)
+
+
+def test_saving_over_somebody_elses_text_is_refused_and_the_same_text_is_not():
+    template = save(make_path())
+    shown = templates.stamp_of(template)
+    save(make_path(goal="Theirs"), template=template)
+
+    with pytest.raises(templates.Overtaken) as told:
+        save(make_path(goal="Mine"), template=template, shown=shown)
+    save(make_path(goal="Theirs"), template=template, shown=shown)
+
+    assert told.value.template.goal == "Theirs"
+    assert AuditEntry.objects.count() == 2
+
+
+def test_the_order_of_what_falls_on_one_day_is_no_other_text():
+    first, *others = make_path().milestones
+    promises = tuple(replace(each, due_day=20) for each in first.promises)
+    path = make_path(milestones=(replace(first, promises=promises), *others))
+    turned = make_path(milestones=(replace(first, promises=promises[::-1]), *others))
+
+    template = save(path)
+    save(turned, template=template)
+
+    assert AuditEntry.objects.count() == 1
+
+
+def add(title, *, path=None, **given):
+    about = {"audience": "organisation", "persona": "", "segment": None}
+    return templates.add_template(
+        title=title, path=path or make_path(), by=make_user(), at=NOON, **(about | given)
+    )
+
+
+def test_new_templates_are_told_apart_and_the_same_one_is_added_once():
+    first, again = add("Sell abroad"), add("Sell abroad")
+    other = add("Sell abroad", persona="Engineers")
+    nameless = add("販路")
+
+    assert first == again
+    assert [row.key for row in (first, other, nameless)] == [
+        "sell-abroad", "sell-abroad-2", "template",
+    ]  # fmt: skip
+
+
+def test_a_copy_counts_its_days_from_the_same_milestones():
+    template = save(make_path())
+    template.milestones.filter(key="m3").update(counted_from=1)
+
+    copy = add("Another", copied_from=template)
+
+    assert copy.milestones.get(key="m3").counted_from == 1
+
+
+def test_a_retired_template_is_brought_back_once():
+    template, by = save(make_path()), make_user()
+    templates.retire_template(template=template, on=TODAY, by=by, at=NOON)
+
+    for _ in range(2):
+        back = templates.bring_back(template=template, by=by, at=NOON)
+
+    assert back.retired_on is None
+    assert AuditEntry.objects.filter(verb="template.brought_back").count() == 1
+
+
+def test_calibrating_without_anybody_to_compare_changes_nothing():
+    template = save(make_path())
+
+    taken = templates.calibrate(
+        template=template,
+        as_of=TODAY,
+        records_begin=TODAY,
+        by=None,
+        at=NOON,
+        shown=[30, 60, 90],
+    )
+
+    assert taken == 0
+    assert AuditEntry.objects.filter(verb="template.calibrated").count() == 0
+    with pytest.raises(templates.DaysChanged):
+        templates.calibrate(
+            template=template, as_of=TODAY, records_begin=TODAY, by=None, at=NOON, shown=[1]
+        )
