@@ -129,10 +129,10 @@ class Templates(ListModelMixin, RetrieveModelMixin, GenericViewSet[PlanTemplate]
     lookup_value_regex = "[-a-zA-Z0-9_]+"
     keyset_order = ("title",)
     permission_map = {
-        "list": Permission.PLAN_VIEW,
-        "retrieve": Permission.PLAN_VIEW,
-        "create": Permission.PLAN_EDIT,
-        "update": Permission.PLAN_EDIT,
+        "list": Permission.TEMPLATE_VIEW,
+        "retrieve": Permission.TEMPLATE_VIEW,
+        "create": Permission.TEMPLATE_EDIT,
+        "update": Permission.TEMPLATE_EDIT,
     }
 
     def get_queryset(self) -> "QuerySet[PlanTemplate]":
