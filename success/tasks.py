@@ -8,6 +8,8 @@ from kombu.exceptions import OperationalError
 
 from communications import tasks as outbox
 from config.kernel import clock
+from coverage.queries.rebalancing import unfinished_rebalancing_ids
+from coverage.tasks import work_out_rebalancing
 from coverage.services import absences
 from success.queries.batches import unfinished_batch_ids
 from success.queries.nights import unfinished_night_ids
@@ -31,6 +33,8 @@ def tick(**_: object) -> None:
         work_batch.delay(batch_id=batch_id)
     for batch_id in unfinished_import_ids():
         work_profiles.delay(batch_id=batch_id)
+    for rebalancing_id in unfinished_rebalancing_ids():
+        work_out_rebalancing.delay(rebalancing_id=rebalancing_id)
     outbox.release_stuck.delay()
     outbox.send_due.delay()
 
