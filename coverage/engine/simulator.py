@@ -16,7 +16,7 @@ from typing import Any, Final
 from coverage.engine.rebalancing import Group, Person, propose
 
 HUNDREDTHS: Final = 100
-LONGEST_WITHOUT_MOVE = 60  # days before the end of a term in which nobody changes hands
+NEAR_END_DAYS: Final = 60
 MOST_MOVED_PERCENT: Final = 20
 ADDED_HOURS: Final = 120
 COHORT_PERCENT: Final = 50
@@ -121,7 +121,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colleague:
-    """Somebody who looks after members; ``capacity`` is nought while they are away.
+    """Somebody who looks after members; who ``is_away`` keeps theirs and takes no others.
 
     Without ``languages`` it is not known which they speak, and they are asked for any.
     """
@@ -131,12 +131,14 @@ class Colleague:
     skills: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
     works_in_pool: bool = False
+    is_away: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
     """A member, who has them, and what keeps them where they are.
 
+    ``stage`` is blank where no night has looked at them yet: then nobody knows what they take.
     ``owner`` is null for the pool and for those nobody holds. ``given`` is delivered over due
     time of the last quarter, null where unknown or nothing was due. ``shares`` are the parts,
     in percent, that colleagues of a task force have in the member's hours.
@@ -379,7 +381,11 @@ class _Question:
         away: frozenset[int],
     ) -> None:
         self.carried, self.places, self.demand = list(carried), places, demand
-        self.able = [each for each in team if each.capacity and not each.works_in_pool]
+        self.able = [
+            each
+            for each in team
+            if each.capacity and not each.works_in_pool and not each.is_away
+        ]
         if not self.able:
             raise NobodyHasHours
         self.at = {each.key: place for place, each in enumerate(self.able)}
@@ -462,6 +468,8 @@ class _Question:
 
 def _why_fixed(each: Carried) -> str:
     """Return why a member stays with whoever has them; blank where nothing speaks for it."""
+    if not each.stage:
+        return "unknown"
     if each.is_protected:
         return "regressing"
     if each.is_near_end:

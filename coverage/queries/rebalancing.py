@@ -13,13 +13,13 @@ from django.db.models import Q, QuerySet
 from coverage.engine.capacity import capacity, staff_hours
 from coverage.engine.simulator import (
     HUNDREDTHS,
-    LONGEST_WITHOUT_MOVE,
+    NEAR_END_DAYS,
     Carried,
     Colleague,
     Demand,
     Place,
 )
-from coverage.enums import LifecycleStage, RebalancingStatus
+from coverage.enums import RebalancingStatus
 from coverage.models import (
     Absence,
     Contributor,
@@ -133,7 +133,7 @@ def colleagues(*, as_of: date) -> list[Colleague]:
     """Return everybody who looks after members or could, by key, with their hours of a month.
 
     Contracted hours less leave and overhead, where they are known; else the weekly hours for
-    members over 52 weeks. Absences of the next 30 days take their part of it (DOMAIN 6.2).
+    members over 52 weeks. Who is away for half of the next 30 days or more ``is_away`` (DOMAIN 6.2).
     """
     known = {each.user_id: each for each in Contributor.objects.all()}
     people = User.objects.filter(
@@ -155,17 +155,17 @@ def colleagues(*, as_of: date) -> list[Colleague]:
             if each
             else person.weekly_hours * WEEKS_A_MONTH
         )
-        there = 1 - Fraction(min(away[person.pk], MONTH.days), MONTH.days)
         is_here = person.is_active and person.role != Role.MEMBER
         found.append(
             Colleague(
                 key=person.pk,
-                capacity=int(hours * there * HUNDREDTHS) if is_here else 0,
+                capacity=int(hours * HUNDREDTHS) if is_here else 0,
                 skills=frozenset(each.skills) if each else frozenset(),
                 languages=frozenset(word.lower() for word in each.languages)
                 if each
                 else frozenset(),
                 works_in_pool=each.works_in_pool if each else False,
+                is_away=2 * away[person.pk] >= MONTH.days,
             )
         )
     return found
@@ -186,7 +186,7 @@ IN_MEMBERSHIP = """EXISTS (SELECT FROM members_term t
 CARRIED = f"""
     WITH given AS ({GIVEN})
     SELECT held.member_id, held.segment_id, held.owner_id,
-           coalesce(way.stage, %(adoption)s), held.assigned_on,
+           coalesce(way.stage, ''), held.assigned_on,
            coalesce(way.is_protected, FALSE),
            coalesce(way.term_ends_on - %(as_of)s <= %(near)s, FALSE),
            coalesce(held.override_until > %(as_of)s, FALSE),
@@ -204,7 +204,7 @@ CARRIED = f"""
      ORDER BY held.member_id
 """
 POOLED = f"""
-    SELECT held.segment_id, coalesce(way.stage, %(adoption)s), count(*)
+    SELECT held.segment_id, coalesce(way.stage, ''), count(*)
       FROM coverage_assignment held
       JOIN coverage_segment segment ON segment.id = held.segment_id
       LEFT JOIN coverage_circumstance way ON way.member_id = held.member_id
@@ -217,7 +217,7 @@ def carried(*, as_of: date, grace_days: int, one_by_one: str = "") -> list[Carri
     """Return the members of ``as_of`` that people hold or ought to, in the order of their ids.
 
     Pools are left out, except the segment with the key ``one_by_one``. A member whom no night
-    has looked at yet counts as in adoption. Near the end are terms with at most 60 days to go.
+    has looked at yet has no stage. Near the end are terms with at most 60 days to go.
     Delivered time is that of the last 90 days. Two statements (DOMAIN 6.4).
     """
     shares: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -364,8 +364,7 @@ def _asked(*, as_of: date, grace_days: int) -> dict[str, Any]:
         "as_of": as_of,
         "grace_from": as_of - timedelta(days=grace_days),
         "since": as_of - QUARTER,
-        "near": LONGEST_WITHOUT_MOVE,
-        "adoption": LifecycleStage.ADOPTION.value,
+        "near": NEAR_END_DAYS,
     }
 
 

@@ -104,8 +104,13 @@ def test_members_of_somebody_who_goes_away_get_other_hands_whatever_keeps_them()
 
 
 def test_whoever_is_away_for_now_keeps_their_members():
-    found = answer(EVERYBODY, book(1, 2), people=(replace(MIRA, capacity=0), OTTO))
+    found = answer(EVERYBODY, book(1, 2), people=(replace(MIRA, is_away=True), OTTO))
     assert (found.shifts, found.fixed) == ((), {"owner_is_away": 2})
+
+
+def test_members_whom_no_night_has_looked_at_stay():
+    found = answer(EVERYBODY, book(1, 2, stage=""))
+    assert (found.shifts, found.fixed) == ((), {"unknown": 2})
 
 
 def test_members_go_only_to_people_who_know_what_is_needed_and_speak_their_language():
