@@ -133,7 +133,8 @@ def colleagues(*, as_of: date) -> list[Colleague]:
     """Return everybody who looks after members or could, by key, with their hours of a month.
 
     Contracted hours less leave and overhead, where they are known; else the weekly hours for
-    members over 52 weeks. Who is away for half of the next 30 days or more ``is_away`` (DOMAIN 6.2).
+    members over 52 weeks. Who is away for half of the next 30 days or more ``is_away``
+    (DOMAIN 6.2).
     """
     known = {each.user_id: each for each in Contributor.objects.all()}
     people = User.objects.filter(
@@ -191,7 +192,7 @@ CARRIED = f"""
            coalesce(way.term_ends_on - %(as_of)s <= %(near)s, FALSE),
            coalesce(held.override_until > %(as_of)s, FALSE),
            coalesce(given.given > {DUE} * 1.5, FALSE),
-           (given.given / nullif({DUE}, 0))::float,
+           given.given::float / nullif({DUE}, 0),
            lower(coalesce(member.details ->> 'language', ''))
       FROM coverage_assignment held
       JOIN coverage_segment segment ON segment.id = held.segment_id
