@@ -43,7 +43,7 @@ def team():
         make_ax_profile(member=member, async_minutes=100)
         make_assignment(member=member, owner=people[0], segment=sync)
         make_circumstance(member=member)
-        make_effort(member=member, minutes=400 if number < 8 else 100)
+        make_effort(member=member, minutes=400 if number < 8 else 100, by=people[0])
     return people
 
 

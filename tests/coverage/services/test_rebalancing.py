@@ -59,7 +59,7 @@ def make_held(owner, segment, *, minutes=180, circumstance=None, given=0):
     make_assignment(member=member, owner=owner, segment=segment)
     make_circumstance(member=member, **(circumstance or {}))
     if given:
-        make_effort(member=member, minutes=given, by=owner)
+        make_effort(member=member, minutes=given, by=owner or make_user(role=Role.DIRECTOR))
     return member
 
 

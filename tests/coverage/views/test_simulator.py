@@ -52,7 +52,7 @@ def team():
         make_ax_profile(member=member, async_minutes=100)
         make_assignment(member=member, owner=people[0], segment=sync)
         make_circumstance(member=member)
-        make_effort(member=member, minutes=400)
+        make_effort(member=member, minutes=400, by=people[0])
     return people
 
 
