@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from coverage.engine.capacity import capacity, staff_hours
+from coverage.engine import capacity as engine
 from coverage.engine.simulator import (
     HUNDREDTHS,
     NEAR_END_DAYS,
@@ -98,34 +98,43 @@ def places() -> dict[int, Place]:
     }
 
 
-def demand(*, as_of: date, leverage: Mapping[str, Fraction] | None = None) -> Demand:
-    """Return what a member takes by segment and stage, in hundredths of a staff hour a month.
+def staff_hours(
+    *, as_of: date, leverage: Mapping[str, Fraction] | None = None
+) -> dict[tuple[int, str], Fraction]:
+    """Return staff hours a member and month by segment and stage, leverage applied.
 
-    From the coverage model in force on ``as_of``, the last one begun; ``leverage`` replaces its
-    factors by modality. Rounded half up; a stage that the model does not name takes nothing.
-    Raises ``NoCoverageModel`` (DOMAIN 6.2).
+    From the coverage model in force on ``as_of``, the last one begun; nothing before the first.
+    ``leverage`` replaces its factors by modality (DOMAIN 6.2).
     """
     model = (
         CoverageModel.objects.filter(effective_from__lte=as_of)
         .order_by("-effective_from", "-version")
         .first()
     )
-    if model is None:
-        raise NoCoverageModel
     factors: dict[int, dict[str, Fraction]] = defaultdict(dict)
     for each in Leverage.objects.filter(model=model):
         factors[each.segment_id][each.modality] = Fraction(each.factor)
     member_hours: dict[tuple[int, str], dict[str, Fraction]] = defaultdict(dict)
     for hours in CoverageHours.objects.filter(model=model):
         member_hours[hours.segment_id, hours.stage][hours.modality] = Fraction(hours.hours)
-    table = {
-        (segment, stage): int(
-            staff_hours(by_modality, leverage={**factors[segment], **(leverage or {})})
-            * HUNDREDTHS
-            + Fraction(1, 2)
-        )
-        for (segment, stage), by_modality in member_hours.items()
+    return {
+        key: engine.staff_hours(by_modality, leverage={**factors[key[0]], **(leverage or {})})
+        for key, by_modality in member_hours.items()
     }
+
+
+def demand(*, as_of: date, leverage: Mapping[str, Fraction] | None = None) -> Demand:
+    """Return what a member takes by segment and stage, in hundredths of a staff hour a month.
+
+    ``leverage`` replaces the factors of the coverage model by modality. Rounded half up; a
+    stage that the model does not name takes nothing. Raises ``NoCoverageModel`` (DOMAIN 6.2).
+    """
+    table = {
+        key: int(hours * HUNDREDTHS + Fraction(1, 2))
+        for key, hours in staff_hours(as_of=as_of, leverage=leverage).items()
+    }
+    if not table:
+        raise NoCoverageModel
     return lambda segment, stage: table.get((segment, stage), 0)
 
 
@@ -148,7 +157,7 @@ def colleagues(*, as_of: date) -> list[Colleague]:
     for person in people.order_by("pk"):
         each = known.get(person.pk)
         hours = (
-            capacity(
+            engine.capacity(
                 contracted=Fraction(each.monthly_hours),
                 leave=Fraction(each.leave_percent, 100),
                 overhead=Fraction(each.overhead_percent, 100),
