@@ -9,8 +9,8 @@ from kombu.exceptions import OperationalError
 from communications import tasks as outbox
 from config.kernel import clock
 from coverage.queries.rebalancing import unfinished_rebalancing_ids
-from coverage.tasks import work_out_rebalancing
 from coverage.services import absences
+from coverage.tasks import work_out_rebalancing
 from success.queries.batches import unfinished_batch_ids
 from success.queries.nights import unfinished_night_ids
 from success.queries.profiles import unfinished_import_ids

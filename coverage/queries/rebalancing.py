@@ -23,13 +23,11 @@ from coverage.enums import RebalancingStatus
 from coverage.models import (
     Absence,
     Contributor,
-    CoverageHours,
-    CoverageModel,
-    Leverage,
     Rebalancing,
     Segment,
     TaskForceShare,
 )
+from coverage.queries.hours import staff_hours
 from members.enums import Role
 from members.models import User
 
@@ -98,31 +96,6 @@ def places() -> dict[int, Place]:
     }
 
 
-def staff_hours(
-    *, as_of: date, leverage: Mapping[str, Fraction] | None = None
-) -> dict[tuple[int, str], Fraction]:
-    """Return staff hours a member and month by segment and stage, leverage applied.
-
-    From the coverage model in force on ``as_of``, the last one begun; nothing before the first.
-    ``leverage`` replaces its factors by modality (DOMAIN 6.2).
-    """
-    model = (
-        CoverageModel.objects.filter(effective_from__lte=as_of)
-        .order_by("-effective_from", "-version")
-        .first()
-    )
-    factors: dict[int, dict[str, Fraction]] = defaultdict(dict)
-    for each in Leverage.objects.filter(model=model):
-        factors[each.segment_id][each.modality] = Fraction(each.factor)
-    member_hours: dict[tuple[int, str], dict[str, Fraction]] = defaultdict(dict)
-    for hours in CoverageHours.objects.filter(model=model):
-        member_hours[hours.segment_id, hours.stage][hours.modality] = Fraction(hours.hours)
-    return {
-        key: engine.staff_hours(by_modality, leverage={**factors[key[0]], **(leverage or {})})
-        for key, by_modality in member_hours.items()
-    }
-
-
 def demand(*, as_of: date, leverage: Mapping[str, Fraction] | None = None) -> Demand:
     """Return what a member takes by segment and stage, in hundredths of a staff hour a month.
 
@@ -131,7 +104,7 @@ def demand(*, as_of: date, leverage: Mapping[str, Fraction] | None = None) -> De
     """
     table = {
         key: int(hours * HUNDREDTHS + Fraction(1, 2))
-        for key, hours in staff_hours(as_of=as_of, leverage=leverage).items()
+        for key, hours in staff_hours(as_of=as_of, what_if=leverage).items()
     }
     if not table:
         raise NoCoverageModel

@@ -18,7 +18,7 @@ from django.db import connection
 
 from config.kernel.keyset import SIGNER, BadCursor, KeysetPage
 from coverage.models import Rebalancing
-from coverage.queries.rebalancing import staff_hours
+from coverage.queries.hours import staff_hours
 from members.models import Association
 from success.engine.margin import FirstDay, MarginChange, Served, change, first_day
 from success.models import CostRate
