@@ -14,7 +14,7 @@ from coverage.tasks import work_out_rebalancing
 from success.queries.batches import unfinished_batch_ids
 from success.queries.nights import unfinished_night_ids
 from success.queries.profiles import unfinished_import_ids
-from success.services import batches
+from success.services import batches, handovers
 from success.services.nights import start_due_night, work_night
 from success.services.profiles import work_import
 
@@ -35,6 +35,7 @@ def tick(**_: object) -> None:
         work_profiles.delay(batch_id=batch_id)
     for rebalancing_id in unfinished_rebalancing_ids():
         work_out_rebalancing.delay(rebalancing_id=rebalancing_id)
+    handovers.tell_moved(at=clock.now())
     outbox.release_stuck.delay()
     outbox.send_due.delay()
 

@@ -182,6 +182,7 @@ class ApplyForm(forms.Form):
         error_messages={"required": _("Say why the members move.")},
     )
     tells_members = forms.BooleanField(
-        label=_("Members are to be told who looks after them now"),
+        label=_("Tell their main contacts who is there for them now"),
         required=False,
+        help_text=_("In an hour, unless it is undone before."),
     )
