@@ -24,8 +24,8 @@ WORDS: Final = {
         "body": (
             "Dear {{ name }},\n\n"
             "from now on {{ owner }} is there for {{ member }}, and knows your goal, your plan "
-            "and what was agreed. Nothing else changes. To ask or to say something, answer this "
-            "message.\n"
+            "and what was agreed. Nothing else changes. To ask or to say something, answer "
+            "this message.\n"
         ),
     },
     "coverage-pool": {
