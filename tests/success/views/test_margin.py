@@ -3,6 +3,9 @@ from decimal import Decimal
 
 import pytest
 
+from coverage.engine.simulator import Asked, Cohort
+from coverage.models import CoverageModel
+from coverage.services import rebalancing
 from members.enums import Role
 from success.models import CostRate
 from tests.factories import (
@@ -10,6 +13,7 @@ from tests.factories import (
     TODAY,
     make_assignment,
     make_circumstance,
+    make_contributor,
     make_coverage_model,
     make_member,
     make_segment,
@@ -110,3 +114,24 @@ def test_measures_lead_to_it_only_who_may(client, director):
     assert URL in client.get("/measures/").content.decode()
     client.force_login(make_user())
     assert URL not in client.get("/measures/").content.decode()
+
+
+def test_what_a_rebalancing_does_to_the_margin_is_shown(client, director):
+    make_costed()
+    pool = make_segment(key="pool", name="Pool", is_pooled=True)
+    CoverageModel.objects.get().hours.create(
+        segment=pool, stage="adoption", modality="inbound", hours=1
+    )
+    make_contributor()
+    cohort = Cohort(from_segment="pod", to_segment="pool", percent=100)
+    found = rebalancing.ask(
+        asked=Asked(most_moved_percent=0, cohort=cohort), by=director, as_of=TODAY, at=NOON
+    )
+    rebalancing.work_out(rebalancing_id=found.pk, clock=lambda: NOON)
+
+    response = client.get(URL, {"rebalancing": found.public_id})
+
+    # 48 hours at 50 become 12: the margin grows from 3,600 to 5,400, by half
+    effect = response.context["effect"]
+    assert (effect["relative"], effect["points"]) == (Decimal("0.5"), Decimal(30))
+    assert "What the rebalancing does" in response.content.decode()
