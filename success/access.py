@@ -7,6 +7,7 @@ from members.enums import PortalRole, Role
 
 class Permission(StrEnum):
     CALENDAR_OWN = "success.calendar.own"
+    COST_EDIT = "success.cost.edit"
     QUEUE_VIEW = "success.queue.view"
     QUEUE_WORK = "success.queue.work"
     VECTOR_VIEW = "success.vector.view"
@@ -28,6 +29,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
     Role.DIRECTOR: frozenset(
         {
             Permission.CALENDAR_OWN,
+            Permission.COST_EDIT,
             Permission.REVIEW_VIEW,
             Permission.REVIEW_WORK,
             Permission.QUEUE_VIEW,
@@ -57,6 +59,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
     Role.OPERATIONS: frozenset(
         {
             Permission.CALENDAR_OWN,
+            Permission.COST_EDIT,
             Permission.REVIEW_VIEW,
             Permission.REVIEW_WORK,
             Permission.QUEUE_VIEW,

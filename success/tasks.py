@@ -8,11 +8,13 @@ from kombu.exceptions import OperationalError
 
 from communications import tasks as outbox
 from config.kernel import clock
+from coverage.queries.rebalancing import unfinished_rebalancing_ids
 from coverage.services import absences
+from coverage.tasks import work_out_rebalancing
 from success.queries.batches import unfinished_batch_ids
 from success.queries.nights import unfinished_night_ids
 from success.queries.profiles import unfinished_import_ids
-from success.services import batches
+from success.services import batches, handovers
 from success.services.nights import start_due_night, work_night
 from success.services.profiles import work_import
 
@@ -31,6 +33,9 @@ def tick(**_: object) -> None:
         work_batch.delay(batch_id=batch_id)
     for batch_id in unfinished_import_ids():
         work_profiles.delay(batch_id=batch_id)
+    for rebalancing_id in unfinished_rebalancing_ids():
+        work_out_rebalancing.delay(rebalancing_id=rebalancing_id)
+    handovers.tell_moved(at=clock.now())
     outbox.release_stuck.delay()
     outbox.send_due.delay()
 

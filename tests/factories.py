@@ -12,6 +12,7 @@ from coverage.models import (
     AxProfile,
     Circumstance,
     Contributor,
+    CoverageModel,
     Effort,
     Segment,
 )
@@ -437,3 +438,14 @@ def make_circumstance(*, member=None, stage="adoption", **overrides):
 def make_contributor(*, user=None, **overrides):
     """Somebody with 120 hours a month for members, unless said otherwise."""
     return Contributor.objects.create(user=user or make_user(), **overrides)
+
+
+def make_coverage_model(*, hours=(), leverage=(), **overrides):
+    """A model with hours by (segment, stage, modality, hours) and (segment, modality, factor)."""
+    fields = {"version": next(_numbers), "effective_from": date(2026, 1, 1), "made_at": NOON}
+    model = CoverageModel.objects.create(**(fields | overrides))
+    for segment, stage, modality, amount in hours:
+        model.hours.create(segment=segment, stage=stage, modality=modality, hours=amount)
+    for segment, modality, factor in leverage:
+        model.leverages.create(segment=segment, modality=modality, factor=factor)
+    return model

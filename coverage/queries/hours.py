@@ -1,6 +1,7 @@
 """Hours that an experience takes, by the version of the coverage model that counts."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
 
@@ -17,10 +18,11 @@ def current_model(*, as_of: date) -> CoverageModel | None:
     return begun.order_by("-effective_from", "-version").first()
 
 
-def staff_hours(*, as_of: date) -> StaffHours:
+def staff_hours(*, as_of: date, what_if: Mapping[str, Fraction] | None = None) -> StaffHours:
     """Return staff hours a member and month by segment and stage, leverage applied (6.2).
 
-    What the version that counts does not name is not known, and is left out. Two statements.
+    What the version that counts does not name is not known, and is left out. ``what_if`` takes
+    the place of its leverage, by modality. Two statements.
     """
     counting = CoverageModel.objects.filter(effective_from__lte=as_of).order_by(
         "-effective_from", "-version"
@@ -36,6 +38,6 @@ def staff_hours(*, as_of: date) -> StaffHours:
     ).values_list("segment_id", "stage", "modality", "hours"):
         asked[segment, stage][modality] = Fraction(hours)
     return {
-        key: engine.staff_hours(hours, leverage=leverage[key[0]])
+        key: engine.staff_hours(hours, leverage={**leverage[key[0]], **(what_if or {})})
         for key, hours in asked.items()
     }

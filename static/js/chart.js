@@ -7,6 +7,7 @@
 //   series: [{name, data: [number | null, …], state: "ahead" …, provisional: [bool, …],
 //             links: [address | null, …]}],
 //   percent: true     (numbers are ratios, shown as per cent)
+//   max: 400          (where the axis ends, so that two charts can be compared)
 //   zero: true        (the axis holds zero; bars, stacked and waterfall always do)
 // }
 // A waterfall's single series holds the start, the signed movements and null for the end, which
@@ -171,7 +172,7 @@ function option(spec, width) {
       },
     },
     xAxis: { type: "category", data: spec.x, boundaryGap: bars, axisLine: { lineStyle: { color: token("line-strong") } }, axisTick: { show: false }, axisLabel: { color: ink, ...(spec.kind === "waterfall" ? { interval: 0, fontSize: 11, rotate: width < 560 ? 35 : 0 } : { hideOverlap: true }) } },
-    yAxis: { type: "value", scale: !(bars || spec.zero), splitLine: { lineStyle: { color: line } }, axisLabel: { color: ink, formatter: (value) => brief(value) } },
+    yAxis: { type: "value", max: spec.max ?? null, scale: !(bars || spec.zero), splitLine: { lineStyle: { color: line } }, axisLabel: { color: ink, formatter: (value) => brief(value) } },
     series,
   };
 }

@@ -3,6 +3,7 @@
 from success.models.accountability import Accountability, AccountabilityEvent, Helpfulness
 from success.models.asks import Ask
 from success.models.batches import PlanBatch, PlanBatchItem, PlanDraft
+from success.models.costs import CostRate
 from success.models.facts import MemberFacts, VectorChange, VectorRollup
 from success.models.nights import Night, NightStep
 from success.models.offers import Offer
@@ -32,6 +33,7 @@ __all__ = [
     "AccountabilityEvent",
     "Ask",
     "CalendarFeed",
+    "CostRate",
     "Declaration",
     "DesiredOutcome",
     "FitAssessment",
