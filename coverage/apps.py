@@ -11,3 +11,17 @@ class CoverageConfig(AppConfig):
         "Assignment": Q(override_by=None),
         "AssignmentChange": Q(from_segment=None),
     }
+
+    def ready(self) -> None:
+        from config.kernel.panels import Panel, register_panel  # noqa: PLC0415
+        from coverage.access import Permission  # noqa: PLC0415  # apps come first
+
+        register_panel(
+            Panel(
+                key="experience",
+                title="Experience",
+                order=12,
+                url_name="coverage:member_experience",
+                permission=Permission.COVERAGE_VIEW,
+            )
+        )

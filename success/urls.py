@@ -22,7 +22,7 @@ from success.views import (
     templates,
     today,
 )
-from success.views.portal import mine, review, said
+from success.views.portal import experience, mine, review, said
 from success.views.portal import path as my_path
 
 app_name = "success"
@@ -183,6 +183,7 @@ urlpatterns: list[URLPattern] = [
     path("path/review/move/", review.move, name="path_review_move"),
     path("path/review/cancel/", review.cancel, name="path_review_cancel"),
     path("path/review/review.ics", review.calendar, name="path_review_calendar"),
+    path("path/experience/", experience.questions, name="path_experience"),
     path("path/people/", mine.people, name="path_people"),
     path("path/data/", mine.data, name="path_data"),
     path("path/data/my-data.json", mine.data_export, name="path_data_export"),

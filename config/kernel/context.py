@@ -39,6 +39,11 @@ class Shell:
         return ui.address(ui.SEARCH.url_name) if allowed else ""
 
     @property
+    def log_url(self) -> str:
+        allowed = ui.LOG.permission in self.permissions
+        return ui.address(ui.LOG.url_name) if allowed else ""
+
+    @property
     def home_url(self) -> str:
         return ui.address("home") or "/"
 

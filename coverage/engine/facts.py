@@ -91,7 +91,7 @@ def with_money() -> FactRegistry:
 
 
 MONEY = {
-    "annual_payment": "What they pay a year",
+    "paid_a_year": "What they pay a year",
     "paid_so_far": "What they have paid so far",
     "margin": "Margin",
 }

@@ -1,11 +1,11 @@
 """What experience a member should get, in which segment they are, and what they were given."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from django.db.models import Min, Sum
+from django.db.models import Count, Min, Q, Sum
 
 from config.kernel.conditions import BadCondition, evaluate, explain, parse
 from coverage.engine import experience as engine
@@ -18,6 +18,7 @@ from members.models import Member
 WINDOW = timedelta(days=90)
 # A group is real time as well, only shared; the profile does not tell the two apart.
 COUNTED_AS = {Modality.GROUP.value: Modality.SYNC.value}
+SIMULATED = "simulated:"
 MODALITIES = (Modality.INBOUND, Modality.ASYNC, Modality.SYNC, Modality.TASKFORCE)
 
 
@@ -55,6 +56,7 @@ class ExperienceReading:
     judged: Experience | None
     judged_from: date | None
     versions: int
+    is_simulated: bool
 
     @property
     def agrees(self) -> bool:
@@ -87,7 +89,8 @@ def experience_of(member: Member, *, as_of: date) -> ExperienceReading:
         .first()
     )
     target = {m.value: getattr(profile, f"{m.value}_minutes", 0) for m in MODALITIES}
-    given = given_minutes(member, as_of=as_of)
+    efforts = _efforts(member, as_of=as_of)
+    given = _by_modality(efforts)
     begun = ledger_begins()
     until = None if begun is None else begun + WINDOW
     if until is None or until > as_of:
@@ -114,6 +117,7 @@ def experience_of(member: Member, *, as_of: date) -> ExperienceReading:
         judged=engine.assess(target, known) if profile else None,
         judged_from=until,
         versions=profiles.count(),
+        is_simulated=any(simulated for *_rest, simulated in efforts),
     )
 
 
@@ -122,16 +126,28 @@ def given_minutes(member: Member, *, as_of: date) -> dict[str, int]:
 
     Whoever shared a group's time got the whole of it, as real time. One statement (DOMAIN 2.3).
     """
-    rows = (
-        Effort.objects.filter(
-            member=member, withdrawn_at=None, on__gt=as_of - WINDOW, on__lte=as_of
-        )
-        .values_list("modality")
-        .annotate(Sum("minutes"))
-        .order_by()
+    return _by_modality(_efforts(member, as_of=as_of))
+
+
+def _efforts(member: Member, *, as_of: date) -> list[tuple[str, int, int]]:
+    """Modality, minutes of the last 90 days, and how many of the entries are made up."""
+    rows = Effort.objects.filter(
+        member=member, withdrawn_at=None, on__gt=as_of - WINDOW, on__lte=as_of
     )
+    counted = (
+        rows.order_by()
+        .values("modality")
+        .annotate(
+            total=Sum("minutes"),
+            made_up=Count("pk", filter=Q(source_key__startswith=SIMULATED)),
+        )
+    )
+    return [(row["modality"], row["total"], row["made_up"]) for row in counted]
+
+
+def _by_modality(rows: Iterable[tuple[str, int, int]]) -> dict[str, int]:
     given: dict[str, int] = {}
-    for modality, minutes in rows:
+    for modality, minutes, _made_up in rows:
         counted = COUNTED_AS.get(modality, modality)
         given[counted] = given.get(counted, 0) + minutes
     return given
@@ -178,3 +194,28 @@ def facts_of(profile: AxProfile) -> dict[str, str | int | None]:
 def percent(value: Fraction | None) -> int | None:
     """Return a part of one as a whole percentage, rounded down; null stays null."""
     return None if value is None else int(100 * value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnAnswers:
+    """What a member themselves answered last, on which day, and whether to ask them again."""
+
+    answers: Mapping[str, str]
+    on: date | None
+    is_old: bool
+
+
+def own_answers(member: Member, *, as_of: date) -> OwnAnswers:
+    """Return what the member said of the experience that suits them, for them to see again.
+
+    Nothing of what we made of it. Blank where they never answered. One statement.
+    """
+    said = (
+        AxProfile.objects.filter(member=member, source="member")
+        .order_by("-valid_from", "-pk")
+        .first()
+    )
+    if said is None:
+        return OwnAnswers(answers={}, on=None, is_old=False)
+    is_old = said.expires_on is not None and said.expires_on <= as_of
+    return OwnAnswers(answers=dict(said.answers), on=said.valid_from, is_old=is_old)

@@ -18,8 +18,9 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
 
 from config.kernel.clock import local_moment
-from coverage.enums import Expertise, Guidance, Resources
-from coverage.models import AxProfile
+from coverage.enums import EffortSource, Expertise, Guidance, Modality, Resources
+from coverage.models import Assignment, AxProfile, Effort
+from coverage.queries.experience import SIMULATED
 from members.enums import MemberKind, PortalRole, Role
 from members.models import Affiliation, Member, MemberIdentity, Person, Term, User
 from success.engine.planning import from_data
@@ -430,6 +431,76 @@ def _review(member: Member, owner: User, *, on: date, hour: int, at: datetime) -
 
 def _weekday(day: date) -> date:
     return day - timedelta(days=max(day.weekday() - FRIDAY, 0))
+
+
+@transaction.atomic
+def ensure_effort(*, on: date, at: datetime) -> int:
+    """Time given to members in the last hundred days, drawn around what suits them.
+
+    Most got about that, every eighth twice and more, every eighth hardly any, and some in
+    another mix. Made where the member has none yet; how many entries.
+    """
+    known = Effort.objects.filter(member=OuterRef("member"), source_key__startswith=SIMULATED)
+    rows = (
+        Assignment.objects.filter(
+            member__terms__starts_on__lte=on, member__terms__ends_on__gt=on
+        )
+        .exclude(Exists(known))
+        .select_related("member", "owner")
+        .prefetch_related("member__identities", "member__ax_profiles")
+        .order_by("pk")
+        .distinct()
+    )
+    answering = list(User.objects.filter(role=Role.MSM, is_active=True).order_by("pk"))
+    made: list[Effort] = []
+    for row in rows:
+        profile = next(
+            (p for p in row.member.ax_profiles.all() if p.superseded_on is None), None
+        )
+        draw = _Draw(f"effort:{_external_id(row.member)}")
+        who = row.owner or (answering[draw.below(len(answering))] if answering else None)
+        if profile is None or who is None:
+            continue
+        made += _efforts(row.member, profile, who, draw=draw, on=on, at=at)
+    Effort.objects.bulk_create(made, batch_size=1000)
+    return len(made)
+
+
+def _efforts(  # noqa: PLR0913  # an entry has that many parts
+    member: Member, profile: AxProfile, who: User, *, draw: "_Draw", on: date, at: datetime
+) -> list[Effort]:
+    kind = draw.below(8)
+    percent = {0: 200 + draw.below(150), 1: draw.below(40)}.get(kind, 70 + draw.below(60))
+    target = {
+        Modality.INBOUND: profile.inbound_minutes,
+        Modality.ASYNC: profile.async_minutes,
+        Modality.SYNC: profile.sync_minutes,
+        Modality.TASKFORCE: profile.taskforce_minutes,
+    }
+    if kind == 2:  # the right time in the wrong way
+        target[Modality.SYNC], target[Modality.ASYNC] = (
+            target[Modality.ASYNC],
+            target[Modality.SYNC],
+        )
+    made = []
+    for modality, minutes in target.items():
+        left, number = minutes * percent // 100, 0
+        while left > 0:
+            each = min(left, 15 + draw.below(46))
+            number, left = number + 1, left - each
+            made.append(
+                Effort(
+                    member=member,
+                    by=who,
+                    on=on - timedelta(days=draw.below(100)),
+                    modality=modality.value,
+                    minutes=each,
+                    source=EffortSource.IMPORT.value,
+                    source_key=f"{SIMULATED}{modality.value}:{number}",
+                    recorded_at=at,
+                )
+            )
+    return made
 
 
 @transaction.atomic

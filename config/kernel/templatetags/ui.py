@@ -55,6 +55,7 @@ NAVIGATION = (
     NavItem("Runs", "runs", "success:runs", "success.night.view"),
 )
 SEARCH = NavItem("Search", "search", "success:members", "members.member.view")
+LOG = NavItem("Log time", "clock", "coverage:effort_log", "coverage.effort.log")
 
 
 def address(url_name: str) -> str:

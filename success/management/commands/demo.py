@@ -91,6 +91,10 @@ class Command(BaseCommand):
             "Making up reviews",
             lambda: made_up.ensure_reviews(on=LEDGER_ENDS, at=clock.now()),
         )
+        step(
+            "Making up time spent with members",
+            lambda: made_up.ensure_effort(on=LEDGER_ENDS, at=clock.now()),
+        )
         self._keep(logins)
 
     def _step(self, what: str, do: Callable[[], Any]) -> None:

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from config.kernel import clock
+from coverage.queries.experience import own_answers
 from members.models import User
 from success.access import Permission
 from success.queries.my_data import as_export, my_data
@@ -20,6 +21,7 @@ def people(request: HttpRequest) -> HttpResponse:
     """Who looks after me, and who of us may do what here."""
     member = member_of(request)
     found = speakers(member)
+    said = own_answers(member, as_of=clock.today())
     return show(
         request,
         "success/portal/people.html",
@@ -29,6 +31,8 @@ def people(request: HttpRequest) -> HttpResponse:
             "colleagues": colleagues(member),
             "me": reader(request),
             "who_speaks": who_speaks(found, member=member),
+            "answered_on": said.on,
+            "ask_again": said.is_old,
         },
     )
 

@@ -73,7 +73,7 @@ def test_new_segment_is_tried_before_the_one_that_takes_everybody_left():
 
 def test_rule_about_money_is_refused_in_words():
     with pytest.raises(segments.BadRule, match="never by what they pay"):
-        add(rule={"fact": "annual_payment", "op": "ge", "value": "50000"})
+        add(rule={"fact": "paid_a_year", "op": "ge", "value": "50000"})
 
     assert Segment.objects.count() == 0
 

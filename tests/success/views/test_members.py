@@ -280,7 +280,7 @@ def test_the_page_lists_every_panel_that_the_role_may_see(sign_in):
     }
 
     everything = [
-        "outcome", "promises", "milestones", "asks", "items", "review", "people",
+        "outcome", "promises", "milestones", "asks", "items", "experience", "review", "people",
         "involvement", "alongside", "plan", "potential", "terms", "facts", "messages", "timeline",
         "changes",
     ]  # fmt: skip
@@ -433,7 +433,7 @@ def test_the_page_costs_the_same_number_of_queries_for_any_history(
         make_term(member=member)
     client = sign_in(make_user())
 
-    with django_assert_num_queries(82):
+    with django_assert_num_queries(88):
         client.get(page_of(member))
 
 

@@ -1,10 +1,12 @@
 """The review, who is there, and what is kept."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 from django.urls import reverse
 
+from coverage.models import AxProfile
 from tests.factories import (
     NOON,
     TODAY,
@@ -15,7 +17,14 @@ from tests.factories import (
     make_review,
     make_user,
 )
-from tests.success.views.portal_people import PARTS, declared, late_plan, login, words
+from tests.success.views.portal_people import (
+    FORBIDDEN,
+    PARTS,
+    declared,
+    late_plan,
+    login,
+    words,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -176,8 +185,59 @@ def test_people_cost_the_same_for_any_number(
     for _ in range(item_count):
         login(member)
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         client.get(address("path_people"))
+
+
+SUITS = {"expertise": "high", "resources": "sufficient", "guidance": "occasional"}
+
+
+def test_what_suits_us_is_answered_seen_again_and_answered_anew(client, member, kim):
+    client.post(address("path_experience"), SUITS | {"contact": "asking"})
+
+    made = AxProfile.objects.get()
+    assert (made.member, made.source, made.recorded_by) == (member, "member", kim)
+    again = client.get(address("path_experience"))
+    assert again.context["form"].initial["contact"] == "asking"
+    assert "You told us what suits you" in words(
+        client.get(address("path_people")).content.decode()
+    )
+    client.post(address("path_experience"), SUITS | {"contact": "writing"})
+
+    assert AxProfile.objects.get(superseded_on=None).answers["contact"] == "writing"
+
+
+def test_question_left_open_is_said_and_no_answer_is_lost(client, member, kim):
+    response = client.post(address("path_experience"), SUITS)
+
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == ["contact"]
+    assert response.context["form"]["expertise"].value() == "high"
+    assert not AxProfile.objects.exists()
+
+
+def test_only_who_speaks_for_the_member_says_what_suits_them(client, member):
+    for part, status in zip(PARTS, (200, 403, 403), strict=True):
+        client.force_login(login(member, part))
+        assert client.get(address("path_experience")).status_code == status
+
+
+def test_answers_kept_through_a_lost_session_stand_in_the_form_again(client, member, kim):
+    sent = SUITS | {"contact": "talking", "reader": str(kim.public_id)}
+    client.logout()
+
+    client.post(address("path_experience"), sent)
+    client.force_login(kim)
+    page = client.get(address("path_experience"))
+
+    assert page.context["is_kept"]
+    assert page.context["form"].initial["contact"] == "talking"
+
+
+def test_what_suits_us_is_asked_in_words_that_judge_nobody(client, member, kim):
+    said = words(client.get(address("path_experience")).content.decode()).lower()
+
+    assert [word for word in FORBIDDEN if re.search(rf"\b{word}\b", said)] == []
 
 
 # --- my data ----------------------------------------------------------------------------------

@@ -1,0 +1,113 @@
+import json
+
+import pytest
+from django.urls import reverse
+
+from coverage.models import Effort
+from members.enums import Role
+from tests.factories import TODAY, make_member, make_user
+
+pytestmark = pytest.mark.django_db
+
+URL = "/coverage/effort/log/"
+SENT = {"minutes": 15, "modality": "sync", "note": "", "on": "2026-07-29", "members_present": 1}
+
+
+@pytest.fixture(autouse=True)
+def pinned(settings):
+    settings.WAYMARK_TODAY = TODAY
+
+
+@pytest.fixture
+def msm(client):
+    user = make_user()
+    client.force_login(user)
+    return user
+
+
+def test_time_is_logged_from_the_page_and_leads_to_the_member(client, msm):
+    member = make_member()
+
+    response = client.post(URL, SENT | {"member": member.public_id})
+
+    assert response.url == reverse("success:member", args=[member.public_id]) + "#experience"
+    row = Effort.objects.get()
+    assert (row.member, row.by, row.minutes, row.modality) == (member, msm, 15, "sync")
+
+
+def test_time_is_logged_from_the_dialog_and_the_page_is_told(client, msm):
+    member = make_member()
+
+    response = client.post(
+        URL, SENT | {"member": member.public_id}, headers={"HX-Request": "true"}
+    )
+
+    assert response.status_code == 204
+    assert sorted(json.loads(response["HX-Trigger"])) == [
+        "effort-logged",
+        "member-changed",
+        "toast",
+    ]
+
+
+def test_name_that_fits_several_comes_back_with_those_to_choose_from(client, msm):
+    north, south = make_member(name="Acme North"), make_member(name="Acme South")
+    make_member(name="Something else")
+
+    response = client.post(URL, SENT | {"q": "acme", "minutes": 25})
+
+    assert response.status_code == 422
+    assert set(response.context["found"]) == {north, south}
+    assert response.context["form"]["minutes"].value() == "25"
+    assert not Effort.objects.exists()
+
+
+def test_whole_name_is_choice_enough(client, msm):
+    member = make_member(name="Acme North")
+
+    client.post(URL, SENT | {"q": "acme north"})
+
+    assert Effort.objects.get().member == member
+
+
+def test_on_a_members_page_the_log_is_about_them(client, msm):
+    member = make_member()
+    page = f"https://testserver/members/{member.public_id}/"
+
+    by_script = client.get(URL, headers={"HX-Request": "true", "HX-Current-URL": page})
+    without = client.get(URL, headers={"Referer": page})
+    elsewhere = client.get(URL)
+
+    seen = [each.context["member"] for each in (by_script, without, elsewhere)]
+    assert seen == [member, member, None]
+
+
+def test_what_cannot_be_is_said_beside_the_field(client, msm):
+    member = make_member()
+
+    for wrong in (
+        {"minutes": 0},
+        {"minutes": ""},
+        {"on": "2026-07-30"},
+        {"modality": "shouting"},
+    ):
+        response = client.post(URL, SENT | {"member": member.public_id} | wrong)
+        assert response.status_code == 422
+        assert list(response.context["form"].errors) == list(wrong)
+
+    assert not Effort.objects.exists()
+
+
+def test_members_are_found_while_typing(client, msm):
+    member = make_member(name="Ökotec Werke")
+    make_member(name="Another")
+
+    found = client.get("/coverage/effort/members/", {"q": "okotec"})
+
+    assert list(found.context["found"]) == [member]
+
+
+def test_member_logins_log_nothing(client):
+    client.force_login(make_user(role=Role.MEMBER))
+
+    assert client.get(URL).status_code == 403
