@@ -396,7 +396,7 @@ WE_OWE = (
 QUEUE_CLASS = f"""CASE
     WHEN play.queue_class = {QueueClass.ASSOCIATION_PROMISE_OVERDUE.value}
         THEN play.queue_class
-    WHEN f.we_owe_since IS NOT NULL AND play.queue_class = {QueueClass.NEXT_GOAL.value}
+    WHEN f.we_owe_since IS NOT NULL AND play.start ->> 'fact' = 'achieved_on'
         THEN {QueueClass.ASSOCIATION_PROMISE_OVERDUE.value}
     WHEN play.start_kind <> '{StartKind.DATA.value}' THEN play.queue_class
     WHEN f.state = '{State.REGRESSING.value}' THEN {QueueClass.REGRESSING.value}

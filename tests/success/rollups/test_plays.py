@@ -784,7 +784,7 @@ def expected_for(play, facts, as_of, *, messaged):
         queue_class = {"regressing": 2, "stalled": 4, "slipping": 5}.get(
             facts.state, queue_class
         )
-    if facts.we_owe_since is not None and queue_class == 7:
+    if facts.we_owe_since is not None and play.start.get("fact") == "achieved_on":
         queue_class = 1
     return (
         play.pk,
