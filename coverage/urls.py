@@ -2,11 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from coverage.views import effort, experience, overview, segments, simulator
+from coverage.views import capacity, effort, experience, overview, segments, simulator
 
 app_name = "coverage"
 urlpatterns: list[URLPattern] = [
     path("", overview.overview, name="overview"),
+    path("capacity/", capacity.capacity, name="capacity"),
+    path("capacity/loads.json", capacity.loads_chart, name="loads_chart"),
+    path("capacity/weeks.json", capacity.weeks_chart, name="weeks_chart"),
     path("effort/log/", effort.log, name="effort_log"),
     path("effort/members/", effort.members, name="effort_members"),
     path("hours.json", overview.hours_chart, name="hours_chart"),

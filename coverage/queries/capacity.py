@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import NamedTuple
@@ -265,12 +265,12 @@ def _parts(*, as_of: date, grace_days: int, weeks: int) -> list[_Part]:
 
 @dataclass
 class _Sum:
-    """A book as it is added up."""
+    """A book as it is added up; ``percents`` are of members' hours, by what they take each."""
 
     members: int = 0
     helped: int = 0
     unknown: int = 0
-    needed: Fraction = Fraction(0)
+    percents: dict[Fraction, int] = field(default_factory=dict)
 
     def add(self, part: _Part, *, each: Fraction | None) -> None:
         self.members += part.owned
@@ -278,7 +278,12 @@ class _Sum:
         if each is None:
             self.unknown += part.rows
         else:
-            self.needed += each * part.percent / 100
+            self.percents[each] = self.percents.get(each, 0) + part.percent
+
+    @property
+    def needed(self) -> Fraction:
+        zero = Fraction(0)
+        return sum((each * sum_ / 100 for each, sum_ in self.percents.items()), zero)
 
 
 def _picture(*, as_of: date, grace_days: int, weeks: int) -> Picture:
@@ -512,6 +517,9 @@ def _pool_need(
 # The weeks ahead
 
 
+_Kind = tuple[int, str, int | None, int | None, int | None]
+
+
 def _projection(  # noqa: PLR0913  # what a projection rests on, all by name
     parts: Iterable[_Part],
     *,
@@ -523,23 +531,14 @@ def _projection(  # noqa: PLR0913  # what a projection rests on, all by name
 ) -> tuple[PersonWeeks, ...]:
     mondays = [monday(as_of) + timedelta(weeks=step) for step in range(weeks)]
     needed: dict[int | None, np.ndarray] = defaultdict(lambda: np.zeros(weeks))
-    of_path: dict[tuple[int, tuple[Stage, ...]], np.ndarray] = {}
+    of_kind: dict[_Kind, np.ndarray] = {}
     for part in parts:
         if part.stage is None:
             continue
-        path = stages_ahead(
-            stage=Stage(part.stage),
-            value_at=part.value_at,
-            window_at=part.window_at,
-            renewed_at=part.renewed_at,
-            steps=weeks,
-        )
-        key = part.segment_id, path
-        if key not in of_path:
-            of_path[key] = np.array(
-                [float(hours.get((part.segment_id, stage), 0)) for stage in path]
-            )
-        needed[part.holder_id] += of_path[key] * (part.percent / 100)
+        kind = part.segment_id, part.stage, part.value_at, part.window_at, part.renewed_at
+        if kind not in of_kind:
+            of_kind[kind] = _hours_ahead(kind, hours=hours, weeks=weeks)
+        needed[part.holder_id] += of_kind[kind] * part.percent
     people = {each.user.pk: each for each in loads}
     away = {owner: _away(each.absences, mondays) for owner, each in people.items()}
     handed = dict(needed)
@@ -573,6 +572,19 @@ def _projection(  # noqa: PLR0913  # what a projection rests on, all by name
         ),
     )
     return (*rows, in_pool)
+
+
+def _hours_ahead(kind: _Kind, *, hours: StaffHours, weeks: int) -> np.ndarray:
+    """The hours a month of one such member in every week, for a hundredth of the member."""
+    segment, stage, value_at, window_at, renewed_at = kind
+    path = stages_ahead(
+        stage=Stage(stage),
+        value_at=value_at,
+        window_at=window_at,
+        renewed_at=renewed_at,
+        steps=weeks,
+    )
+    return np.array([float(hours.get((segment, each), 0)) / 100 for each in path])
 
 
 def _away(absences: Iterable[Absence], mondays: Sequence[date]) -> np.ndarray:

@@ -1,17 +1,19 @@
 // [data-chart-src]: draws the JSON at that address with ECharts, loaded only when one is near.
 //
 // JSON: {
-//   kind: "line" | "bar" | "stacked" | "waterfall" | "step",
+//   kind: "line" | "bar" | "stacked" | "waterfall" | "step" | "heat",
 //   title, unit: "%" | "USD" | "" …, note,
 //   x: ["2024", …],
 //   series: [{name, data: [number | null, …], state: "ahead" …, provisional: [bool, …],
-//             links: [address | null, …]}],
+//             links: [address | null, …],
+//             as: "line"}],     (among bars: a level to compare them with)
 //   percent: true     (numbers are ratios, shown as per cent)
 //   max: 400          (where the axis ends, so that two charts can be compared)
 //   zero: true        (the axis holds zero; bars, stacked and waterfall always do)
 // }
 // A waterfall's single series holds the start, the signed movements and null for the end, which
-// is worked out. A point with a link opens its rows. Provisional points are hatched or dashed.
+// is worked out. A heat map has a series a row, bands: [{key, name, from}] with the highest first,
+// and in each series bands, needed, available and away beside the data. A point with a link opens its rows. Provisional points are hatched or dashed.
 const library = document.querySelector("meta[name=waymark-echarts]")?.content;
 let loading;
 const drawn = new Map();
@@ -106,7 +108,52 @@ function waterfall(spec) {
   };
 }
 
+const BAND_TOKENS = {
+  overloaded: "regressing",
+  full: "slipping",
+  healthy: "on-track",
+  light: "ahead",
+  under_used: "no-plan",
+};
+
+function heat(spec, width) {
+  const ink = token("ink-2");
+  const write = writer({ ...spec, percent: true });
+  const rows = spec.series.length;
+  const highest = Math.max(...spec.series.flatMap((row) => row.data.map((value) => value ?? 0)));
+  const roomy = width >= 900 && rows <= 20;
+  const cells = spec.series.flatMap((row, y) =>
+    row.data.map((value, x) => {
+      const band = BAND_TOKENS[row.bands[x]];
+      const strong = row.bands[x] === "overloaded" && !roomy; // without its number
+      return {
+        value: [x, y, value ?? "-"],
+        itemStyle: { color: band ? token(`${band}-tint`) : token("no-plan-tint"), decal: band ? undefined : HATCH, borderColor: token("surface"), borderWidth: width < 560 ? 1 : 2, ...(strong ? { color: token("regressing-mark"), opacity: 0.3 + (0.6 * value) / highest } : {}) },
+        label: { color: band ? token(`${band}-ink`) : ink },
+      };
+    }),
+  );
+  const said = (point) => {
+    const [x, y] = point.value;
+    const row = spec.series[y];
+    const band = spec.bands.find((one) => one.key === row.bands[x])?.name ?? (row.away[x] ? "away" : "not known");
+    const hours = row.available[x] === null ? `${row.needed[x]} h needed` : `${row.needed[x]} h needed, ${row.available[x]} h available`;
+    return [`${row.name}, week of ${spec.x[x]}`, `${write(row.data[x])} · ${band}`, hours].join("\n");
+  };
+  return {
+    animation: false,
+    aria: { enabled: true },
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: ink },
+    grid: { left: 8, right: 8, top: 8, bottom: 8, containLabel: true },
+    tooltip: { trigger: "item", renderMode: "richText", confine: true, backgroundColor: token("raised"), borderColor: token("line-strong"), textStyle: { color: token("ink") }, formatter: said },
+    xAxis: { type: "category", data: spec.x, position: "top", axisLine: { show: false }, axisTick: { show: false }, axisLabel: { color: ink, fontSize: 11, hideOverlap: true } },
+    yAxis: { type: "category", data: spec.series.map((row) => row.name), inverse: true, axisLine: { show: false }, axisTick: { show: false }, axisLabel: { color: ink, width: width < 560 ? 84 : 160, overflow: "truncate" } },
+    series: [{ type: "heatmap", data: cells, label: { show: roomy, fontSize: 11, formatter: (point) => (point.value[2] === "-" ? (spec.series[point.value[1]].away[point.value[0]] ? "away" : "") : Math.round(point.value[2] * 100)) }, emphasis: { itemStyle: { borderColor: token("ink") } } }],
+  };
+}
+
 function option(spec, width) {
+  if (spec.kind === "heat") return heat(spec, width);
   const ink = token("ink-2");
   const line = token("line");
   const write = writer(spec);
@@ -135,6 +182,11 @@ function option(spec, width) {
           labelLayout: { moveOverlap: "shiftY" },
           markArea: index === 0 ? doubt(one, spec.x) : undefined,
         };
+      }
+      if (one.as === "line") {
+        // A mark across the bars of each, since what lies between two of them means nothing.
+        const across = Math.min(96, (0.6 * (width - 80)) / Math.max(spec.x.length, 1));
+        return { ...common, type: "line", symbol: "rect", symbolSize: [across, 3], lineStyle: { opacity: 0 }, z: 3 };
       }
       return { ...common, type: "bar", stack: spec.kind === "stacked" ? "all" : undefined, barMaxWidth: 44 };
     });
@@ -185,6 +237,7 @@ async function draw(figure) {
     if (!answer.ok) throw new Error(String(answer.status));
     const spec = await answer.json();
     canvas.hidden = false;
+    if (spec.kind === "heat") canvas.style.height = `${56 + spec.series.length * 30}px`;
     const chart = echarts.init(canvas, null, { renderer: "canvas" });
     chart.setOption(option(spec, canvas.clientWidth));
     chart.on("click", (event) => {

@@ -11,6 +11,7 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from django.conf import settings
@@ -18,8 +19,18 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
 
 from config.kernel.clock import local_moment
+from coverage.engine import segments as segment_rule
 from coverage.enums import EffortSource, Expertise, Guidance, Modality, Resources
-from coverage.models import Assignment, AxProfile, Effort
+from coverage.models import (
+    Absence,
+    Assignment,
+    AxProfile,
+    Contributor,
+    Effort,
+    Segment,
+    TaskForceShare,
+    Team,
+)
 from coverage.queries.experience import SIMULATED
 from members.enums import MemberKind, PortalRole, Role
 from members.models import Affiliation, Member, MemberIdentity, Person, Term, User
@@ -74,6 +85,17 @@ OFFER = {
     "title": "A training for maintainers",
     "words": "Two days with people who have kept a project healthy for years, for five of you.",
 }
+
+# Whose hours there are: contracted a month, percent of leave, languages, skills.
+HOURS = {
+    "msm1@waymark.example": (160, 10, ["en", "sv"], ["onboarding", "governance"]),
+    "msm2@waymark.example": (160, 10, ["en", "es"], ["onboarding", "training"]),
+    "msm3@waymark.example": (128, 10, ["en", "ja"], ["governance", "training"]),
+}
+IN_THE_POOL = {"operations@waymark.example": (80, 10, ["en"], ["onboarding"])}
+# What a pool is asked for, until it is measured.
+POOL_REQUESTS, POOL_HANDLING = Decimal("0.4"), Decimal("0.75")
+HELPED_PERCENT = 30
 
 INDIVIDUAL_REACHED = (
     (1, 26, "My fix for the log reader went out with the June release."),
@@ -427,6 +449,73 @@ def _review(member: Member, owner: User, *, on: date, hour: int, at: datetime) -
         created_at=at,
         changed_at=at,
     )
+
+
+@transaction.atomic
+def ensure_contributors(*, on: date, at: datetime) -> int:
+    """Hours, a team and one absence of those who look after members; how many were made.
+
+    Somebody gives hours to the pool, and the pool says what it is asked for.
+    """
+    team, _is_new = Team.objects.get_or_create(name="Member success")
+    made = 0
+    for email, (hours, leave, languages, skills) in (HOURS | IN_THE_POOL).items():
+        user = User.objects.get(email=email)
+        _contributor, is_new = Contributor.objects.get_or_create(
+            user=user,
+            defaults={
+                "team": team,
+                "monthly_hours": hours,
+                "leave_percent": leave,
+                "languages": languages,
+                "skills": skills,
+                "works_in_pool": email in IN_THE_POOL,
+            },
+        )
+        made += is_new
+    first, *_others, last = User.objects.filter(email__in=HOURS).order_by("email")
+    if made and not Absence.objects.filter(user=last).exists():
+        starts_on = on + timedelta(days=7 - on.weekday() + 14)
+        Absence.objects.create(
+            user=last,
+            starts_on=starts_on,
+            ends_on=starts_on + timedelta(weeks=2),
+            cover=first,
+            recorded_at=at,
+        )
+    Segment.objects.filter(is_pooled=True, requests_a_month=None).update(
+        requests_a_month=POOL_REQUESTS, handling_hours=POOL_HANDLING
+    )
+    return made
+
+
+@transaction.atomic
+def ensure_task_forces(*, on: date) -> int:
+    """A second pair of hands for half of the task forces that have none; how many."""
+    held = (
+        Assignment.objects.filter(
+            owner__email__in=HOURS,
+            segment__key=segment_rule.TASK_FORCE,
+            member__task_force=None,
+        )
+        .select_related("member")
+        .prefetch_related("member__identities")
+        .order_by("pk")
+    )
+    people = list(User.objects.filter(email__in=HOURS).order_by("email"))
+    shares = [
+        TaskForceShare(
+            member=assignment.member,
+            user=next(each for each in people if each.pk != assignment.owner_id),
+            skill="governance",
+            percent=HELPED_PERCENT,
+            starts_on=on - timedelta(days=90),
+        )
+        for assignment in held
+        if _Draw(f"task force:{_external_id(assignment.member)}").below(2)
+    ]
+    TaskForceShare.objects.bulk_create(shares)
+    return len(shares)
 
 
 def _weekday(day: date) -> date:

@@ -13,8 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from http import HTTPStatus
 from math import log
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -22,10 +25,15 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
+from django.test import Client, override_settings
+from django.urls import reverse
 
 from config.kernel import clock
+from coverage.models import Contributor
+from coverage.services.hours import ensure_default_model
 from coverage.services.segments import ensure_default_segments
-from members.models import Association, Member
+from members.enums import Role
+from members.models import Association, Member, User
 from success.engine import vector as engine
 from success.models import MemberFacts, Night, Play
 from success.queries.nights import progress
@@ -102,14 +110,33 @@ GENERATE = (
     """
     INSERT INTO coverage_axprofile
         (member_id, valid_from, inbound_minutes, async_minutes, sync_minutes, taskforce_minutes,
-         expertise, resources, guidance, skills_needed, source)
+         expertise, resources, guidance, skills_needed, source, industry_experience,
+         sophistication, complexity, risk, confidence, answers, reasons)
     SELECT m.id, %(day)s::date - 900, 0, 60, (m.id %% 5) * 15, 0,
            (ARRAY['low', 'medium', 'high'])[1 + m.id %% 3],
            CASE WHEN m.id %% 2 = 0 THEN 'sufficient' ELSE 'insufficient' END,
-           CASE WHEN m.id %% 7 < 4 THEN 'occasional' ELSE 'regular' END, 1, 'simulated'
+           CASE WHEN m.id %% 7 < 4 THEN 'occasional' ELSE 'regular' END, 1, 'simulated',
+           '', '', '', '', 'medium', '{}', ''
     FROM members_member m
     """,
 )
+# Ninety days of recorded time, five entries a member who has somebody.
+EFFORTS = """
+INSERT INTO coverage_effort
+    (public_id, member_id, by_id, "on", modality, minutes, members_present, note, source,
+     source_key, recorded_at)
+SELECT gen_random_uuid(), a.member_id, a.owner_id,
+       %(day)s::date - (a.member_id * 17 + k * 19)::int %% 120,
+       CASE WHEN k %% 2 = 0 THEN 'async' ELSE 'sync' END, 15 + 5 * k, 1, '', 'import',
+       'bench:' || k, now()
+FROM coverage_assignment a
+CROSS JOIN generate_series(0, 4) AS k
+WHERE a.owner_id IS NOT NULL
+"""
+CAPACITY_MEMBERS = 20_000
+CAPACITY_PEOPLE = 60
+CAPACITY_LOOKS = 25
+
 OURS = {"members", "engagement", "coverage", "success", "communications"}
 
 CHANGE = """
@@ -170,24 +197,71 @@ class Command(BaseCommand):
             "--members", type=int, nargs="+", default=[10_000, 100_000], metavar="N"
         )
         parser.add_argument("--workers", type=int, default=2, help="connections at once")
+        parser.add_argument(
+            "--capacity",
+            action="store_true",
+            help="instead of the night, the page of what the team can carry",
+        )
         parser.add_argument("--write", action="store_true", help="into docs/performance.md")
 
     def handle(self, **options: Any) -> None:
         sizes = sorted(options["members"])
         self.workers: int = options["workers"]
+        if options["capacity"]:
+            with _own_database():
+                report = self._capacity()
+            self._tell(report, name="capacity", write=options["write"])
+            return
         with _own_database():
             results = [self._measure(members) for members in sizes]
         report = _report(results, workers=self.workers)
+        name = "large" if sizes[-1] > 100_000 else "usual"
+        self._tell(report, name=name, write=options["write"])
+
+    def _tell(self, report: str, *, name: str, write: bool) -> None:
         self.stdout.write(report)
-        if options["write"]:
-            name = "large" if sizes[-1] > 100_000 else "usual"
-            text = REPORT.read_text(encoding="utf-8")
-            start, end = (mark.format(name) for mark in MARKS)
-            pattern = re.escape(start) + ".*?" + re.escape(end)
-            REPORT.write_text(
-                re.sub(pattern, lambda _: start + report + end, text, flags=re.DOTALL),
-                encoding="utf-8",
-            )
+        if not write:
+            return
+        text = REPORT.read_text(encoding="utf-8")
+        start, end = (mark.format(name) for mark in MARKS)
+        pattern = re.escape(start) + ".*?" + re.escape(end)
+        REPORT.write_text(
+            re.sub(pattern, lambda _: start + report + end, text, flags=re.DOTALL),
+            encoding="utf-8",
+        )
+
+    def _capacity(self) -> str:
+        """Milliseconds of the capacity page and its charts for many members and people."""
+        self._say(f"{CAPACITY_MEMBERS:,} members, {CAPACITY_PEOPLE} people: generating")
+        _generate(CAPACITY_MEMBERS)
+        ensure_default_model(at=datetime.combine(DAY, time(), tzinfo=UTC))
+        people = User.objects.bulk_create(
+            User(email=f"msm{number}@bench.example", name=f"MSM {number}", role=Role.MSM)
+            for number in range(CAPACITY_PEOPLE)
+        )
+        Contributor.objects.bulk_create(Contributor(user=user) for user in people)
+        director = User.objects.create(
+            email="director@bench.example", name="Director", role=Role.DIRECTOR
+        )
+        self._night(Measured(members=CAPACITY_MEMBERS), "first night", on=DAY)
+        with connection.cursor() as cursor:
+            cursor.execute(EFFORTS, {"day": DAY})
+            cursor.execute("VACUUM ANALYZE")
+        client = Client(SERVER_NAME="localhost", headers={"accept": "text/html"})
+        client.force_login(director)
+        lines = [_conditions(), "", "| | median, ms | slowest of 25, ms |", "|---|---:|---:|"]
+        with override_settings(WAYMARK_TODAY=DAY, ALLOWED_HOSTS=["localhost"]):
+            for name, page in (
+                ("page", "coverage:capacity"),
+                ("chart of people", "coverage:loads_chart"),
+                ("heat map", "coverage:weeks_chart"),
+            ):
+                took = sorted(
+                    1000 * _timed(partial(_look, client, reverse(page)))
+                    for _ in range(CAPACITY_LOOKS)
+                )
+                lines.append(f"| {name} | {median(took):.0f} | {took[-1]:.0f} |")
+        return "\n".join(lines) + "\n"
 
     def _measure(self, members: int) -> Measured:
         measured = Measured(members=members)
@@ -348,6 +422,25 @@ def _wal() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_wal_lsn() - '0/0'")
         return int(cursor.fetchone()[0])
+
+
+def _look(client: Client, address: str) -> None:
+    answer = client.get(address)
+    if answer.status_code != HTTPStatus.OK:
+        raise ValueError(f"{address} answered {answer.status_code}.")
+
+
+def _conditions() -> str:
+    measured_on = datetime.combine(clock.now().date(), time(), tzinfo=UTC).date()
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        server = cursor.fetchone()[0]
+    return (
+        f"{measured_on}, {os.cpu_count()} cores, PostgreSQL {server}, "
+        f"Python {platform.python_version()}; {CAPACITY_MEMBERS:,} members, "
+        f"{CAPACITY_PEOPLE} people, five recorded efforts a member with an owner. Server time "
+        "of a request, with nothing kept from one to the next."
+    )
 
 
 def _report(results: list[Measured], *, workers: int) -> str:

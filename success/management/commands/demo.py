@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand
 
 from communications.services.gate import send_due
 from config.kernel import clock
+from coverage.services.hours import ensure_default_model
 from coverage.services.segments import ensure_default_segments
 from engagement.rollups import involvement
 from engagement.services.facts import record_file
@@ -92,6 +93,10 @@ class Command(BaseCommand):
             lambda: made_up.ensure_reviews(on=LEDGER_ENDS, at=clock.now()),
         )
         step(
+            "Making up task forces",
+            lambda: made_up.ensure_task_forces(on=LEDGER_ENDS),
+        )
+        step(
             "Making up time spent with members",
             lambda: made_up.ensure_effort(on=LEDGER_ENDS, at=clock.now()),
         )
@@ -129,6 +134,7 @@ class Command(BaseCommand):
         made_up.ensure_individual(on=SWITCHED_ON, at=at)
         made_up.ensure_contacts(on=SWITCHED_ON)
         ensure_default_segments()
+        ensure_default_model(at=at)
         made_up.ensure_experience_profiles(on=SWITCHED_ON)
 
     def _plans(self, *, at: datetime) -> None:
@@ -155,6 +161,7 @@ class Command(BaseCommand):
     def _logins(self, *, at: datetime) -> list[made_up.Login]:
         individual = made_up.ensure_individual(on=SWITCHED_ON, at=at)
         logins = made_up.make_logins(member=made_up.portal_member(), individual=individual)
+        made_up.ensure_contributors(on=LEDGER_ENDS, at=at)
         confirmed_by = User.objects.get(email="msm1@waymark.example")
         made_up.ensure_individual_progress(member=individual, by=confirmed_by)
         return logins
