@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from coverage.views import capacity, effort, experience, overview, segments, simulator
+from coverage.views import capacity, effort, experience, overview, people, segments, simulator
 
 app_name = "coverage"
 urlpatterns: list[URLPattern] = [
@@ -47,6 +47,13 @@ urlpatterns: list[URLPattern] = [
     path("members/<uuid:public_id>/experience/minutes/", experience.minutes, name="minutes"),
     path("members/<uuid:public_id>/experience/place/", experience.override, name="override"),
     path("members/<uuid:public_id>/experience/lift/", experience.lift, name="lift"),
+    path("people/", people.people, name="people"),
+    path("people/absences/<int:absence_id>/", people.absence, name="absence"),
+    path(
+        "people/absences/<int:absence_id>/cancel/", people.absence_cancel, name="absence_cancel"
+    ),
+    path("people/<uuid:public_id>/", people.contributor, name="contributor"),
+    path("people/<uuid:public_id>/away/", people.absence_add, name="absence_add"),
     path("segments/", segments.segments, name="segments"),
     path("segments/add/", segments.add, name="segment_add"),
     path("segments/count/", segments.count, name="segment_count"),

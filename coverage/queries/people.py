@@ -1,9 +1,16 @@
-"""Who stands in for whom."""
+"""Who gives the experience, and who stands in for whom."""
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
-from coverage.models import Absence
+from django.db.models import Count, Prefetch, Q, QuerySet
+
+from coverage.engine.capacity import capacity
+from coverage.models import Absence, Contributor
+from members.enums import Role
 from members.models import User
 
 
@@ -33,3 +40,71 @@ def standing_in(user: User) -> list[StandingIn]:
         StandingIn(user=row.user, ends_on=row.ends_on, by_name=row.cover_id == user.pk)
         for row in falling.select_related("user").order_by("ends_on", "pk")
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Giver:
+    """Somebody who works here: what they can give, and their absences that are not over.
+
+    ``hours`` are those for members in a month; null where nobody has said.
+    """
+
+    user: User
+    contributor: Contributor | None
+    hours: Decimal | None
+    members: int
+    absences: tuple[Absence, ...]
+
+
+def people(*, on: date, only: User | None) -> list[Giver]:
+    """Return everybody who has hours, members or an absence, or is an MSM, by name.
+
+    ``only`` narrows it to one person. Two statements.
+    """
+    away = Prefetch(
+        "absences",
+        queryset=Absence.objects.filter(ends_on__gt=on)
+        .select_related("cover")
+        .order_by("starts_on", "pk"),
+        to_attr="absences_ahead",
+    )
+    users = (
+        User.objects.filter(is_active=True)
+        .exclude(role=Role.MEMBER)
+        .annotate(held=Count("assignments"))
+        .filter(
+            Q(role=Role.MSM)
+            | Q(held__gt=0)
+            | Q(contributor__isnull=False)
+            | Q(pk__in=_away(on))
+        )
+        .select_related("contributor__team")
+        .prefetch_related(away)
+        .order_by("name", "pk")
+    )
+    if only is not None:
+        users = users.filter(pk=only.pk)
+    return [_giver(user) for user in users]
+
+
+def _away(on: date) -> QuerySet[Absence, Any]:
+    return Absence.objects.filter(ends_on__gt=on).values("user")
+
+
+def _giver(user: Any) -> Giver:
+    row: Contributor | None = getattr(user, "contributor", None)
+    hours = None
+    if row is not None:
+        left = capacity(
+            contracted=Fraction(row.monthly_hours),
+            leave=Fraction(row.leave_percent, 100),
+            overhead=Fraction(row.overhead_percent, 100),
+        )
+        hours = Decimal(left.numerator) / Decimal(left.denominator)
+    return Giver(
+        user=user,
+        contributor=row,
+        hours=hours,
+        members=user.held,
+        absences=tuple(user.absences_ahead),
+    )

@@ -93,6 +93,19 @@ def save_contributor(  # noqa: PLR0913  # what somebody can give
 
 
 @transaction.atomic
+def save_with_team(
+    *, user: User, team: Team | None, new_team: str, by: User, at: datetime, **given: Any
+) -> Contributor:
+    """Save what somebody can give, in a team that is made for it where ``new_team`` names one.
+
+    Raises what ``save_team`` and ``save_contributor`` raise, and then keeps neither.
+    """
+    if new_team.strip():
+        team = save_team(team=None, name=new_team, by=by, at=at)
+    return save_contributor(user=user, team=team, by=by, at=at, **given)
+
+
+@transaction.atomic
 def ensure_contributors(*, at: datetime) -> int:
     """Give every active MSM without a row the hours that are usual; how many were made."""
     missing = User.objects.filter(role=Role.MSM, is_active=True, contributor=None)

@@ -24,6 +24,7 @@ from config.kernel import clock
 from config.kernel.fragments import is_fragment, render_page_or_fragment
 from config.kernel.keyset import BadCursor, KeysetPage, page
 from config.kernel.permissions import requires
+from coverage.queries.people import standing_in
 from members.enums import Role
 from members.models import User
 from success.access import Permission
@@ -227,6 +228,7 @@ def _whole(request: HttpRequest, desk: _Desk, chosen: Intervention | None) -> di
         ],
         "any_class_url": _here(request, queue_class=None),
         "any_class": not asked,
+        "standing_in": [one for one in standing_in(user) if one.by_name],
         "whose": [
             {
                 "label": label,
