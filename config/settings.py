@@ -297,6 +297,7 @@ SPECTACULAR_SETTINGS = {
         "MemberKind": "members.enums.MemberKind",
         "PlanBatchStatus": "success.enums.PlanBatchStatus",
         "ProfileImportStatus": "success.enums.ProfileImportStatus",
+        "RebalancingStatus": "coverage.enums.RebalancingStatus",
         "ReviewStatus": "success.enums.ReviewStatus",
         "RowAction": "members.enums.RowAction",
         "Side": "success.enums.Side",

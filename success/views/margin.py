@@ -200,9 +200,15 @@ def _effect(request: HttpRequest, *, as_of: date) -> dict[str, Any] | None:
         "found": found,
         "share_before": _decimal(effect.before.margin_share),
         "share_after": _decimal(effect.after.margin_share),
-        "relative": _decimal(effect.change.relative),
+        "relative": _relative(effect),
         "points": _points(effect),
     }
+
+
+def _relative(effect: MoveEffect) -> Decimal | None:
+    """Of the money, in percent; null where there was no margin that could grow."""
+    relative = _decimal(effect.change.relative)
+    return None if relative is None or effect.before.margin < 0 else 100 * relative
 
 
 def _points(effect: MoveEffect) -> Decimal | None:

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from members.services.imports import Ledger, apply_batch, plan_ledger
 from success.queries.nights import last_live_day
 from success.rollups import milestones
 from success.services import demonstration as made_up
+from success.services.costs import set_rates
 from success.services.nights import run_night
 from success.services.plays import ensure_default_plays
 from success.services.templates import agree_from_template, calibrate
@@ -99,6 +101,15 @@ class Command(BaseCommand):
         step(
             "Making up time spent with members",
             lambda: made_up.ensure_effort(on=LEDGER_ENDS, at=clock.now()),
+        )
+        set_rates(
+            effective_from=SWITCHED_ON,
+            hourly_rate=Decimal(60),
+            enablement_a_year=Decimal(12_000),
+            direct_a_year=Decimal(200),
+            note="Made up for the demonstration",
+            by=User.objects.get(email="director@waymark.example"),
+            at=clock.now(),
         )
         self._keep(logins)
 

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
+from random import Random
+from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -246,3 +248,32 @@ def test_what_is_needed_in_all_stays_and_the_highest_load_is_at_least_the_teams(
     assert not any(
         row[3] and row[0] for row in (rows[each.member - 1] for each in found.shifts)
     )
+
+
+@pytest.mark.parametrize("percent", [None, 20])
+def test_twenty_thousand_members_of_sixty_people_are_answered_near_the_bound(percent):
+    chance = Random(4)
+    stages = ("adoption", "renewal")
+    people = [Colleague(key=key, capacity=12_000) for key in range(1, 61)]
+    carried = [
+        Carried(
+            member=number,
+            # some have ten times what others have
+            owner=min(int(chance.expovariate(0.08)) + 1, 60),
+            segment=chance.choice([SYNC, EXPERT]),
+            stage=chance.choice(stages),
+            since=date(2026, 1, 1),
+            is_protected=chance.random() < 0.05,
+            is_near_end=chance.random() < 0.1,
+        )
+        for number in range(1, 20_001)
+    ]
+    able = [replace(each, skills=frozenset({"law"})) for each in people[::2]]
+    began = perf_counter()
+
+    found = answer(Asked(most_moved_percent=percent), carried, people=[*able, *people[1::2]])
+
+    assert perf_counter() - began < 30
+    assert found.bound <= found.highest <= found.bound * 1.01
+    assert found.after.needed == found.before.needed
+    assert found.changed_hands == len(found.shifts)

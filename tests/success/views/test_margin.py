@@ -133,5 +133,24 @@ def test_what_a_rebalancing_does_to_the_margin_is_shown(client, director):
 
     # 48 hours at 50 become 12: the margin grows from 3,600 to 5,400, by half
     effect = response.context["effect"]
-    assert (effect["relative"], effect["points"]) == (Decimal("0.5"), Decimal(30))
+    assert (effect["relative"], effect["points"]) == (Decimal(50), Decimal(30))
     assert "What the rebalancing does" in response.content.decode()
+
+
+def test_a_loss_that_ends_is_not_said_as_a_share_of_it(client, director):
+    make_costed(dues="100")
+    pool = make_segment(key="pool", name="Pool", is_pooled=True)
+    CoverageModel.objects.get().hours.create(
+        segment=pool, stage="adoption", modality="inbound", hours=1
+    )
+    make_contributor()
+    cohort = Cohort(from_segment="pod", to_segment="pool", percent=100)
+    found = rebalancing.ask(
+        asked=Asked(most_moved_percent=0, cohort=cohort), by=director, as_of=TODAY, at=NOON
+    )
+    rebalancing.work_out(rebalancing_id=found.pk, clock=lambda: NOON)
+
+    response = client.get(URL, {"rebalancing": found.public_id})
+
+    assert response.context["effect"]["relative"] is None
+    assert "beside what it was" not in response.content.decode()
