@@ -29,29 +29,8 @@ from success.engine.planning import (
 from success.engine.survival import FEWEST_EVENTS, Observation, kaplan_meier
 from success.enums import ExpectedBasis
 from success.models import Offer, PlanTemplate, TemplateAccountability, TemplateMilestone
+from success.queries.outlook import membership_runs
 from success.rollups.milestones import evidence_of_spells
-
-SPELLS = """
-WITH known AS (
-    SELECT t.member_id, t.starts_on, t.ends_on,
-           max(t.ends_on) OVER (
-               PARTITION BY t.member_id ORDER BY t.starts_on, t.ends_on, t.id
-               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-           ) AS covered_until
-    FROM members_term t
-    JOIN members_member m ON m.id = t.member_id
-    WHERE m.kind = %(kind)s AND t.starts_on <= %(as_of)s
-),
-numbered AS (
-    SELECT known.*, count(*) FILTER (WHERE starts_on >= covered_until + %(grace)s)
-               OVER (PARTITION BY member_id ORDER BY starts_on, ends_on) AS spell
-    FROM known
-)
-SELECT member_id, min(starts_on), max(ends_on)
-FROM numbered
-GROUP BY member_id, spell
-ORDER BY member_id, spell
-"""
 
 AGREE = """
 WITH spell AS (
@@ -124,11 +103,8 @@ def spells_of(*, kind: str, as_of: date) -> list[Spell]:
 
     A renewal inside the grace window does not break a run (DOMAIN 4.3 #5).
     """
-    grace = Association.current().grace_days
-    with connection.cursor() as cursor:
-        cursor.execute(SPELLS, {"kind": kind, "as_of": as_of, "grace": grace})
-        spells: list[Spell] = cursor.fetchall()
-    return spells
+    runs = membership_runs(kind=kind, as_of=as_of, grace_days=Association.current().grace_days)
+    return [(run.member, run.begins_on, run.ends_on) for run in runs]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,7 +65,7 @@ def asked(template, **overrides):
     return outlook.cohort(template=template, **fields)
 
 
-def test_runs_are_the_spells_that_plans_are_agreed_for():
+def test_a_renewal_in_grace_goes_on_with_a_run_and_a_later_one_begins_another():
     broken = joined(date(2020, 3, 1), date(2021, 3, 1))
     make_term(member=broken, starts_on=date(2021, 3, 20), ends_on=date(2022, 3, 20))  # in grace
     make_term(member=broken, starts_on=date(2023, 1, 1), ends_on=date(2027, 1, 1))
@@ -73,9 +73,13 @@ def test_runs_are_the_spells_that_plans_are_agreed_for():
 
     runs = outlook.membership_runs(kind="organisation", as_of=AS_OF, grace_days=GRACE)
 
-    assert [(run.member, run.begins_on, run.ends_on) for run in runs] == spells_of(
-        kind="organisation", as_of=AS_OF
-    )
+    assert [(run.begins_on, run.ends_on) for run in runs] == [
+        (date(2020, 3, 1), date(2022, 3, 20)),
+        (date(2023, 1, 1), date(2027, 1, 1)),
+    ]
+    assert spells_of(kind="organisation", as_of=AS_OF) == [
+        (run.member, run.begins_on, run.ends_on) for run in runs
+    ]
     assert [run.left_on for run in runs] == [date(2022, 3, 20), None]
     assert runs[1].known_until(AS_OF) == AS_OF
 
