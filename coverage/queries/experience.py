@@ -121,6 +121,14 @@ def experience_of(member: Member, *, as_of: date) -> ExperienceReading:
     )
 
 
+def is_mismatched(member: Member, *, as_of: date) -> bool | None:
+    """Whether what a member got does not suit them; null while that cannot be known (2.3)."""
+    judged = experience_of(member, as_of=as_of).judged
+    if judged is None or judged.ratio is None:
+        return None
+    return engine.Flag.AX_MISMATCH in judged.flags
+
+
 def given_minutes(member: Member, *, as_of: date) -> dict[str, int]:
     """Return the minutes that a member got in the last 90 days, by modality; none is not there.
 

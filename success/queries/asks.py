@@ -6,6 +6,7 @@ from datetime import date
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from coverage.queries.experience import is_mismatched
 from members.models import Member
 from success.engine.asks import AskFacts, Barrier, barriers
 from success.engine.evidence import FIRM, stands
@@ -42,14 +43,14 @@ class Eligibility:
     barriers: tuple[Barrier, ...] = ()
 
 
-def eligibility(ask: Ask, *, as_of: date, is_ax_mismatched: bool | None = None) -> Eligibility:
+def eligibility(ask: Ask, *, as_of: date) -> Eligibility:
     """Return whether an ask may be made on a day, with the reasons against (DOMAIN 2.7, 2.11).
 
-    The state is that of MemberFacts. ``is_ax_mismatched`` is null while delivered minutes are
-    not known, which stands against nothing. Some eight statements; for lists see
+    The state is that of MemberFacts. An experience of which nobody knows yet whether it suits
+    the member stands against nothing. Some fourteen statements; for lists see
     ``eligible_ids``.
     """
-    found = barriers(_facts(ask, as_of=as_of, is_ax_mismatched=is_ax_mismatched), on=as_of)
+    found = barriers(_facts(ask, as_of=as_of), on=as_of)
     return Eligibility(
         is_eligible=not found,
         reasons=tuple(str(WORDS[barrier]) for barrier in found),
@@ -66,7 +67,7 @@ def of_member(member: Member) -> QuerySet[Ask]:
     )
 
 
-def _facts(ask: Ask, *, as_of: date, is_ax_mismatched: bool | None) -> AskFacts:
+def _facts(ask: Ask, *, as_of: date) -> AskFacts:
     plan, milestone, offer = ask.plan, ask.milestone, ask.offer
     known = MemberFacts.objects.filter(pk=plan.member_id).values("state", "tier").first()
     others = list(Ask.objects.filter(plan__member=plan.member_id).exclude(pk=ask.pk))
@@ -93,7 +94,7 @@ def _facts(ask: Ask, *, as_of: date, is_ax_mismatched: bool | None) -> AskFacts:
         is_reached=stands(milestone.evidence_dates, on=as_of),
         is_confirmed=milestone.evidence_source in FIRM,
         state=State(known["state"].upper()) if known else None,
-        is_ax_mismatched=is_ax_mismatched,
+        is_ax_mismatched=is_mismatched(plan.member, as_of=as_of),
         we_owe_there=_late_of_ours(milestone, as_of=as_of),
         is_owned=owned,
         is_retired=offer is not None and offer.is_retired,

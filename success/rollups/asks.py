@@ -4,6 +4,7 @@ It asks for the parameter ``%(as_of)s``. Each row is an ask that nothing stands 
 member's own state, which the reader of MemberFacts adds: ``f`` there.
 """
 
+from coverage.rollups.experience import ax_mismatch_sql
 from success.engine.asks import COOL_OFF_DAYS, NOT_WHILE
 from success.engine.evidence import FIRM
 from success.enums import Advocacy, AskKind, AskStatus
@@ -31,6 +32,7 @@ ELIGIBLE = f"""
        AND coalesce(width_bucket(%(as_of)s::date, m.evidence_dates), 0) %% 2 = 1
        AND m.evidence_source IN ({_FIRM})
        AND o.is_retired IS NOT TRUE
+       AND NOT {ax_mismatch_sql(member="p.member_id")}
        AND NOT EXISTS (
            SELECT FROM success_accountability ours
             WHERE ours.milestone_id = m.id AND ours.side = 'association'

@@ -18,6 +18,8 @@ from tests.factories import (
     TODAY,
     make_accountability,
     make_ask,
+    make_ax_profile,
+    make_effort,
     make_guest,
     make_member,
     make_member_facts,
@@ -171,6 +173,17 @@ def test_only_who_moves_is_asked(ask, state, expected):
     MemberFacts.objects.update(state=state)
 
     assert barriers(ask) == expected
+
+
+def test_nobody_is_asked_whose_experience_does_not_suit_them(ask):
+    make_ax_profile(member=ask.plan.member, async_minutes=60)
+    assert barriers(ask) == ()  # nobody has logged time long enough to tell
+
+    make_effort(on=TODAY - 90 * DAY)
+    assert barriers(ask) == (Barrier.AX_MISMATCH,)
+
+    make_effort(member=ask.plan.member, minutes=50)
+    assert barriers(ask) == ()
 
 
 def test_nobody_is_asked_whose_state_is_not_known(ask):
@@ -398,6 +411,7 @@ def test_statement_over_many_finds_what_the_engine_finds(seed):
     draw = random.Random(seed)
     offers = [make_offer(owned_with_tier=tier) for tier in ("", "", "Gold")]
     offers.append(make_offer(is_retired=True))
+    make_effort(on=TODAY - 100 * DAY)
     for _ in range(25):
         _random_member(draw, offers)
     scope = Scope(first=0, last=2**62)
@@ -428,6 +442,8 @@ def _random_member(draw, offers):
         state=draw.choice(["on_track", "ahead", "achieved", "slipping", "stalled"]),
         tier=draw.choice(["Silver", "Silver", "Gold"]),
     )
+    make_ax_profile(member=plan.member, async_minutes=60)
+    make_effort(member=plan.member, minutes=draw.choice([60, 60, 60, 20]))
     for milestone in plan.milestones.all():
         days = sorted(draw.sample(range(-200, 6), draw.choice([1, 1, 1, 2, 3])))
         milestone.evidence_dates = [TODAY + day * DAY for day in days]
