@@ -81,7 +81,8 @@ def association():
         template=organisations, as_of=TODAY, new_since=date(2025, 7, 29), is_simulated=True
     )
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # what a transaction has not committed, nobody else looks at
+        # what a transaction has not committed, nobody else looks at
+        cursor.execute("ANALYZE success_plan, success_milestone, engagement_involvement")
     milestones.refresh(scope=EVERYBODY)
     made_up.ensure_agreements(on=TODAY, at=AT)
     ensure_default_plays(effective_from=date(2026, 7, 1))
