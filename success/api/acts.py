@@ -1,5 +1,6 @@
 """What the parts of the API have in common that write: whom they may name, how they refuse."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -115,11 +116,12 @@ def of_visible(model: Any, user: Any, path: str = "member") -> QuerySet[Any]:
     return rows
 
 
-class _Named(serializers.UUIDField):
+class _Named(ABC, serializers.UUIDField):
     """Something named by its identifier; what the caller may not see is not there."""
 
+    @abstractmethod
     def rows(self) -> QuerySet[Any]:
-        raise NotImplementedError
+        """Return what the caller may name."""
 
     def to_internal_value(self, data: Any) -> Any:
         public_id = super().to_internal_value(data)

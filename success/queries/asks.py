@@ -47,8 +47,8 @@ def eligibility(ask: Ask, *, as_of: date) -> Eligibility:
     """Return whether an ask may be made on a day, with the reasons against (DOMAIN 2.7, 2.11).
 
     The state is that of MemberFacts. An experience of which nobody knows yet whether it suits
-    the member stands against nothing. Some fourteen statements; for lists see
-    ``eligible_ids``.
+    the member stands against nothing. Some fourteen statements; over many members see
+    ``success.rollups.asks``.
     """
     found = barriers(_facts(ask, as_of=as_of), on=as_of)
     return Eligibility(

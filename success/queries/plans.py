@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from django.db.models import QuerySet
-
 from members.models import Member
 from success.engine import vector as engine
 from success.engine import wording
@@ -60,15 +58,6 @@ class FitStanding:
     def is_open(self) -> bool:
         """Missing, and nothing promised that closes it: no plan may be agreed like that."""
         return self.is_missing and not self.closing
-
-
-def versions_of(member: Member) -> QuerySet[Plan]:
-    """Every version of a member's plan, newest first, with its goal, baseline and author."""
-    return (
-        Plan.objects.filter(member=member)
-        .select_related("outcome__said_by", "baseline", "agreed_by", "template")
-        .order_by("-version")
-    )
 
 
 def open_plan(member: Member) -> Plan | None:
