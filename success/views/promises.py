@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +19,7 @@ from success.forms.acts import HandOverForm, KeepForm, MakePromiseForm, MoveForm
 from success.models import Accountability, Milestone
 from success.queries import planning, plans
 from success.queries.members import plan_on
+from success.queries.promises import kept_between
 from success.services import promises as services
 from success.views.acts import (
     Act,
@@ -36,6 +38,7 @@ REFUSALS = (
     services.DueDayPassed,
     services.MovedIntoThePast,
 )
+KEPT_WITHIN = timedelta(days=365)
 Done = TypeVar("Done")
 
 
@@ -46,8 +49,10 @@ def promises(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     member, shown = visible_member(request, public_id), day_shown(request)
     plan = plan_on(member, as_of=shown.as_of)
     rows = planning.promise_rows(plan, as_of=shown.as_of)
+    since = shown.as_of - KEPT_WITHIN
     context = {
         "plan": plan,
+        "kept": kept_between(since=since, until=shown.as_of, member=member),
         "theirs": [row for row in rows if row.promise.side == Side.MEMBER],
         "ours": [row for row in rows if row.promise.side == Side.ASSOCIATION],
     }

@@ -48,6 +48,19 @@ def test_promises_stand_in_two_columns_late_ones_first(sign_in, plan):
     assert "3 days late" in words
 
 
+def test_the_kept_rates_of_both_sides_stand_below_the_promises(sign_in, plan):
+    late = TODAY - timedelta(days=3)
+    make_accountability(plan=plan, due_on=late)
+    make_accountability(plan=plan, due_on=late, done_on=late)
+    make_accountability(plan=plan, due_on=late - timedelta(days=365))
+    make_accountability(plan=plan, side="member", due_on=late, done_on=late)
+    make_accountability(due_on=late)  # to another member
+
+    page = text(sign_in(make_user()).get(url("member_promises", plan.member)))
+
+    assert "in the last year, we kept 1 of 2 on time, they 1 of 1." in page
+
+
 @pytest.mark.parametrize(
     ("do", "said", "expected"),
     [
