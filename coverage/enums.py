@@ -37,6 +37,18 @@ class Modality(TextChoices):
     TASKFORCE = "taskforce", _("By several at once")
 
 
+class Channel(TextChoices):
+    """How a member is reached."""
+
+    PORTAL = "portal", _("Notice on their own page")
+    EMAIL = "email", _("E-mail")
+    CHAT = "chat", _("Chat message")
+    VIDEO = "video", _("Recorded video")
+    GROUP = "group", _("Group session")
+    CALL = "call", _("Call")
+    MEETING = "meeting", _("Meeting")
+
+
 class LifecycleStage(TextChoices):
     """Where a member's way stands, as coverage plans for it; the first that fits."""
 

@@ -170,6 +170,58 @@ class StartKind(TextChoices):
     TRIGGER = "trigger", _("Trigger")
 
 
+class VersionStatus(TextChoices):
+    """Where a version of a play stands."""
+
+    DRAFT = "draft", _("Draft")
+    PUBLISHED = "published", _("Published")
+    SUPERSEDED = "superseded", _("Replaced")
+
+
+class Reentry(TextChoices):
+    """Whether a member who was in a play may enter it again."""
+
+    NEVER = "never", _("Never again")
+    OCCURRENCE = "occurrence", _("For each thing that happens, once")
+    AFTER_DAYS = "after_days", _("After some days")
+
+
+class Intent(TextChoices):
+    """What a step of a play is for."""
+
+    INFORM = "inform", _("Tell them something")
+    ASK = "ask", _("Ask them something")
+    HELP = "help", _("Offer help")
+    INVITE = "invite", _("Bring them together with others")
+    ESCALATE = "escalate", _("Give it to a person with the whole story")
+
+
+class Changes(TextChoices):
+    """What is different in a step from the one before it, which did not help."""
+
+    CHANNEL = "channel", _("The way it is said")
+    PERSON = "person", _("Who says it")
+    ASK = "ask", _("What is asked")
+
+
+class Arm(TextChoices):
+    TREATED = "treated", _("Acted upon")
+    HELD = "held", _("Left alone to compare with")
+
+
+class EnrolmentEnd(TextChoices):
+    """How an entry into a play ended."""
+
+    REACHED = "reached", _("The aim was reached")
+    GONE = "gone", _("What started it is gone")
+    STOPPED = "stopped", _("A stop rule applied")
+    LEFT = "left", _("The membership is not in force")
+    OPTED_OUT = "opted_out", _("They asked not to be contacted")
+    REPLIED = "replied", _("They replied")
+    DONE = "done", _("The last step is done")
+    SWITCHED_OFF = "switched_off", _("The play was switched off or replaced")
+
+
 class QueueClass(IntegerChoices):
     """The order of the queue, first to last; dues have no part in it."""
 
@@ -198,6 +250,22 @@ class Outcome(TextChoices):
     GOAL_CHANGED = "goal_changed", _("The goal has changed")
     WAITING_FOR_US = "waiting_for_us", _("They are waiting for us")
     NOT_NEEDED = "not_needed", _("Not needed")
+
+
+class BulkVerb(TextChoices):
+    """What may be done to many items at once."""
+
+    SNOOZE = "snooze", _("Put to sleep")
+    REASSIGN = "reassign", _("Give to somebody else")
+    COMPLETE = "complete", _("Finish")
+    RELEASE = "release", _("Give back to the pool")
+
+
+class BacktestStatus(TextChoices):
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
 
 
 class NightKind(TextChoices):

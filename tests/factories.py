@@ -22,12 +22,13 @@ from members.models import Affiliation, Dues, Member, Person, Term, User
 from members.services.api_access import create_token
 from success.engine.accountability import Side
 from success.engine.planning import PlannedMilestone, PlannedPath, Promise
-from success.enums import InterventionStatus, QueueClass, StartKind
+from success.enums import InterventionStatus, QueueClass, Reentry, StartKind, VersionStatus
 from success.models import (
     Accountability,
     Ask,
     Declaration,
     DesiredOutcome,
+    Enrolment,
     Intervention,
     MemberFacts,
     Milestone,
@@ -35,6 +36,8 @@ from success.models import (
     Offer,
     Plan,
     Play,
+    PlayStep,
+    PlayVersion,
     ProfileImport,
     ProfileImportMember,
     ProfileImportRow,
@@ -125,26 +128,56 @@ def make_accountability(*, plan=None, **overrides):
     return Accountability.objects.create(plan=plan or make_plan(), **(fields | overrides))
 
 
+STEP_FIELDS = ("act", "minutes", "due_days", "template", "intent", "changes", "wait_days")
+
+
 def make_play(**overrides):
+    """A published play of one step; overrides go to the play, its version or the step."""
     number = next(_numbers)
-    fields = {
-        "key": f"play-{number}",
-        "title": f"Play {number}",
+    of_play = {"key": f"play-{number}", "title": f"Play {number}"}
+    of_step = {"act": "Ring them", "minutes": 30, "due_days": 3}
+    of_version = {
         "aim": "They take the next step",
         "start_kind": StartKind.DATA,
         "start": {"fact": "behind_since"},
         "audience": {"all": []},
         "queue_class": QueueClass.STALLED,
-        "act": "Ring them",
-        "minutes": 30,
-        "due_days": 3,
+        "reentry": Reentry.OCCURRENCE,
         "effective_from": date(2026, 7, 1),
     }
-    return Play.objects.create(**(fields | overrides))
+    for name, value in overrides.items():
+        if name in {"key", "title", "is_active"}:
+            of_play[name] = value
+        elif name in STEP_FIELDS:
+            of_step[name] = value
+        else:
+            of_version[name] = value
+    play = Play.objects.create(**of_play)
+    of_version = {"salt": play.key} | of_version
+    play.current = PlayVersion.objects.create(
+        play=play, number=1, status=VersionStatus.PUBLISHED, **of_version
+    )
+    play.save()
+    PlayStep.objects.create(version=play.current, position=1, **of_step)
+    return play
 
 
-def make_intervention(*, play=None, member=None, **overrides):
+def make_enrolment(*, play=None, member=None, **overrides):
+    play = play or make_play()
+    fields = {
+        "occurrence": f"occurrence {next(_numbers)}",
+        "occurred_on": date(2026, 7, 10),
+        "entered_on": TODAY,
+        "version": play.current,
+    }
+    return Enrolment.objects.create(
+        play=play, member=member or make_member(), **(fields | overrides)
+    )
+
+
+def make_intervention(*, play=None, member=None, enrolment=None, **overrides):
     number = next(_numbers)
+    play, member = play or make_play(), member or make_member()
     fields = {
         "occurrence": f"occurrence {number}",
         "occurred_on": date(2026, 7, 10),
@@ -154,10 +187,17 @@ def make_intervention(*, play=None, member=None, **overrides):
         "queue_class": QueueClass.STALLED,
         "due_on": date(2026, 8, 1),
         "minutes": 30,
+        "step": play.current.steps.get(position=1),
     }
-    return Intervention.objects.create(
-        play=play or make_play(), member=member or make_member(), **(fields | overrides)
+    fields |= overrides
+    entry = enrolment or make_enrolment(
+        play=play,
+        member=member,
+        occurrence=fields["occurrence"],
+        occurred_on=fields["occurred_on"],
+        entered_on=fields["opened_on"],
     )
+    return Intervention.objects.create(play=play, member=member, enrolment=entry, **fields)
 
 
 def make_person(**overrides):

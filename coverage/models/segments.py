@@ -3,7 +3,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from coverage.enums import Delivery
+from coverage.enums import Channel, Delivery
 from members.models import Member
 
 
@@ -20,6 +20,12 @@ class Segment(models.Model):
     )
     delivery = models.TextField(
         choices=Delivery, help_text="how an intervention reaches a member of this segment first"
+    )
+    channels = ArrayField(
+        models.TextField(choices=Channel),
+        default=list,
+        blank=True,
+        help_text="how its members are reached, in the order in which it is tried",
     )
     skills = ArrayField(
         models.TextField(),

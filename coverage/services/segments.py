@@ -16,7 +16,7 @@ from config.kernel.clock import association_zone, local_date
 from config.kernel.conditions import AllOf, BadCondition, parse, to_data
 from coverage.engine import segments as rule
 from coverage.engine.facts import with_money
-from coverage.enums import Delivery, Expertise, Guidance, Resources
+from coverage.enums import Channel, Delivery, Expertise, Guidance, Resources
 from coverage.models import AxProfile, Segment
 from members.models import User
 from members.rollups.dirty import mark_dirty
@@ -38,6 +38,7 @@ DEFAULT_SEGMENTS: tuple[dict[str, Any], ...] = (
         "severity of the gravest open escalation: {escalation_severity}",
         "is_pooled": False,
         "delivery": Delivery.PERSON,
+        "channels": [Channel.MEETING, Channel.CALL, Channel.GROUP, Channel.EMAIL],
     },
     {
         "key": rule.INBOUND,
@@ -52,6 +53,7 @@ DEFAULT_SEGMENTS: tuple[dict[str, Any], ...] = (
         "reason": "Expert, with resources of their own, and needs guidance only now and then",
         "is_pooled": True,
         "delivery": Delivery.MESSAGE,
+        "channels": [Channel.EMAIL, Channel.PORTAL, Channel.CHAT, Channel.GROUP, Channel.CALL],
     },
     {
         "key": rule.SYNCHRONOUS,
@@ -65,6 +67,7 @@ DEFAULT_SEGMENTS: tuple[dict[str, Any], ...] = (
         f"{SYNCHRONOUS_FROM_PERCENT}% or more",
         "is_pooled": False,
         "delivery": Delivery.PERSON,
+        "channels": [Channel.CALL, Channel.MEETING, Channel.EMAIL, Channel.CHAT],
     },
     {
         "key": rule.ASYNCHRONIZED,
@@ -74,6 +77,7 @@ DEFAULT_SEGMENTS: tuple[dict[str, Any], ...] = (
         "{sync_share_percent}",
         "is_pooled": False,
         "delivery": Delivery.MESSAGE,
+        "channels": [Channel.EMAIL, Channel.VIDEO, Channel.CHAT, Channel.CALL],
     },
 )
 

@@ -91,7 +91,7 @@ class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervent
         if self.action == "list":
             return today(user, as_of=clock.today())
         return Intervention.objects.visible_to(user).select_related(
-            "play", "member", "owner", "claimed_by"
+            "play", "step__version__play", "member", "owner", "claimed_by"
         )
 
     def filter_queryset(self, queryset: Any) -> Any:

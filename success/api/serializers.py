@@ -20,7 +20,7 @@ from success.enums import (
     Standing,
     State,
 )
-from success.models import Intervention, Plan, Play
+from success.models import Intervention, Plan, PlayStep
 from success.queries.members import (
     Involved,
     MilestoneReading,
@@ -253,10 +253,10 @@ class TimelinePageOutput(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(component_name="Play")
-class PlayRef(serializers.Serializer[Play]):
-    key = serializers.CharField()
-    title = serializers.CharField()
-    aim = serializers.CharField()
+class PlayRef(serializers.Serializer[PlayStep]):
+    key = serializers.CharField(source="version.play.key")
+    title = serializers.CharField(source="version.play.title")
+    aim = serializers.CharField(source="version.aim")
     act = serializers.CharField(help_text="What to do, in a few words.")
 
 
@@ -266,7 +266,7 @@ class InterventionOutput(serializers.Serializer[Intervention]):
 
     id = serializers.UUIDField(source="public_id")
     member = MemberRef()
-    play = PlayRef()
+    play = PlayRef(source="step")
     why = serializers.CharField(help_text="Why now, with the day.")
     occurred_on = serializers.DateField(help_text="The day of the evidence.")
     opened_on = serializers.DateField()

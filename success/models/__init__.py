@@ -23,19 +23,31 @@ from success.models.plans import (
     TemplateAccountability,
     TemplateMilestone,
 )
-from success.models.plays import Intervention, InterventionEvent, Play
+from success.models.plays import (
+    Enrolment,
+    Intervention,
+    InterventionEvent,
+    Play,
+    PlayStep,
+    PlayVersion,
+)
 from success.models.profiles import ProfileImport, ProfileImportMember, ProfileImportRow
+from success.models.queue import BulkAct, SavedView
 from success.models.revenue import RevenuePeriod
 from success.models.reviews import CalendarFeed, GapAnswer, Review, ReviewGuest
+from success.models.trials import Backtest
 
 __all__ = [
     "Accountability",
     "AccountabilityEvent",
     "Ask",
+    "Backtest",
+    "BulkAct",
     "CalendarFeed",
     "CostRate",
     "Declaration",
     "DesiredOutcome",
+    "Enrolment",
     "FitAssessment",
     "GapAnswer",
     "GoalChange",
@@ -56,12 +68,15 @@ __all__ = [
     "PlanPause",
     "PlanTemplate",
     "Play",
+    "PlayStep",
+    "PlayVersion",
     "ProfileImport",
     "ProfileImportMember",
     "ProfileImportRow",
     "RevenuePeriod",
     "Review",
     "ReviewGuest",
+    "SavedView",
     "TemplateAccountability",
     "TemplateMilestone",
     "VectorChange",

@@ -30,7 +30,7 @@ def today(user: User, *, as_of: date) -> InterventionQuerySet:
         Intervention.objects.visible_to(user)
         .open()
         .awake(on=as_of)
-        .select_related("play", "member", "owner", "claimed_by")
+        .select_related("play", "step__version", "member", "owner", "claimed_by")
         .in_queue_order()
     )
 
@@ -64,7 +64,7 @@ class Workload:
         """The items that nobody has time for this week, in queue order."""
         return (
             Intervention.objects.filter(pk__in=self.unserved_ids)
-            .select_related("play", "member", "owner", "claimed_by")
+            .select_related("play", "step__version", "member", "owner", "claimed_by")
             .in_queue_order()
         )
 

@@ -48,8 +48,10 @@ changed AS (
     SELECT plan_id, %(side)s, %(title)s, '', %(obligation)s, achieved_on + %(days)s, '', '',
            false
       FROM achieved
-     WHERE achieved_on >= (SELECT effective_from FROM success_play
-                            WHERE key = %(play)s AND is_active)
+     WHERE achieved_on >= (SELECT v.effective_from
+                             FROM success_play p
+                             JOIN success_playversion v ON v.id = p.current_id
+                            WHERE p.key = %(play)s AND p.is_active)
        AND NOT EXISTS (SELECT FROM success_accountability there
                         WHERE there.plan_id = achieved.plan_id
                           AND there.obligation = %(obligation)s)

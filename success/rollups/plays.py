@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from communications.enums import Purpose
 from communications.services.outbox import NewMessage, queue_messages
@@ -19,8 +19,15 @@ from config.kernel.clock import association_zone, local_moment
 from config.kernel.conditions import BadCondition, Kind, compile_sql, parse
 from members.rollups.scope import Scope, Written, named
 from success.engine.facts import FACTS
-from success.enums import InterventionStatus, QueueClass, Standing, StartKind, State
-from success.models import Play
+from success.enums import (
+    InterventionStatus,
+    QueueClass,
+    Standing,
+    StartKind,
+    State,
+    VersionStatus,
+)
+from success.models import PlayStep, PlayVersion
 from success.rollups.asks import NOT_OWNED, STATE_ALLOWS, eligible_sql
 
 BATCH = 5_000
@@ -53,14 +60,14 @@ def refresh(*, as_of: date, scope: Scope, at: datetime) -> Written:
         written += cursor.rowcount
         cursor.execute(CREATE_FIRED)
         fired = 0
-        for play in _in_use(as_of=as_of):
-            firing = _firing(play, as_of=as_of, scope=scope)
+        for version in _in_use(as_of=as_of):
+            firing = _firing(version, as_of=as_of, scope=scope)
             if fired:
                 cursor.execute("TRUNCATE fired_play")
             # Where little is known of the tables yet, as in a first night, the planner expects
             # few and would walk over all open items once for each that fires. For one member,
             # or where each of a few has much to be looked up, it is right.
-            by_hash = scope.first != scope.last and not _is_by_index(play)
+            by_hash = scope.first != scope.last and not _is_by_index(version)
             if by_hash:
                 cursor.execute("SET LOCAL enable_nestloop = off")
             cursor.execute(FIRE.format(**firing.sql), firing.parameters)
@@ -69,7 +76,8 @@ def refresh(*, as_of: date, scope: Scope, at: datetime) -> Written:
                 cursor.execute("SET LOCAL enable_nestloop = on")
             if not fired:
                 continue
-            for batch in _messages(cursor, play, firing.parameters, at=at):
+            cursor.execute(ENTER, firing.parameters)
+            for batch in _messages(cursor, version, firing.parameters, at=at):
                 queue_messages(batch)
             cursor.execute(OPEN.format(**firing.sql), firing.parameters)
             written += cursor.rowcount
@@ -90,10 +98,10 @@ def close_gone(*, as_of: date, scope: Scope, at: datetime) -> int:
     working on stays until they let go. Each closing is an event with its reason in plain words.
     Idempotent (DOMAIN 2.10, stop on success).
     """
-    plays = list(_in_use(as_of=as_of))
-    if not plays:
+    versions = list(_in_use(as_of=as_of))
+    if not versions:
         return 0
-    every = _every(plays, as_of=as_of, scope=scope)
+    every = _every(versions, as_of=as_of, scope=scope)
     parameters = every.parameters | {"at": at}
     with connection.cursor() as cursor:
         cursor.execute(HAND_OVER.format(**every.sql), parameters)
@@ -102,10 +110,12 @@ def close_gone(*, as_of: date, scope: Scope, at: datetime) -> int:
         return changed + int(cursor.rowcount)
 
 
-def why_gone(*, intervention_id: int, play: Play, member_id: int, as_of: date) -> str | None:
+def why_gone(
+    *, intervention_id: int, version: PlayVersion, member_id: int, as_of: date
+) -> str | None:
     """Return in words why an intervention's reason no longer holds; None while it does."""
     scope = Scope(first=member_id, last=member_id)
-    every = _every([play], as_of=as_of, scope=scope)
+    every = _every([version], as_of=as_of, scope=scope)
     with connection.cursor() as cursor:
         cursor.execute(
             WHY_GONE.format(**every.sql), every.parameters | {"intervention": intervention_id}
@@ -123,12 +133,12 @@ def would_open(*, as_of: date, scope: Scope) -> dict[str, dict[str, int]]:
     """
     counted: dict[str, dict[str, int]] = {}
     with connection.cursor() as cursor:
-        for play in Play.objects.filter(is_active=True).order_by("queue_class", "pk"):
-            since = min(play.effective_from, as_of - timedelta(days=play.too_late_days))
-            firing = _firing(play, as_of=as_of, scope=scope, effective_from=since)
+        for version in _published():
+            since = min(version.effective_from, as_of - timedelta(days=version.too_late_days))
+            firing = _firing(version, as_of=as_of, scope=scope, effective_from=since)
             cursor.execute(WOULD_OPEN.format(**firing.sql), firing.parameters)
             messages, items = cursor.fetchone()
-            counted[play.key] = {"messages": messages, "items": items}
+            counted[version.play.key] = {"messages": messages, "items": items}
     return counted
 
 
@@ -156,38 +166,48 @@ class _Happening:
     by_index: bool = False
 
 
-def _in_use(*, as_of: date) -> QuerySet[Play]:
-    """The plays in effect, the most pressing first: of two messages, its own goes first."""
+def _published() -> QuerySet[PlayVersion]:
+    """What plays that are switched on do, the most pressing first: its message goes first."""
     return (
-        Play.objects.filter(is_active=True, effective_from__lte=as_of)
-        .select_related("template")
-        .order_by("queue_class", "pk")
+        PlayVersion.objects.filter(status=VersionStatus.PUBLISHED, play__is_active=True)
+        .select_related("play")
+        .prefetch_related(
+            Prefetch("steps", PlayStep.objects.select_related("template").order_by("position"))
+        )
+        .order_by("queue_class", "play_id")
     )
+
+
+def _in_use(*, as_of: date) -> QuerySet[PlayVersion]:
+    return _published().filter(effective_from__lte=as_of)
 
 
 def _firing(
-    play: Play, *, as_of: date, scope: Scope, effective_from: date | None = None
+    version: PlayVersion, *, as_of: date, scope: Scope, effective_from: date | None = None
 ) -> _Firing:
+    first = version.steps.all()[0]
     audience, asked = named(
-        *compile_sql(parse(play.audience, registry=FACTS), as_of=as_of), prefix="audience"
+        *compile_sql(parse(version.audience, registry=FACTS), as_of=as_of), prefix="audience"
     )
-    since = effective_from or play.effective_from
-    start = _start(play, scope=scope)
+    since = effective_from or version.effective_from
+    start = _start(version, scope=scope)
     parameters: dict[str, Any] = {
         "as_of": as_of,
-        "play": play.pk,
-        "ended": play.start.get("ended"),
-        "replaced": play.start.get("replaced", "The plan has been replaced"),
-        "play_key": play.key,
+        "play": version.play_id,
+        "version": version.pk,
+        "step": first.pk,
+        "ended": version.start.get("ended"),
+        "replaced": version.start.get("replaced", "The plan has been replaced"),
+        "play_key": version.play.key,
         "effective_from": since,
-        "oldest": as_of - timedelta(days=play.too_late_days),
-        "has_template": play.template_id is not None,
-        "minutes": play.minutes,
-        "due_on": as_of + timedelta(days=play.due_days),
-        "why": play.start.get("why", WHY[StartKind(play.start_kind)]),
+        "oldest": as_of - timedelta(days=version.too_late_days),
+        "has_template": first.template_id is not None,
+        "minutes": first.minutes,
+        "due_on": as_of + timedelta(days=first.due_days),
+        "why": version.start.get("why", WHY[StartKind(version.start_kind)]),
         "standings": list(MEMBER_STANDINGS),
-        "offset": play.start.get("offset_days"),
-        "kind": play.start.get("kind"),
+        "offset": version.start.get("offset_days"),
+        "kind": version.start.get("kind"),
         "zone": association_zone(),
         **scope.parameters,
         **asked,
@@ -206,25 +226,25 @@ def _firing(
     return _Firing(sql=sql, parameters=parameters)
 
 
-def _every(plays: Sequence[Play], *, as_of: date, scope: Scope) -> _Firing:
+def _every(versions: Sequence[PlayVersion], *, as_of: date, scope: Scope) -> _Firing:
     """Return what is asked of the items of several plays, each by its own play, in one pass."""
     parameters: dict[str, Any] = {
         "as_of": as_of,
-        "plays": [play.pk for play in plays],
+        "plays": [version.play_id for version in versions],
         "standings": list(MEMBER_STANDINGS),
         **scope.parameters,
     }
     stays: list[str] = []
     gone: list[str] = []
-    for play in plays:
-        firing = _firing(play, as_of=as_of, scope=scope)
-        own = f"play_{play.pk}"
+    for version in versions:
+        firing = _firing(version, as_of=as_of, scope=scope)
+        own = f"play_{version.play_id}"
         parameters |= {f"{own}_{name}": value for name, value in firing.parameters.items()}
         pieces = (f"({firing.sql['audience']}) AND {firing.sql['holds']}", firing.sql["gone"])
         for cases, piece in zip((stays, gone), pieces, strict=True):
             # the names of a play's values, apart from those of the others
             renamed = piece.replace("%(", f"%({own}_")
-            cases.append(f"WHEN {play.pk} THEN {renamed}")
+            cases.append(f"WHEN {version.play_id} THEN {renamed}")
     sql = {
         "scope_items": scope.condition("i.member_id"),
         "stays": f"CASE i.play_id {' '.join(stays)} END",
@@ -233,13 +253,13 @@ def _every(plays: Sequence[Play], *, as_of: date, scope: Scope) -> _Firing:
     return _Firing(sql=sql, parameters=parameters)
 
 
-def _start(play: Play, *, scope: Scope) -> dict[str, str]:
+def _start(version: PlayVersion, *, scope: Scope) -> dict[str, str]:
     """Return what depends on the kind of start: where it looks, what it calls an occurrence."""
-    if (happening := HAPPENINGS.get(str(play.start.get("kind")))) is not None:
+    if (happening := HAPPENINGS.get(str(version.start.get("kind")))) is not None:
         return _of_rows(happening, scope=scope)
-    match StartKind(play.start_kind):
+    match StartKind(version.start_kind):
         case StartKind.TRIGGER:
-            last = bool(play.start.get("last"))
+            last = bool(version.start.get("last"))
             nobody_left = NOBODY_LEFT.format(scope=scope.condition("v.member_id"))
             return PLAIN | {
                 "source": TRIGGER_SOURCE.format(scope=scope.condition("e.member_id")),
@@ -253,8 +273,8 @@ def _start(play: Play, *, scope: Scope) -> dict[str, str]:
                 "gone": "'Somebody is involved again'",
             }
         case StartKind.TIMED:
-            column = _date_column(play)
-            of_plan = play.start["fact"] == "anchor_on"
+            column = _date_column(version)
+            of_plan = version.start["fact"] == "anchor_on"
             return _dated(
                 day=f"({column} + %(offset)s::int)",
                 # a day that had passed before the play came into effect is not made up for
@@ -270,14 +290,14 @@ def _start(play: Play, *, scope: Scope) -> dict[str, str]:
                 gone=FIRST_VALUE if of_plan else ENDED,
             )
         case _:
-            column = _date_column(play)
+            column = _date_column(version)
             return _dated(
                 day=column,
                 fires=f"{column} <= %(as_of)s::date",
                 occurrence=(
                     "('behind on milestone ' || coalesce(f.blocking_id::text, 'unknown')"
                     " || ' since ' || f.behind_since)"
-                    if play.start["fact"] == "behind_since"
+                    if version.start["fact"] == "behind_since"
                     else f"('since ' || {column})"
                 ),
                 gone=f"CASE WHEN {column} IS NULL THEN 'It is no longer so: the state is ' "
@@ -285,8 +305,8 @@ def _start(play: Play, *, scope: Scope) -> dict[str, str]:
             )
 
 
-def _is_by_index(play: Play) -> bool:
-    happening = HAPPENINGS.get(str(play.start.get("kind")))
+def _is_by_index(version: PlayVersion) -> bool:
+    happening = HAPPENINGS.get(str(version.start.get("kind")))
     return happening is not None and happening.by_index
 
 
@@ -322,11 +342,13 @@ def _dated(*, day: str, fires: str, occurrence: str, gone: str) -> dict[str, str
     }
 
 
-def _date_column(play: Play) -> str:
-    name = play.start.get("fact")
+def _date_column(version: PlayVersion) -> str:
+    name = version.start.get("fact")
     fact = FACTS.get(name) if isinstance(name, str) else None
     if fact is None or fact.kind is not Kind.DATE:
-        raise BadCondition("start.fact", f"{play.key} starts at a date, which {name!r} is not")
+        raise BadCondition(
+            "start.fact", f"{version.play} starts at a date, which {name!r} is not"
+        )
     return fact.column
 
 
@@ -339,10 +361,11 @@ def _why(*, we_owe: str) -> str:
 
 
 def _messages(
-    cursor: Any, play: Play, parameters: dict[str, Any], *, at: datetime
+    cursor: Any, version: PlayVersion, parameters: dict[str, Any], *, at: datetime
 ) -> Iterator[list[NewMessage]]:
     """Yield, in batches, the messages among what has fired."""
-    if play.template is None:
+    template = version.steps.all()[0].template
+    if template is None:
         return
     cursor.execute(MESSAGES, parameters)
     rows = cursor.fetchall()
@@ -351,13 +374,13 @@ def _messages(
             NewMessage(
                 member_id=member_id,
                 person_id=person_id,
-                template_key=play.template.key,
+                template_key=template.key,
                 variables=dict(zip(VARIABLES, values, strict=True)),
-                purpose=Purpose(play.template.purpose),
+                purpose=Purpose(template.purpose),
                 dedupe_key=dedupe_key,
                 due_at=at,
                 not_after=local_moment(
-                    occurred_on + timedelta(days=play.too_late_days + 1),
+                    occurred_on + timedelta(days=version.too_late_days + 1),
                     time(0),
                     zone=association_zone(),
                 ),
@@ -558,6 +581,16 @@ WOULD_OPEN = """
       FROM ({past_candidates}) candidate
 """
 DEDUPE_KEY = "('play ' || %(play_key)s || ', member ' || d.member_id || ': ' || d.occurrence)"
+ENTER = """
+    INSERT INTO success_enrolment
+        (play_id, version_id, member_id, occurrence, occurred_on, entered_on, segment_id, state)
+    SELECT %(play)s, %(version)s, d.member_id, d.occurrence, d.occurred_on, %(as_of)s,
+           f.segment_id, f.state
+      FROM fired_play d
+      JOIN success_memberfacts f ON f.member_id = d.member_id
+     ORDER BY d.member_id
+        ON CONFLICT DO NOTHING
+"""
 DECORATED = """
       FROM fired_play d
       JOIN success_memberfacts f ON f.member_id = d.member_id
@@ -578,10 +611,11 @@ MESSAGES = f"""
 """
 OPEN = f"""
     INSERT INTO success_intervention
-        (play_id, member_id, occurrence, occurred_on, opened_on, why, evidence, status,
+        (play_id, enrolment_id, step_id, member_id, occurrence, occurred_on, opened_on, why,
+         evidence, status,
          queue_class, term_ends_on, due_on, minutes, owner_id, promise_id, message_id, outcome,
          note)
-    SELECT %(play)s, d.member_id, d.occurrence, d.occurred_on, %(as_of)s,
+    SELECT %(play)s, entry.id, %(step)s, d.member_id, d.occurrence, d.occurred_on, %(as_of)s,
            {{why}},
            jsonb_strip_nulls(jsonb_build_object(
                'day', d.occurred_on, 'state', f.state, 'plan', f.plan_id,
@@ -593,7 +627,10 @@ OPEN = f"""
            {QUEUE_CLASS}, f.term_ends_on, %(due_on)s, %(minutes)s,
            coalesce(promised.owner_id, f.owner_id), d.promise_id, sent.id, '', ''
     {DECORATED}
-      JOIN success_play play ON play.id = %(play)s
+      JOIN success_enrolment entry
+        ON entry.play_id = %(play)s AND entry.member_id = d.member_id
+       AND entry.occurrence = d.occurrence
+      JOIN success_playversion play ON play.id = %(version)s
       LEFT JOIN success_accountability promised ON promised.id = d.promise_id
       LEFT JOIN communications_message sent
         ON d.by_message AND sent.dedupe_key = {DEDUPE_KEY}
@@ -609,17 +646,17 @@ OWNER = """CASE WHEN i.claimed_until > %(at)s THEN i.owner_id
 UPDATE_OPEN = f"""
     UPDATE success_intervention i
        SET queue_class = {QUEUE_CLASS}, term_ends_on = f.term_ends_on, owner_id = {OWNER}
-      FROM success_memberfacts f, success_play play
-     WHERE f.member_id = i.member_id AND play.id = i.play_id AND i.status = 'open'
-       AND {{scope}}
+      FROM success_memberfacts f, success_playstep step, success_playversion play
+     WHERE f.member_id = i.member_id AND step.id = i.step_id AND play.id = step.version_id
+       AND i.status = 'open' AND {{scope}}
        AND (i.queue_class, i.term_ends_on, i.owner_id)
            IS DISTINCT FROM ({QUEUE_CLASS}, f.term_ends_on, {OWNER})
 """
 HAND_OVER = """
     WITH unsent AS (
-        SELECT DISTINCT ON (i.play_id, i.member_id) i.id, sent.outcome, play.due_days
+        SELECT DISTINCT ON (i.play_id, i.member_id) i.id, sent.outcome, step.due_days
           FROM success_intervention i
-          JOIN success_play play ON play.id = i.play_id
+          JOIN success_playstep step ON step.id = i.step_id
           JOIN communications_message sent ON sent.id = i.message_id
          WHERE i.play_id = ANY (%(plays)s) AND i.status = 'message'
            AND sent.status = 'suppressed' AND {scope_items}

@@ -205,7 +205,7 @@ def _modality(row: Intervention) -> Modality:
 
 
 def _fresh(intervention: Intervention) -> Intervention:
-    return Intervention.objects.select_related("play", "member", "claimed_by").get(
+    return Intervention.objects.select_related("play", "step", "member", "claimed_by").get(
         pk=intervention.pk
     )
 

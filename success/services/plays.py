@@ -11,8 +11,24 @@ from communications.models import Message, MessageTemplate
 from config.kernel.clock import association_zone, local_date
 from success.engine.evidence import stands
 from success.engine.vector import PLAN_SLA_DAYS
-from success.enums import QueueClass, Side, Standing, StartKind, State
-from success.models import Accountability, Intervention, MemberFacts, Milestone, Play
+from success.enums import (
+    QueueClass,
+    Reentry,
+    Side,
+    Standing,
+    StartKind,
+    State,
+    VersionStatus,
+)
+from success.models import (
+    Accountability,
+    Intervention,
+    MemberFacts,
+    Milestone,
+    Play,
+    PlayStep,
+    PlayVersion,
+)
 from success.rollups import plays
 from success.rollups.obligations import NEXT_GOAL_DAYS, NEXT_GOAL_PLAY
 
@@ -51,6 +67,9 @@ DEFAULT_TEMPLATES: tuple[dict[str, Any], ...] = (
         ),
     },
 )
+
+OF_A_VERSION = ("aim", "start_kind", "start", "audience", "queue_class")
+OF_A_STEP = ("act", "minutes", "due_days")
 
 DEFAULT_PLAYS: tuple[dict[str, Any], ...] = (
     {
@@ -243,10 +262,25 @@ def ensure_default_plays(*, effective_from: date) -> list[Play]:
             key=words["key"], defaults=defaults
         )
     made: list[Play] = []
-    for fields in DEFAULT_PLAYS:
-        template = templates.get(fields["template"] or "")
-        defaults = fields | {"template": template, "effective_from": effective_from}
-        play, _ = Play.objects.get_or_create(key=fields["key"], defaults=defaults)
+    for said in DEFAULT_PLAYS:
+        play, is_new = Play.objects.get_or_create(
+            key=said["key"], defaults={"title": said["title"]}
+        )
+        if is_new:
+            version = PlayVersion.objects.create(
+                play=play,
+                number=1,
+                status=VersionStatus.PUBLISHED,
+                salt=play.key,
+                reentry=Reentry.OCCURRENCE,
+                effective_from=effective_from,
+                **{name: said[name] for name in OF_A_VERSION},
+            )
+            template = templates.get(said["template"] or "")
+            step = {name: said[name] for name in OF_A_STEP}
+            PlayStep.objects.create(version=version, position=1, template=template, **step)
+            play.current = version
+            play.save(update_fields=["current"])
         made.append(play)
     return made
 
@@ -259,13 +293,13 @@ def objection(*, message: Message, at: datetime) -> str | None:
     which silences whatever is discretionary (DOMAIN 2.10, stop on success and blocker side).
     """
     intervention = (
-        Intervention.objects.select_related("play", "member__known")
+        Intervention.objects.select_related("step__version__play", "member__known")
         .filter(message_id=message.pk)
         .first()
     )
     today = local_date(at, zone=association_zone())
     if intervention is not None:
-        if not intervention.play.is_active:
+        if not intervention.step.version.play.is_active:
             return "The play was switched off"
         if reached := _reached(intervention, on=today):
             return f"{reached} has been reached"
@@ -275,7 +309,7 @@ def objection(*, message: Message, at: datetime) -> str | None:
         return None
     return plays.why_gone(
         intervention_id=intervention.pk,
-        play=intervention.play,
+        version=intervention.step.version,
         member_id=intervention.member_id,
         as_of=today,
     )

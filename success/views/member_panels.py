@@ -49,7 +49,7 @@ def items(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         Intervention.objects.visible_to(_user(request))
         .open()
         .filter(member=member)
-        .select_related("play", "owner", "claimed_by")
+        .select_related("play", "step", "owner", "claimed_by")
         .in_queue_order()
     )
     rows = [{"item": each, "held_by": holder(each, at=at)} for each in opened]

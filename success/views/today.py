@@ -399,7 +399,13 @@ def _following(request: HttpRequest, chosen: Intervention) -> Intervention | Non
 
 def _visible(request: HttpRequest, public_id: uuid.UUID) -> Intervention:
     rows = Intervention.objects.visible_to(_user(request)).select_related(
-        "play", "member", "owner", "claimed_by", "finished_by", "message__template"
+        "play",
+        "step__version",
+        "member",
+        "owner",
+        "claimed_by",
+        "finished_by",
+        "message__template",
     )
     return get_object_or_404(rows, public_id=public_id)
 

@@ -35,6 +35,7 @@ from coverage.services.segments import ensure_default_segments
 from members.enums import Role
 from members.models import Association, Member, User
 from success.engine import vector as engine
+from success.enums import StartKind
 from success.models import MemberFacts, Night, Play
 from success.queries.nights import progress
 from success.services.nights import run_night
@@ -337,14 +338,23 @@ def _generate(members: int) -> None:
     Association.objects.create(pk=1)
     ensure_default_segments()
     plays = ensure_default_plays(effective_from=DAY - timedelta(days=30))
-    dated = [play for play in plays if play.start_kind != "trigger"]
+    dated = [
+        play.current
+        for play in plays
+        if play.current is not None and play.current.start_kind != StartKind.TRIGGER
+    ]
     for number in range(PLAYS - len(plays)):
-        play = dated[number % len(dated)]
-        play.pk, play.key = None, f"bench-{number}"
-        if play.start_kind == "timed":
-            play.start = play.start | {"offset_days": 30 + 15 * number}
-        play._state.adding = True  # noqa: SLF001  # Django's documented way to copy a row
-        play.save()
+        version = dated[number % len(dated)]
+        step = version.steps.get(position=1)
+        version.play = Play.objects.create(key=f"bench-{number}", title=f"Bench {number}")
+        if version.start_kind == StartKind.TIMED:
+            version.start = version.start | {"offset_days": 30 + 15 * number}
+        for row in (version, step):
+            row.pk = None
+            row._state.adding = True  # noqa: SLF001  # Django's documented way to copy a row
+        version.save()
+        step.version = version
+        step.save()
     if Play.objects.count() != PLAYS:
         raise ValueError("The benchmark is about twenty plays.")
     with connection.cursor() as cursor:

@@ -78,7 +78,7 @@ def test_today_is_one_query_for_any_length(items, django_assert_num_queries):
 
     with django_assert_num_queries(1):
         shown = [
-            (item.member.name, item.play.act, item.owner, item.claimed_by)
+            (item.member.name, item.step.act, item.owner, item.claimed_by)
             for item in queue.today(amy, as_of=TODAY)
         ]
 

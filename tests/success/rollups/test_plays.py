@@ -13,7 +13,7 @@ from members.models import Term
 from members.rollups.scope import Scope, Written
 from success.engine.facts import FACTS
 from success.enums import State
-from success.models import Intervention, InterventionEvent, MemberFacts, Milestone
+from success.models import Intervention, InterventionEvent, MemberFacts, Milestone, Play
 from success.rollups import plays
 from success.services.plays import ensure_default_plays
 from tests.factories import (
@@ -730,11 +730,13 @@ def make_world(chance, members):
 
 def occurrence_of(play, facts, as_of):
     """The reference: (occurrence, day, live) of a play for a member, or None."""
-    if play.start_kind == "trigger":
+    if play.current.start_kind == "trigger":
         left = [
             (fact.occurred_on, fact.pk, fact.origin)
-            for fact in Fact.objects.filter(member=facts.member, kind=play.start["kind"])
-            if play.effective_from <= fact.occurred_on <= as_of
+            for fact in Fact.objects.filter(
+                member=facts.member, kind=play.current.start["kind"]
+            )
+            if play.current.effective_from <= fact.occurred_on <= as_of
         ]
         still = [
             one
@@ -745,8 +747,8 @@ def occurrence_of(play, facts, as_of):
             return None
         day, _, origin = max(left)
         return f"left:{day}", day, origin == "live"
-    if play.start_kind == "timed":
-        day = facts.anchor_on and facts.anchor_on + play.start["offset_days"] * DAY
+    if play.current.start_kind == "timed":
+        day = facts.anchor_on and facts.anchor_on + play.current.start["offset_days"] * DAY
         name = f"day-30 of plan {facts.plan_id}"
     else:
         day = facts.behind_since
@@ -758,19 +760,19 @@ def expected_for(play, facts, as_of, *, messaged):
     """The reference: what one play opens for one member on the first night."""
     known = {fact.name: getattr(facts, fact.name, None) for fact in FACTS}
     known["segment"] = facts.segment and facts.segment.key
-    audience = parse(play.audience, registry=FACTS)
+    audience = parse(play.current.audience, registry=FACTS)
     found = occurrence_of(play, facts, as_of)
     if found is None or not evaluate(audience, known, as_of=as_of):
         return None
     name, day, live = found
     prefers_message = facts.segment is not None and facts.segment.delivery == "message"
-    if prefers_message and day < play.effective_from:
+    if prefers_message and day < play.current.effective_from:
         return None
     sendable = (
         prefers_message
-        and play.template is not None
+        and play.current.steps.get().template is not None
         and live
-        and day >= as_of - play.too_late_days * DAY
+        and day >= as_of - play.current.too_late_days * DAY
         and (facts.member.quiet_through is None or day > facts.member.quiet_through)
         and facts.contact is not None
         and facts.contact.email != ""
@@ -779,12 +781,12 @@ def expected_for(play, facts, as_of, *, messaged):
     )
     if sendable and messaged:
         return None
-    queue_class = play.queue_class
-    if play.start_kind == "data" and queue_class != 1:
+    queue_class = play.current.queue_class
+    if play.current.start_kind == "data" and queue_class != 1:
         queue_class = {"regressing": 2, "stalled": 4, "slipping": 5}.get(
             facts.state, queue_class
         )
-    if facts.we_owe_since is not None and play.start.get("fact") == "achieved_on":
+    if facts.we_owe_since is not None and play.current.start.get("fact") == "achieved_on":
         queue_class = 1
     return (
         play.pk,
@@ -816,7 +818,7 @@ def test_statements_agree_with_a_plain_reference_on_random_facts(seed):
     expected = set()
     everybody = MemberFacts.objects.select_related("segment", "contact", "member")
     in_order = sorted(
-        plays.Play.objects.select_related("template"), key=lambda p: (p.queue_class, p.pk)
+        Play.objects.select_related("current"), key=lambda p: (p.current.queue_class, p.pk)
     )
     for facts in everybody:
         messaged = False

@@ -59,7 +59,7 @@ def test_default_plays_are_made_once():
 
     again = ensure_default_plays(effective_from=TODAY + DAY)
 
-    assert [(play.key, play.start_kind, play.queue_class) for play in made] == [
+    assert [(p.key, p.current.start_kind, p.current.queue_class) for p in made] == [
         ("day-30-without-first-value", "timed", 5),
         ("milestone-overdue", "data", 5),
         ("last-maintainer-left", "trigger", 2),
@@ -71,7 +71,7 @@ def test_default_plays_are_made_once():
         ("ask-eligible", "trigger", 8),
     ]
     assert [play.pk for play in again] == [play.pk for play in made]
-    assert set(Play.objects.values_list("effective_from", flat=True)) == {TODAY}
+    assert set(Play.objects.values_list("current__effective_from", flat=True)) == {TODAY}
     assert Play.objects.filter(title="Ours").count() == 1
     assert MessageTemplate.objects.count() == 2
 
