@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from success.views import (
+    after_move,
     asks,
     batches,
     first_value,
@@ -149,6 +150,13 @@ urlpatterns: list[URLPattern] = [
     path("measures/first-value/", first_value.first_value, name="first_value"),
     path("measures/first-value.json", first_value.first_value_chart, name="first_value_chart"),
     path("measures/promises/", kept.kept, name="kept"),
+    path("measures/after-a-move/", after_move.after_move, name="after_move"),
+    path("measures/after-a-move.json", after_move.after_move_chart, name="after_move_chart"),
+    path(
+        "measures/after-a-move/warning/",
+        after_move.after_move_warning,
+        name="after_move_warning",
+    ),
     path("measures/margin/", margin.margin, name="margin"),
     path("measures/margin.json", margin.margin_chart, name="margin_chart"),
     path("measures/margin/members.csv", margin.margin_export, name="margin_export"),

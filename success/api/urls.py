@@ -1,7 +1,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from success.api import margin, measures, outlook
+from success.api import after_move, margin, measures, outlook
 from success.api.asks import Asks
 from success.api.audit import AuditTrail
 from success.api.batches import PlanBatches
@@ -51,6 +51,11 @@ urlpatterns = [
         name="measures-stalled-and-lapsed",
     ),
     path("measures/first-value", outlook.FirstValueView.as_view(), name="measures-first-value"),
+    path(
+        "measures/after-a-move",
+        after_move.AfterMoveView.as_view(),
+        name="measures-after-a-move",
+    ),
     path("measures/margin", margin.MarginView.as_view(), name="measures-margin"),
     path(
         "measures/margin/members",

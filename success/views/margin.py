@@ -33,6 +33,7 @@ from success.queries import margin as reads
 from success.queries.margin import MoveEffect, SegmentCost
 from success.queries.nights import last_live_day
 from success.services.costs import set_rates
+from success.views.after_move import harmful_moves
 from success.views.measures import EXPORT_SIZE, PAGE_SIZE, Echo, safe_cells
 
 CSV_HEADER = (
@@ -53,6 +54,7 @@ def margin(request: HttpRequest) -> HttpResponse:
         "currency": Association.current().currency,
         "days": reads.RECORDED_DAYS,
         "segment": Segment.objects.filter(key=segment).first() if segment else None,
+        "hurt": harmful_moves(as_of=as_of),
     }
     try:
         context["rates"] = reads.rates_on(as_of=as_of)
