@@ -2,7 +2,16 @@
 
 from django.urls import URLPattern, path
 
-from coverage.views import capacity, effort, experience, overview, people, segments, simulator
+from coverage.views import (
+    capacity,
+    effort,
+    experience,
+    hours,
+    overview,
+    people,
+    segments,
+    simulator,
+)
 
 app_name = "coverage"
 urlpatterns: list[URLPattern] = [
@@ -12,6 +21,10 @@ urlpatterns: list[URLPattern] = [
     path("capacity/weeks.json", capacity.weeks_chart, name="weeks_chart"),
     path("effort/log/", effort.log, name="effort_log"),
     path("effort/members/", effort.members, name="effort_members"),
+    path("hours/", hours.hours, name="hours"),
+    path("hours/begin/", hours.begin, name="hours_begin"),
+    path("hours/new/", hours.edit, name="hours_edit"),
+    path("hours/<int:number>/", hours.version, name="hours_version"),
     path("hours.json", overview.hours_chart, name="hours_chart"),
     path("over-delivery/", simulator.over_delivery, name="over_delivery"),
     path("simulator/", simulator.simulator, name="simulator"),

@@ -4,11 +4,13 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from coverage.api import capacity
+from coverage.api.hours import HoursVersions
 from coverage.api.rebalancings import Rebalancings
 
 app_name = "coverage-api"
 
 router = SimpleRouter()
+router.register("hours", HoursVersions, basename="hours")
 router.register("rebalancings", Rebalancings, basename="rebalancings")
 
 urlpatterns = [

@@ -201,6 +201,14 @@ def picture(*, as_of: date, grace_days: int) -> Picture:
     return _picture(as_of=as_of, grace_days=grace_days, weeks=WEEKS)
 
 
+def with_hours(hours: StaffHours | None, *, as_of: date, grace_days: int) -> Picture:
+    """Return loads and team of a day if an experience took other hours; null is as it is said.
+
+    Members, stages and people are those of the day; only this week is projected.
+    """
+    return _picture(as_of=as_of, grace_days=grace_days, weeks=1, hours=hours)
+
+
 class _Part(NamedTuple):
     """So many alike: whose, of which segment, in which stage, and when that changes."""
 
@@ -286,9 +294,12 @@ class _Sum:
         return sum((each * sum_ / 100 for each, sum_ in self.percents.items()), zero)
 
 
-def _picture(*, as_of: date, grace_days: int, weeks: int) -> Picture:
+def _picture(
+    *, as_of: date, grace_days: int, weeks: int, hours: StaffHours | None = None
+) -> Picture:
     parts = _parts(as_of=as_of, grace_days=grace_days, weeks=weeks)
-    hours = staff_hours(as_of=as_of)
+    if hours is None:
+        hours = staff_hours(as_of=as_of)
     books: dict[int, _Sum] = defaultdict(_Sum)
     pool, unheld = _Sum(), _Sum()
     pooled: dict[int, int] = defaultdict(int)

@@ -3,29 +3,25 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from config.kernel.clock import association_zone, local_date
 from coverage.engine import segments as rule
 from coverage.enums import LifecycleStage, Modality
 from coverage.models import CoverageHours, CoverageModel, Leverage, Segment
+from coverage.queries.hours import STAGES, HoursOf, LeverageOf
+from coverage.services.segments import ensure_default_segments
 from members.models import User
 from members.services.audit import record
 
-# (segment key, stage, modality) → hours that one member gets in a month
-HoursOf = Mapping[tuple[str, str, str], Decimal]
-# (segment key, modality) → member-hours that an hour of staff gives
-LeverageOf = Mapping[tuple[str, str], Decimal]
-
-STAGES = (
-    LifecycleStage.ONBOARDING,
-    LifecycleStage.ADOPTION,
-    LifecycleStage.GROWTH,
-    LifecycleStage.RENEWAL,
-    LifecycleStage.AT_RISK,
-)
+VERSIONS_LOCK: Final = 2_404_003
+MOST_HOURS: Final = 744
+MOST_LEVERAGE: Final = 500
 # Staff hours a member and month, in the order of STAGES.
 DEFAULT_STAFF_HOURS: Mapping[str, tuple[str, ...]] = {
     rule.INBOUND: ("0.50", "0.10", "0.10", "0.20", "0.75"),
@@ -56,12 +52,33 @@ class NotAModel(Exception):
 
 
 @transaction.atomic
-def ensure_default_model(*, at: datetime) -> CoverageModel:
+def ensure_beginning(*, on: date, at: datetime) -> bool:
+    """Give an association without any segments the usual ones, and its first hours; True if so.
+
+    What it has, it keeps: where there is a segment of its own, retired ones included, none is
+    added, and where no segment of the usual ones is left, there are no hours to begin with.
+    The hours count from ``on``. Called by every night, and by whoever does not wait for one;
+    idempotent (DOMAIN 2.4, 6.2).
+    """
+    if CoverageModel.objects.exists():
+        return False
+    if not Segment.objects.exists():
+        ensure_default_segments()
+    if not Segment.objects.filter(key__in=DEFAULT_STAFF_HOURS).exists():
+        return False
+    ensure_default_model(at=at, on=on)
+    return True
+
+
+@transaction.atomic
+def ensure_default_model(*, at: datetime, on: date | None = None) -> CoverageModel:
     """Return the coverage model that came first, made of DOMAIN 6.2's table where none is.
 
-    Counts from the association's day of ``at``. Segments that the table does not know, or that
-    are not there, get no hours: what they take is not known until somebody says it. Idempotent.
+    Counts from ``on``, else from the association's day of ``at``. Segments that the table does
+    not know, or that are not there, get no hours: what they take is not known until somebody
+    says it. Idempotent.
     """
+    _one_at_a_time()
     first = CoverageModel.objects.order_by("version").first()
     if first is not None:
         return first
@@ -76,7 +93,7 @@ def ensure_default_model(*, at: datetime) -> CoverageModel:
     return _make(
         hours=hours,
         leverage=leverage,
-        effective_from=local_date(at, zone=association_zone()),
+        effective_from=on or local_date(at, zone=association_zone()),
         note=FIRST_NOTE,
         by=None,
         at=at,
@@ -96,43 +113,84 @@ def new_version(  # noqa: PLR0913  # a version has that many parts, all by name
     """Keep a new version of the hours, which counts from a day; none is ever changed.
 
     Hours are a member's, a month. A modality of a segment that ``leverage`` does not name has
-    1. Raises ``NotAModel`` with words where a segment is unknown, an amount is negative, a
-    factor is not above zero, time in real time has no asynchronous share (DOMAIN 2.4), nothing
-    is said at all, or a later version begins before this one.
+    1. What was counted on a day that is over stays as it was counted. Raises ``NotAModel`` with
+    words where a segment, stage or modality is unknown, an amount is negative or more than a
+    month has, a factor is not above zero, time in real time has no asynchronous share (DOMAIN
+    2.4), nothing or no reason is said, or a day is over or before that of the newest version.
     """
-    for words in _objections(hours=hours, leverage=leverage, effective_from=effective_from):
-        raise NotAModel(words)
-    return _make(
+    _one_at_a_time()
+    check(
         hours=hours,
         leverage=leverage,
         effective_from=effective_from,
         note=note,
+        today=local_date(at, zone=association_zone()),
+    )
+    return _make(
+        hours=hours,
+        leverage=leverage,
+        effective_from=effective_from,
+        note=note.strip(),
         by=by,
         at=at,
     )
 
 
-def _objections(*, hours: HoursOf, leverage: LeverageOf, effective_from: date) -> Iterable[str]:
+def check(
+    *, hours: HoursOf, leverage: LeverageOf, effective_from: date, note: str, today: date
+) -> None:
+    """Raise ``NotAModel`` for what ``new_version`` would refuse; writes nothing."""
+    for words in _objections(hours=hours, leverage=leverage):
+        raise NotAModel(words)
+    if not note.strip():
+        raise NotAModel(_("Say what is different, and why."))
+    last = CoverageModel.objects.aggregate(last=Max("effective_from"))["last"]
+    if last is not None and effective_from < last:
+        raise NotAModel(
+            _("The newest version counts from %(day)s; a new one begins then or later.")
+            % {"day": date_format(last, "j F Y")}
+        )
+    if effective_from < today:
+        raise NotAModel(
+            _("That day is over, and stays as it was counted. A version begins today or later.")
+        )
+
+
+def _objections(*, hours: HoursOf, leverage: LeverageOf) -> Iterable[str]:
     if not hours:
-        yield "Say at least one amount of hours."
+        yield _("Say at least one amount of hours.")
     known = set(Segment.objects.values_list("key", flat=True))
-    named = {key for key, *_ in hours} | {key for key, _ in leverage}
+    named = {key for key, *_rest in hours} | {key for key, _rest in leverage}
     if unknown := sorted(named - known):
-        yield f"There is no segment {', '.join(unknown)}."
+        yield _("There is no segment %(name)s.") % {"name": ", ".join(unknown)}
+    stages = {stage for _key, stage, _modality in hours} - set(LifecycleStage.values)
+    if stages:
+        yield _("There is no stage %(name)s.") % {"name": ", ".join(sorted(stages))}
+    modalities = {key[-1] for key in (*hours, *leverage)} - set(Modality.values)
+    if modalities:
+        yield _("Time is not given as %(name)s.") % {"name": ", ".join(sorted(modalities))}
     if any(amount < 0 for amount in hours.values()):
-        yield "Hours are not negative."
-    if any(factor <= 0 for factor in leverage.values()):
-        yield "An hour of staff gives something: a factor is above zero."
+        yield _("Hours are not negative.")
+    if any(amount > MOST_HOURS for amount in hours.values()):
+        yield _("A month has at most 744 hours.")
+    if any(not 0 < factor <= MOST_LEVERAGE for factor in leverage.values()):
+        yield _("An hour of staff gives something: a factor is above zero, and at most 500.")
     for (segment, stage, modality), amount in sorted(hours.items()):
         alone = not hours.get((segment, stage, Modality.ASYNC))
         if segment == rule.SYNCHRONOUS and modality == Modality.SYNC and amount and alone:
-            yield (
+            yield _(
                 "Hours in real time need an asynchronous share beside them, or nobody can "
-                f"carry them: {segment}, {stage}."
-            )
-    last = CoverageModel.objects.aggregate(last=Max("effective_from"))["last"]
-    if last is not None and effective_from < last:
-        yield f"The newest version counts from {last}; a new one begins then or later."
+                "carry them: %(segment)s, %(stage)s."
+            ) % {
+                "segment": Segment.objects.get(key=segment).name,
+                "stage": LifecycleStage(stage).label.lower(),
+            }
+
+
+def _one_at_a_time() -> None:
+    """Two versions made at once would have the same number; the lock ends with the change."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [VERSIONS_LOCK])
 
 
 def _make(  # noqa: PLR0913  # as above
@@ -144,7 +202,7 @@ def _make(  # noqa: PLR0913  # as above
     by: User | None,
     at: datetime,
 ) -> CoverageModel:
-    newest = CoverageModel.objects.select_for_update().order_by("-version").first()
+    newest = CoverageModel.objects.order_by("-version").first()
     model = CoverageModel.objects.create(
         version=newest.version + 1 if newest else 1,
         effective_from=effective_from,
@@ -172,5 +230,11 @@ def _make(  # noqa: PLR0913  # as above
         summary=f"Version {model.version} of the hours, from {effective_from}",
         by=by,
         at=at,
+        after={
+            "version": model.version,
+            "effective_from": effective_from,
+            "cells": len(hours),
+            "leverage": len(leverage),
+        },
     )
     return model

@@ -18,6 +18,7 @@ from django.db.models import Case, F, Max, Min, Value, When
 from psycopg2.errors import LockNotAvailable
 
 from coverage.rollups import assignment, loads
+from coverage.services.hours import ensure_beginning
 from engagement.rollups import involvement
 from members.models import Association, DirtyMember, Member
 from members.rollups.scope import Scope, Written
@@ -121,7 +122,11 @@ SET taken_by = excluded.taken_by WHERE members_dirtymember.taken_by IS NULL
 
 
 def _collect(job: Job) -> Written:
-    """Take on the members whose facts changed, and those who work with them."""
+    """Take on the members whose facts changed, and those who work with them.
+
+    An association that has said nothing yet gets its first segments and hours here.
+    """
+    ensure_beginning(on=job.night.as_of, at=job.at)
     last = reads.last_live_day() or date.min
     values: dict[str, int | date] = {
         "night": job.night.pk,

@@ -6,7 +6,12 @@ import pytest
 
 from coverage.models import CoverageModel, Segment
 from coverage.queries.hours import staff_hours
-from coverage.services.hours import NotAModel, ensure_default_model, new_version
+from coverage.services.hours import (
+    NotAModel,
+    ensure_beginning,
+    ensure_default_model,
+    new_version,
+)
 from coverage.services.segments import ensure_default_segments
 from members.models import AuditEntry
 from tests.factories import NOON, TODAY, make_segment, make_user
@@ -105,3 +110,45 @@ def test_a_version_that_cannot_be_meant_is_refused_with_words(fields, words):
         version(**fields)
 
     assert CoverageModel.objects.count() == 1
+
+
+def test_a_version_begins_today_or_later_and_says_why():
+    ensure_default_segments()
+    ensure_default_model(at=NOON - timedelta(days=30))
+
+    with pytest.raises(NotAModel, match="That day is over"):
+        version(effective_from=TODAY - timedelta(days=1))
+    with pytest.raises(NotAModel, match="and why"):
+        version(note="  ")
+
+    made = version(effective_from=TODAY + timedelta(days=30))
+    assert (made.version, by_key()["synchronous", "growth"]) == (2, Fraction(2))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"hours": {("inbound", "golden", "async"): Decimal(1)}}, "no stage golden"),
+        ({"hours": {("inbound", "growth", "fax"): Decimal(1)}}, "not given as fax"),
+        ({"hours": {("inbound", "growth", "async"): Decimal(745)}}, "at most 744"),
+        ({"leverage": {("inbound", "async"): Decimal(501)}}, "at most 500"),
+    ],
+)  # fmt: skip
+def test_a_version_says_only_what_there_is(fields, words):
+    ensure_default_segments()
+    with pytest.raises(NotAModel, match=words):
+        version(**fields)
+
+
+def test_the_beginning_is_made_where_there_is_nothing_and_only_then():
+    outcomes = [ensure_beginning(on=TODAY, at=NOON + timedelta(days=n)) for n in (0, 1)]
+
+    assert outcomes == [True, False]
+    assert Segment.objects.count() == 4
+    assert CoverageModel.objects.get().effective_from == TODAY
+
+
+def test_the_beginning_adds_no_segment_to_those_of_an_association():
+    make_segment(key="our-own")
+    assert ensure_beginning(on=TODAY, at=NOON) is False
+    assert (Segment.objects.count(), CoverageModel.objects.count()) == (1, 0)
