@@ -31,13 +31,13 @@ from members.api.acts import (
 )
 from members.api.idempotency import idempotent
 from members.api.serializers import MemberRef, UserRef
+from members.filters import ME, OwnerFilter, YesOrNo
 from success.access import Permission
 from success.api.acts import PersonField
 from success.api.milestones import MilestoneRef
 from success.api.plans import point_of
 from success.api.serializers import PersonRef
 from success.enums import Fit, Obligation, Side
-from success.filters import ME, OwnerFilter, YesOrNo
 from success.models import Accountability, AccountabilityEvent, Plan
 from success.services import promises
 

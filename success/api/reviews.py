@@ -25,11 +25,11 @@ from config.kernel.problems import Conflict
 from members.api.acts import ColleagueField, MemberField, act, identifier, said, text
 from members.api.idempotency import idempotent
 from members.api.serializers import MemberRef, UserRef
+from members.filters import ME, OwnerFilter
 from members.models import Person
 from success.access import Permission
 from success.api.serializers import PersonRef
 from success.enums import GapAnswerChoice, ReviewStatus
-from success.filters import ME, OwnerFilter
 from success.models import Review
 from success.queries import reviews as reads
 from success.senders.calendars import Method, invitation

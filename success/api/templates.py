@@ -22,10 +22,10 @@ from coverage.models import Segment
 from members.api.acts import refusing, said
 from members.api.idempotency import IDEMPOTENCY_KEY, idempotent
 from members.enums import MemberKind
+from members.filters import YesOrNo
 from success.access import Permission
 from success.api.acts import bad_path
 from success.api.paths import EXAMPLE_PATH, PathShape
-from success.filters import YesOrNo
 from success.models import PlanTemplate
 from success.services import templates
 
