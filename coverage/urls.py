@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from coverage.views import capacity, effort, experience, overview, people, segments, simulator
+from coverage.views import (
+    capacity,
+    effort,
+    experience,
+    exports,
+    overview,
+    people,
+    segments,
+    simulator,
+    unserved,
+)
 
 app_name = "coverage"
 urlpatterns: list[URLPattern] = [
@@ -12,6 +22,7 @@ urlpatterns: list[URLPattern] = [
     path("capacity/weeks.json", capacity.weeks_chart, name="weeks_chart"),
     path("effort/log/", effort.log, name="effort_log"),
     path("effort/members/", effort.members, name="effort_members"),
+    path("exports/<slug:table>.<slug:kind>", exports.export, name="export"),
     path("hours.json", overview.hours_chart, name="hours_chart"),
     path("over-delivery/", simulator.over_delivery, name="over_delivery"),
     path("simulator/", simulator.simulator, name="simulator"),
@@ -54,6 +65,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("people/<uuid:public_id>/", people.contributor, name="contributor"),
     path("people/<uuid:public_id>/away/", people.absence_add, name="absence_add"),
+    path("unserved/", unserved.unserved, name="unserved"),
     path("segments/", segments.segments, name="segments"),
     path("segments/add/", segments.add, name="segment_add"),
     path("segments/count/", segments.count, name="segment_count"),
