@@ -6,11 +6,13 @@ from coverage.views import (
     capacity,
     effort,
     experience,
+    exports,
     hours,
     overview,
     people,
     segments,
     simulator,
+    unserved,
 )
 
 app_name = "coverage"
@@ -25,6 +27,7 @@ urlpatterns: list[URLPattern] = [
     path("hours/begin/", hours.begin, name="hours_begin"),
     path("hours/new/", hours.edit, name="hours_edit"),
     path("hours/<int:number>/", hours.version, name="hours_version"),
+    path("exports/<slug:table>.<slug:kind>", exports.export, name="export"),
     path("hours.json", overview.hours_chart, name="hours_chart"),
     path("over-delivery/", simulator.over_delivery, name="over_delivery"),
     path("simulator/", simulator.simulator, name="simulator"),
@@ -67,6 +70,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("people/<uuid:public_id>/", people.contributor, name="contributor"),
     path("people/<uuid:public_id>/away/", people.absence_add, name="absence_add"),
+    path("unserved/", unserved.unserved, name="unserved"),
     path("segments/", segments.segments, name="segments"),
     path("segments/add/", segments.add, name="segment_add"),
     path("segments/count/", segments.count, name="segment_count"),

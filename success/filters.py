@@ -6,7 +6,6 @@ from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import django_filters as filters
-from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +13,7 @@ from drf_spectacular.drainage import set_override
 
 from coverage.models import Segment
 from members.enums import MemberKind
+from members.filters import ME, POOL, OwnerFilter, YesOrNo
 from members.models import Member
 from members.querysets import SHORTEST_GUESS
 from success.enums import Overlay, QueueClass, Standing, State
@@ -23,26 +23,8 @@ from success.queries.members import ORDERS, WITH_OVERLAY
 if TYPE_CHECKING:
     from members.models import User
 
-YES_OR_NO = (("true", _("Yes")), ("false", _("No")))
-ME, POOL = "me", "pool"
 LONGEST_SEARCH = 200
 MOST_DAYS = 36_500
-
-
-def _is_true(said: str) -> bool | None:
-    return {"true": True, "false": False}.get(said)
-
-
-class YesOrNo(filters.TypedChoiceFilter):
-    """True or false; unlike Django's own field it refuses what is neither."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(choices=YES_OR_NO, coerce=_is_true, **options)
-        set_override(
-            self,
-            "field",
-            {"type": "boolean", "description": options.get("help_text") or options["label"]},
-        )
 
 
 class SomeByKey(filters.ModelMultipleChoiceFilter):
@@ -52,25 +34,6 @@ class SomeByKey(filters.ModelMultipleChoiceFilter):
         super().__init__(distinct=False, **options)
         several = {"type": "array", "items": {"type": "string"}}
         set_override(self, "field", several | {"description": options["help_text"]})
-
-
-class OwnerField(forms.CharField):
-    """``me``, ``pool`` or the identifier of a person."""
-
-    def clean(self, value: Any) -> Any:
-        said = super().clean(value)
-        if not said or said in {ME, POOL}:
-            return said
-        try:
-            return uuid.UUID(said)
-        except ValueError as error:
-            raise forms.ValidationError(
-                _("Say me, pool, or the identifier of a person.")
-            ) from error
-
-
-class OwnerFilter(filters.CharFilter):
-    field_class = OwnerField
 
 
 class MemberFilter(filters.FilterSet):

@@ -37,7 +37,7 @@ NUMBER = OpenApiParameter(
 class CellData(serializers.Serializer[Any]):
     segment = serializers.SlugField(help_text="Its key.")
     stage = serializers.ChoiceField(choices=LifecycleStage.values)
-    modality = serializers.ChoiceField(choices=Modality.values)
+    modality = serializers.ChoiceField(choices=Modality.choices)
     hours = serializers.DecimalField(
         max_digits=7, decimal_places=3, help_text="That one member gets in a month."
     )
@@ -46,7 +46,7 @@ class CellData(serializers.Serializer[Any]):
 @extend_schema_serializer(component_name="CoverageLeverage")
 class FactorData(serializers.Serializer[Any]):
     segment = serializers.SlugField(help_text="Its key.")
-    modality = serializers.ChoiceField(choices=Modality.values)
+    modality = serializers.ChoiceField(choices=Modality.choices)
     factor = serializers.DecimalField(
         max_digits=6, decimal_places=2, help_text="Member-hours for an hour of staff; else 1."
     )

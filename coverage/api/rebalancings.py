@@ -69,7 +69,7 @@ class HoursInput(serializers.Serializer[Any]):
 
 
 class LeverageInput(serializers.Serializer[Any]):
-    modality = serializers.ChoiceField(choices=Modality.values)
+    modality = serializers.ChoiceField(choices=Modality.choices)
     factor = serializers.DecimalField(
         max_digits=6, decimal_places=2, help_text="Member-hours for an hour of staff."
     )

@@ -4,14 +4,25 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from coverage.api import capacity
+from coverage.api.effort import Efforts
 from coverage.api.hours import HoursVersions
+from coverage.api.people import Absences, People, Teams
+from coverage.api.profiles import Assignments, AxProfiles
 from coverage.api.rebalancings import Rebalancings
+from coverage.api.segments import Segments
 
 app_name = "coverage-api"
 
 router = SimpleRouter()
 router.register("hours", HoursVersions, basename="hours")
+router.register("absences", Absences, basename="absences")
+router.register("assignments", Assignments, basename="assignments")
+router.register("effort", Efforts, basename="effort")
+router.register("people", People, basename="people")
+router.register("profiles", AxProfiles, basename="ax-profiles")
 router.register("rebalancings", Rebalancings, basename="rebalancings")
+router.register("segments", Segments, basename="segments")
+router.register("teams", Teams, basename="teams")
 
 urlpatterns = [
     path("coverage/capacity", capacity.CapacityView.as_view(), name="capacity"),

@@ -186,6 +186,12 @@ def team(*, as_of: date, grace_days: int) -> TeamLoad:
     return _picture(as_of=as_of, grace_days=grace_days, weeks=1).team
 
 
+def loads_and_team(*, as_of: date, grace_days: int) -> tuple[tuple[PersonLoad, ...], TeamLoad]:
+    """Return ``loads`` and ``team`` of one reading."""
+    found = _picture(as_of=as_of, grace_days=grace_days, weeks=1)
+    return found.loads, found.team
+
+
 def projection(*, as_of: date, grace_days: int, weeks: int = WEEKS) -> tuple[PersonWeeks, ...]:
     """Return needed and available hours by person and week, from this week on (DOMAIN 6.2).
 

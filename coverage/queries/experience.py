@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import BooleanField, Count, ExpressionWrapper, Min, Q, QuerySet, Sum
 
 from config.kernel.conditions import BadCondition, evaluate, explain, parse
 from coverage.engine import experience as engine
@@ -13,7 +13,7 @@ from coverage.engine.experience import Experience
 from coverage.engine.facts import FACTS
 from coverage.enums import Modality
 from coverage.models import Assignment, AxProfile, Effort, Segment
-from members.models import Member
+from members.models import Member, User
 
 WINDOW = timedelta(days=90)
 # A group is real time as well, only shared; the profile does not tell the two apart.
@@ -227,3 +227,34 @@ def own_answers(member: Member, *, as_of: date) -> OwnAnswers:
         return OwnAnswers(answers={}, on=None, is_old=False)
     is_old = said.expires_on is not None and said.expires_on <= as_of
     return OwnAnswers(answers=dict(said.answers), on=said.valid_from, is_old=is_old)
+
+
+def profiles_in_force(user: User, *, as_of: date) -> QuerySet[AxProfile]:
+    """Return the current profile of every member whom ``user`` may see.
+
+    ``has_expired`` is annotated: whether it has to be asked again on ``as_of``.
+    """
+    over = Q(expires_on__isnull=False, expires_on__lte=as_of)
+    return (
+        AxProfile.objects.filter(superseded_on=None, member__in=Member.objects.visible_to(user))
+        .select_related("member", "recorded_by")
+        .annotate(has_expired=ExpressionWrapper(over, output_field=BooleanField()))
+    )
+
+
+def versions_of(member: Member) -> QuerySet[AxProfile]:
+    """Return every version of a member's profile."""
+    return AxProfile.objects.filter(member=member).select_related("member", "recorded_by")
+
+
+def assignments(user: User, *, as_of: date) -> QuerySet[Assignment]:
+    """Return who of the members whom ``user`` may see is in which segment, and why.
+
+    ``is_overridden`` is annotated: whether a person's decision is in force on ``as_of``.
+    """
+    in_force = Q(override_until__isnull=False, override_until__gt=as_of)
+    return (
+        Assignment.objects.filter(member__in=Member.objects.visible_to(user))
+        .select_related("member", "segment", "owner", "override_by")
+        .annotate(is_overridden=ExpressionWrapper(in_force, output_field=BooleanField()))
+    )

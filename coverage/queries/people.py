@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import BooleanField, Count, ExpressionWrapper, Prefetch, Q, QuerySet
 
 from coverage.engine.capacity import capacity
 from coverage.models import Absence, Contributor
@@ -108,3 +108,15 @@ def _giver(user: Any) -> Giver:
         members=user.held,
         absences=tuple(user.absences_ahead),
     )
+
+
+def absences(user: User, *, sees_all: bool, on: date) -> QuerySet[Absence]:
+    """Return absences with whom they are of: everybody's, or those of ``user`` alone.
+
+    ``is_over`` is annotated: whether they are back on ``on``.
+    """
+    rows = Absence.objects.select_related("user", "cover")
+    if not sees_all:
+        rows = rows.filter(user=user)
+    is_back = ExpressionWrapper(Q(ends_on__lte=on), output_field=BooleanField())
+    return rows.annotate(is_over=is_back)

@@ -95,8 +95,11 @@ def log(  # noqa: PLR0913  # an entry has that many parts
 
 
 @transaction.atomic
-def withdraw(*, effort: Effort, by: User | None, at: datetime) -> Effort:
-    """Let an entry count no more; it stays to be seen. Raises ``AlreadyWithdrawn``."""
+def withdraw(*, effort: Effort, by: User | None, at: datetime, reason: str = "") -> Effort:
+    """Let an entry count no more; it stays to be seen. Raises ``AlreadyWithdrawn``.
+
+    ``reason`` is kept in the audit trail; what the product withdraws itself needs none.
+    """
     row = Effort.objects.select_for_update().get(pk=effort.pk)
     if row.withdrawn_at is not None:
         raise AlreadyWithdrawn(_("This entry was withdrawn before."))
@@ -110,6 +113,7 @@ def withdraw(*, effort: Effort, by: User | None, at: datetime) -> Effort:
         before=before,
         by=by,
         at=at,
+        reason=reason.strip(),
     )
     return row
 
@@ -130,6 +134,7 @@ def _record(  # noqa: PLR0913  # an entry has that many parts
     before: dict[str, Any] | None,
     by: User | None,
     at: datetime,
+    reason: str = "",
 ) -> None:
     audit.record(
         verb=verb,
@@ -139,7 +144,7 @@ def _record(  # noqa: PLR0913  # an entry has that many parts
         by=by,
         at=at,
         before=before,
-        after=_shown(row),
+        after=_shown(row) | ({"reason": reason} if reason else {}),
     )
 
 

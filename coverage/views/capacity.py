@@ -34,6 +34,13 @@ BANDS = {
     Band.LIGHT: gettext_lazy("Room to spare"),
     Band.UNDER_USED: gettext_lazy("Under-used"),
 }
+# Tables of this page that can be taken as files.
+EXPORTS = (
+    ("people", gettext_lazy("Person by person")),
+    ("weeks", gettext_lazy("The half year ahead")),
+    ("pools", gettext_lazy("The pool")),
+    ("segments", gettext_lazy("Segments")),
+)
 # From which load on a band counts, for the key of the heat map; highest first.
 BAND_LIMITS = (
     (Band.OVERLOADED, engine.OVERLOADED_ABOVE),
@@ -125,7 +132,7 @@ class Page:
 def capacity(request: HttpRequest) -> HttpResponse:
     """The team's load, each person's, and the weeks ahead, for whoever may see them."""
     as_of = clock.today()
-    page = _page(request, as_of=as_of)
+    page = shown_to(request, as_of=as_of)
     team = page.picture.team
     sums = team.sums
     need = team.pool.need
@@ -167,6 +174,7 @@ def capacity(request: HttpRequest) -> HttpResponse:
             if has(request.user, Permission.COVERAGE_EDIT)
             else "",
             "hours_page": address("coverage:hours"),
+            "exports": EXPORTS,
             "today": as_of,
         },
     )
@@ -207,7 +215,7 @@ def loads_chart(request: HttpRequest) -> JsonResponse:
 @require_safe
 def weeks_chart(request: HttpRequest) -> JsonResponse:
     """The load of every week ahead, by person and of the team."""
-    page = _page(request, as_of=clock.today())
+    page = shown_to(request, as_of=clock.today())
     return JsonResponse(
         {
             "kind": "heat",
@@ -240,7 +248,8 @@ def weeks_chart(request: HttpRequest) -> JsonResponse:
     )
 
 
-def _page(request: HttpRequest, *, as_of: date) -> Page:
+def shown_to(request: HttpRequest, *, as_of: date) -> Page:
+    """Return what whoever asks may see of the team, of one reading of the database."""
     found = picture(as_of=as_of, grace_days=Association.current().grace_days)
     names = _Names(request)
     heat = [_team_weeks(found)]

@@ -79,6 +79,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "load": needed / available if available else None,
             "profiles": current.count(),
             "simulated": current.filter(source=SIMULATED).count(),
+            "exports": (("profiles", _("Experience profiles")), ("segments", _("Segments"))),
         },
     )
 

@@ -36,6 +36,11 @@ from members.models import Association, User
 PAGE_SIZE: Final = 50
 RECENT: Final = 20
 HUNDREDTHS: Final = Decimal(engine.HUNDREDTHS)
+# Tables of the page of over-delivery that can be taken as files.
+EXPORTS: Final = (
+    ("over-delivery", gettext_lazy("Members over-served")),
+    ("under-delivery", gettext_lazy("Where hours are missing")),
+)
 STAGES: Final = {
     "reading": gettext_lazy("reading who has whom"),
     "bound": gettext_lazy("finding the lowest highest load that there can be"),
@@ -273,6 +278,7 @@ def over_delivery(request: HttpRequest) -> HttpResponse:
             "pool": pool,
             "since": today - reads.QUARTER + timedelta(days=1),
             "as_of": today,
+            "exports": EXPORTS,
             "crumbs": [(_("Coverage"), reverse("coverage:overview"))],
         },
     )

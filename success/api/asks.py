@@ -13,11 +13,13 @@ from rest_framework.viewsets import GenericViewSet
 from config.kernel import clock
 from config.kernel.api import problems
 from config.kernel.problems import Conflict
+from members.api.acts import act, identifier, of_visible, refusing, said, text
 from members.api.idempotency import idempotent
+from members.api.serializers import MemberRef, UserRef
 from success.access import Permission
-from success.api.acts import PersonField, act, identifier, of_visible, refusing, said, text
+from success.api.acts import PersonField
 from success.api.milestones import MilestoneRef
-from success.api.serializers import MemberRef, PersonRef, UserRef
+from success.api.serializers import PersonRef
 from success.enums import Advocacy, AskKind, AskStatus
 from success.models import Ask, Offer
 from success.services import asks

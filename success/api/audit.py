@@ -10,9 +10,9 @@ from rest_framework.viewsets import GenericViewSet
 
 from config.kernel.api import problems
 from members.access import Permission
+from members.api.acts import of_visible
+from members.api.serializers import MemberRef, UserRef
 from members.models import AuditEntry
-from success.api.acts import of_visible
-from success.api.serializers import MemberRef, UserRef
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -16,11 +16,12 @@ from config.kernel.api import PageInput, page_body, paged, problems
 from config.kernel.api import asked as asked_for
 from config.kernel.keyset import page
 from config.kernel.problems import Conflict
+from members.api.acts import act, identifier, refusing, said
 from members.api.idempotency import idempotent
+from members.api.serializers import MemberRef, UserRef
 from members.models import Member
 from success.access import Permission
-from success.api.acts import act, bad_path, identifier, refusing, said
-from success.api.serializers import MemberRef, UserRef
+from success.api.acts import bad_path
 from success.enums import PlanBatchStatus
 from success.models import PlanBatch, PlanBatchItem, PlanTemplate
 from success.queries import batches as reads

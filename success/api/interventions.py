@@ -14,13 +14,9 @@ from config.kernel import clock
 from config.kernel.api import problems
 from config.kernel.problems import Conflict
 from members.api.idempotency import IDEMPOTENCY_KEY, idempotent
+from members.api.serializers import UserRef
 from success.access import Permission
-from success.api.serializers import (
-    CompleteInput,
-    InterventionOutput,
-    SnoozeInput,
-    UserRef,
-)
+from success.api.serializers import CompleteInput, InterventionOutput, SnoozeInput
 from success.enums import Outcome
 from success.filters import QueueFilter
 from success.models import Intervention

@@ -12,11 +12,11 @@ from rest_framework.viewsets import GenericViewSet
 
 from config.kernel import clock
 from config.kernel.api import problems
+from members.api.acts import act, identifier, of_visible, refusing, said, text
 from members.api.idempotency import idempotent
+from members.api.serializers import MemberRef, UserRef
 from success.access import Permission
-from success.api.acts import act, identifier, of_visible, refusing, said, text
 from success.api.plans import point_of
-from success.api.serializers import MemberRef, UserRef
 from success.enums import Answer
 from success.models import Declaration, Milestone, Plan
 from success.services import milestones

@@ -17,21 +17,14 @@ from rest_framework.viewsets import GenericViewSet
 
 from config.kernel import clock
 from config.kernel.api import problems
+from members.api.acts import MemberField, act, identifier, of_visible, refusing, said, text
 from members.api.idempotency import idempotent
+from members.api.serializers import MemberRef, UserRef
+from members.filters import YesOrNo
 from success.access import Permission
-from success.api.acts import (
-    MemberField,
-    PersonField,
-    act,
-    identifier,
-    of_visible,
-    refusing,
-    said,
-    text,
-)
-from success.api.serializers import MemberRef, PersonRef, UserRef
+from success.api.acts import PersonField
+from success.api.serializers import PersonRef
 from success.enums import Answer, ConfirmedIn, Fit, FitStatus
-from success.filters import YesOrNo
 from success.models import DesiredOutcome, FitAssessment, GoalChange
 from success.services import outcomes
 

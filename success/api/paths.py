@@ -11,9 +11,9 @@ from rest_framework.viewsets import ViewSet
 
 from config.kernel import clock
 from config.kernel.api import problems
+from members.api.acts import MemberField, said
 from members.api.idempotency import IDEMPOTENCY_KEY, idempotent
 from success.access import Permission
-from success.api.acts import MemberField, said
 from success.engine.linting import lint
 from success.engine.planning import BadPlan, PlannedPath, from_data, to_data
 from success.enums import Advocacy, EvidenceSource, ExpectedBasis, Fit, Side

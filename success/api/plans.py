@@ -17,23 +17,14 @@ from rest_framework.viewsets import GenericViewSet
 
 from config.kernel import clock
 from config.kernel.api import problems
+from members.api.acts import MemberField, act, identifier, of_visible, refusing, said, text
 from members.api.idempotency import idempotent
+from members.api.serializers import MemberRef, UserRef
+from members.filters import YesOrNo
 from success.access import Permission
-from success.api.acts import (
-    MemberField,
-    PersonField,
-    act,
-    bad_path,
-    identifier,
-    of_visible,
-    refusing,
-    said,
-    text,
-)
+from success.api.acts import PersonField, bad_path
 from success.api.paths import EXAMPLE_PATH, PathShape
-from success.api.serializers import MemberRef, UserRef
 from success.enums import EvidenceSource, ExpectedBasis, Succession
-from success.filters import YesOrNo
 from success.models import Milestone, Plan, PlanPause, PlanTemplate
 from success.services import milestones, plans
 

@@ -26,12 +26,12 @@ from config.kernel import clock
 from config.kernel.api import PageInput, page_body, paged, problems
 from config.kernel.api import asked as asked_for
 from config.kernel.keyset import page
+from members.api.acts import act, identifier, refusing, said
 from members.api.idempotency import IDEMPOTENCY_KEY, idempotent
+from members.api.serializers import MemberRef, UserRef
 from members.enums import RowAction
 from members.models import Member
 from success.access import Permission
-from success.api.acts import act, identifier, refusing, said
-from success.api.serializers import MemberRef, UserRef
 from success.enums import ProfileImportStatus
 from success.filters import MemberFilter
 from success.ingestion.profiles import SHEETS, WorkbookUnusable, write

@@ -19,11 +19,8 @@ from rest_framework.viewsets import GenericViewSet
 from config.kernel import clock
 from config.kernel.api import PageInput, asked, page_body, paged, problems
 from config.kernel.keyset import page
-from members.api.idempotency import idempotent
-from success.access import Permission
-from success.api.acts import (
+from members.api.acts import (
     ColleagueField,
-    PersonField,
     ReasonInput,
     act,
     identifier,
@@ -32,11 +29,15 @@ from success.api.acts import (
     said,
     text,
 )
+from members.api.idempotency import idempotent
+from members.api.serializers import MemberRef, UserRef
+from members.filters import ME, OwnerFilter, YesOrNo
+from success.access import Permission
+from success.api.acts import PersonField
 from success.api.milestones import MilestoneRef
 from success.api.plans import point_of
-from success.api.serializers import MemberRef, PersonRef, UserRef
+from success.api.serializers import PersonRef
 from success.enums import Fit, Obligation, Side
-from success.filters import ME, OwnerFilter, YesOrNo
 from success.models import Accountability, AccountabilityEvent, Plan
 from success.services import promises
 

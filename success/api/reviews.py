@@ -22,13 +22,14 @@ from rest_framework.viewsets import GenericViewSet
 from config.kernel import clock
 from config.kernel.api import problems
 from config.kernel.problems import Conflict
+from members.api.acts import ColleagueField, MemberField, act, identifier, said, text
 from members.api.idempotency import idempotent
+from members.api.serializers import MemberRef, UserRef
+from members.filters import ME, OwnerFilter
 from members.models import Person
 from success.access import Permission
-from success.api.acts import ColleagueField, MemberField, act, identifier, said, text
-from success.api.serializers import MemberRef, PersonRef, UserRef
+from success.api.serializers import PersonRef
 from success.enums import GapAnswerChoice, ReviewStatus
-from success.filters import ME, OwnerFilter
 from success.models import Review
 from success.queries import reviews as reads
 from success.senders.calendars import Method, invitation

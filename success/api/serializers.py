@@ -6,9 +6,10 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from config.kernel import clock
-from coverage.models import Segment
+from coverage.api.serializers import SegmentRef
+from members.api.serializers import MemberRef, UserRef
 from members.enums import MemberKind
-from members.models import Member, MemberIdentity, Person, User
+from members.models import Member, MemberIdentity, Person
 from members.queries import TermRow
 from success.enums import (
     EvidenceSource,
@@ -50,23 +51,6 @@ class TimelineInput(AsOfInput):
     kind = serializers.MultipleChoiceField(
         choices=sorted(TIMELINE_KINDS), required=False, help_text="Repeat for several."
     )
-
-
-@extend_schema_serializer(component_name="Colleague")
-class UserRef(serializers.Serializer[User]):
-    id = serializers.UUIDField(source="public_id")
-    name = serializers.CharField()
-
-
-@extend_schema_serializer(component_name="Segment")
-class SegmentRef(serializers.Serializer[Segment]):
-    key = serializers.CharField()
-    name = serializers.CharField()
-
-
-class MemberRef(serializers.Serializer[Member]):
-    id = serializers.UUIDField(source="public_id")
-    name = serializers.CharField()
 
 
 @extend_schema_serializer(component_name="MemberPerson")

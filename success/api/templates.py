@@ -17,14 +17,15 @@ from rest_framework.viewsets import GenericViewSet
 
 from config.kernel import clock
 from config.kernel.api import problems
+from coverage.api.serializers import SegmentRef
 from coverage.models import Segment
+from members.api.acts import refusing, said
 from members.api.idempotency import IDEMPOTENCY_KEY, idempotent
 from members.enums import MemberKind
+from members.filters import YesOrNo
 from success.access import Permission
-from success.api.acts import bad_path, refusing, said
+from success.api.acts import bad_path
 from success.api.paths import EXAMPLE_PATH, PathShape
-from success.api.serializers import SegmentRef
-from success.filters import YesOrNo
 from success.models import PlanTemplate
 from success.services import templates
 

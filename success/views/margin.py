@@ -24,6 +24,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from config.kernel import clock
 from config.kernel.keyset import BadCursor
 from config.kernel.permissions import requires
+from config.kernel.sheets import Echo, safe_cells
 from coverage.models import Rebalancing, Segment
 from members.models import Association, User
 from success.access import Permission
@@ -34,7 +35,7 @@ from success.queries.margin import MoveEffect, SegmentCost
 from success.queries.nights import last_live_day
 from success.services.costs import set_rates
 from success.views.after_move import harmful_moves
-from success.views.measures import EXPORT_SIZE, PAGE_SIZE, Echo, safe_cells
+from success.views.measures import EXPORT_SIZE, PAGE_SIZE
 
 CSV_HEADER = (
     *("member", "name", "segment", "dues", "hours", "hours_are", "labour", "enablement"),

@@ -27,6 +27,7 @@ from django.views.decorators.http import require_safe
 from config.kernel import clock
 from config.kernel.keyset import BadCursor, KeysetPage
 from config.kernel.permissions import has, requires
+from config.kernel.sheets import Echo, safe_cells
 from config.kernel.templatetags.ui import STATES, address
 from coverage.models import Segment
 from members.models import Association
@@ -61,7 +62,6 @@ CSV_HEADER = (
     *("member", "name", "tier", "segment", "movement", "opening", "closing", "change"),
     *("currency", "from", "to", "basis", "in_open_grace"),
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 OF_BASE = (Kind.EXPANSION, Kind.CONTRACTION, Kind.CHURN, Kind.UNCHANGED)
 AT_CLOSE = (Kind.NEW, Kind.REACTIVATION, Kind.EXPANSION, Kind.CONTRACTION, Kind.UNCHANGED)
@@ -739,13 +739,6 @@ def _group_name(form: MovementsForm) -> str:
     return form.group if form.dimension else ""
 
 
-class Echo:
-    """What the CSV writer writes to: hands each line on."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
 @requires(Permission.REVENUE_VIEW)
 @require_safe
 def movements_export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
@@ -788,14 +781,6 @@ def _csv_lines(form: MovementsForm, *, as_of: date) -> Iterator[str]:
         after = page.next
         if not after:
             return
-
-
-def safe_cells(cells: Sequence[object]) -> list[object]:
-    """The cells with every text that a spreadsheet would run as a formula quoted."""
-    return [
-        f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
-        for cell in cells
-    ]
 
 
 # Words and numbers.

@@ -17,9 +17,10 @@ from config.kernel.keyset import BadCursor, KeysetPage, page
 from config.kernel.permissions import requires
 from members.access import Permission
 from members.enums import Role
+from members.filters import ME, POOL
 from members.models import Member, User
 from success.enums import Standing
-from success.filters import ME, POOL, MemberFilter
+from success.filters import MemberFilter
 from success.forms import LookBackForm
 from success.models import MemberFacts
 from success.queries import members as reads

@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
+from config.kernel.sheets import safe_cells
 from members.enums import Role
 from members.models import Association
 from success.rollups import revenue as rollup
-from success.views.measures import safe_cells
 from tests.factories import NOON, TODAY, make_night, make_user, make_vector_rollup
 from tests.success.ledgers import add_lines, assign, line
 
