@@ -8,16 +8,22 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
+from coverage.models import Assignment, AssignmentChange, Circumstance, WeekLoad
+from coverage.queries import capacity
+from coverage.services.hours import ensure_default_model
 from coverage.services.segments import ensure_default_segments
+from engagement.models import Involvement
 from engagement.rollups import involvement
 from engagement.services.facts import record_file
-from members.models import Member, Term
+from members.enums import Role
+from members.models import Association, Member, Term, User
 from members.rollups.scope import Scope
 from members.services.imports import Ledger, apply_batch, plan_ledger
 from success.enums import PeriodKind, RevenueBasis
-from success.models import Intervention, RevenuePeriod
+from success.models import Intervention, MemberFacts, RevenuePeriod
+from success.queries import queue
 from success.queries.nights import progress
 from success.rollups import milestones
 from success.services import demonstration as made_up
@@ -127,3 +133,81 @@ def test_the_ledger_gives_its_known_years_and_nothing_else_follows_money(associa
     assert moved.pop("revenue") > 100
     assert set(moved.values()) == {0}
     assert written(first)["facts"] > 1631
+
+
+def decided(people):
+    """Everything that is decided about members, by their names' order and not by its rows.
+
+    Who serves them in which segment and why, what people carry now and in the half year ahead,
+    how engaged members are and where they stand, and each person's queue in its order.
+    """
+    grace = Association.current().grace_days
+    return {
+        "assigned": list(
+            Assignment.objects.order_by("member_id").values_list(
+                "member_id", "segment__key", "owner__email", "reason", "assigned_on"
+            )
+        ),
+        "moves": sorted(
+            AssignmentChange.objects.values_list(
+                "member_id", "from_segment__key", "to_segment__key", "to_owner__email"
+            ),
+            key=str,
+        ),
+        "picture": repr(capacity.picture(as_of=TODAY, grace_days=grace)),
+        "weeks": list(
+            WeekLoad.objects.order_by("user__email", "week").values_list(
+                *("user_id", "week", "members", "needed_minutes", "given_minutes"),
+                "available_minutes",
+            )
+        ),
+        "stages": list(
+            Circumstance.objects.order_by("member_id").values_list(
+                "member_id", "stage", "stage_since", "term_ends_on", "is_protected"
+            )
+        ),
+        "involved": list(
+            Involvement.objects.order_by(
+                "member_id", "area", "subject", "person_id", "starts_on"
+            ).values_list("member_id", "area", "subject", "person_id", "starts_on", "ends_on")
+        ),
+        "vectors": list(
+            MemberFacts.objects.order_by("member_id").values_list(
+                *("member_id", "state", "held_on", "pace_milli"),
+                *("people_involved", "subjects_involved", "blocking__key"),
+            )
+        ),
+        "queue": [
+            (person.email, item.play.key, item.member_id, item.occurrence, item.due_on)
+            for person in people
+            for item in queue.today(person, as_of=TODAY).select_related("play")
+        ],
+    }
+
+
+@pytest.mark.django_db
+def test_whatever_members_pay_the_same_is_decided_from_the_very_start(association):
+    ensure_default_model(at=AT)
+    User.objects.filter(role=Role.MSM).update(weekly_hours=30)
+    people = list(User.objects.filter(role=Role.MSM).order_by("email"))
+    start = transaction.savepoint()
+    night()
+    found = decided(people)
+    paid = RevenuePeriod.objects.order_by("-ends_on", "pk").values_list("closing", "expansion")
+    sums = list(paid.all())
+    transaction.savepoint_rollback(start)
+    assert not Assignment.objects.exists()
+
+    with connection.cursor() as cursor:
+        cursor.execute(PERMUTE_DUES)
+    night()
+    again = decided(people)
+
+    for name in found:
+        assert (name, found[name]) == (name, again[name])
+    assert list(paid.all()) != sums
+    # nothing is equal for being empty
+    assert len(found["assigned"]) > 1600
+    assert {owner for _member, _segment, owner, *_ in found["assigned"]} > {None}
+    assert len(found["queue"]) > 100
+    assert all(found.values())
