@@ -11,7 +11,9 @@ def test_the_cases_say_what_their_source_says():
     said = worked()
 
     for words in (
-        "**3.00**", "**0.24**", "**1.62**", "**2.48** more people", "**40%**", "**61%**",
-        "| 98% |", "| 105% |", "**20%** of opening dues", "53.8% more",
+        "**3.00**", "**0.24**", "a team load of **1.62**", "**2.48** more people",
+        "**1.62** times the leverage", "**40%**", "**61%**", "52.5%, or by 21 points of dues",
+        "| 98% | 15% | **13%** of opening dues", "| 105% | 15% | **20%** of opening dues",
+        "53.8% more",
     ):  # fmt: skip
         assert words in said

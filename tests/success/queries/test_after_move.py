@@ -1,11 +1,13 @@
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 
 import pytest
 
+from coverage.engine.capacity import stage
 from coverage.models import AssignmentChange, Move, Rebalancing
 from success.engine.after_move import Verdict
 from success.models import VectorChange
-from success.queries.after_move import hurt, moved_to_less
+from success.queries.after_move import WHO, _asked, _batches, _rows, hurt, moved_to_less
 from tests.factories import (
     make_assignment,
     make_ax_profile,
@@ -223,3 +225,33 @@ def test_following_takes_as_many_statements_for_many_batches(
 
     with django_assert_num_queries(7):
         assert len(found()) == count
+
+
+def test_the_stage_on_the_day_is_the_one_coverage_would_say(pod, pool):
+    expected = {}
+    for state, has_value, is_escalated, ends_on in product(
+        ("no_plan", "achieved", "regressing", "stalled", "slipping", "ahead", "on_track"),
+        (True, False),
+        (True, False),
+        # the first day of the renewal window, the last before it, and a term in grace
+        (MOVED_ON + timedelta(days=120), MOVED_ON + timedelta(days=121), MOVED_ON),
+    ):
+        member = move(make_followed(pod, state=state, ends_on=ends_on), to=pool)
+        if not has_value:
+            type(member.known).objects.filter(member=member).update(
+                first_value_on=MOVED_ON + timedelta(days=1)
+            )
+        if is_escalated:
+            make_ax_profile(member=member, valid_from=MOVED_ON, escalation_severity=1)
+        expected[member.pk] = stage(
+            state=state,
+            has_first_value=has_value,
+            escalation_is_open=is_escalated,
+            term_ends_on=ends_on,
+            on=MOVED_ON,
+        )
+    asked = _asked(_batches(as_of=TODAY, grace_days=30), as_of=TODAY, grace_days=30)
+
+    said = dict(_rows(f"WITH {WHO} SELECT member_id, stage FROM known WHERE has_moved", asked))
+
+    assert said == expected
