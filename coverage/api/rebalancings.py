@@ -27,7 +27,7 @@ from config.kernel.problems import Conflict
 from coverage.access import Permission
 from coverage.engine import simulator
 from coverage.engine.simulator import Asked, Cohort
-from coverage.enums import Modality, RebalancingStatus
+from coverage.enums import LifecycleStage, Modality, RebalancingStatus
 from coverage.models import Move, Rebalancing
 from coverage.queries import rebalancing as reads
 from coverage.services import rebalancing as acts
@@ -75,6 +75,21 @@ class LeverageInput(serializers.Serializer[Any]):
     )
 
 
+class CellInput(serializers.Serializer[Any]):
+    segment = serializers.SlugField()
+    stage = serializers.ChoiceField(choices=LifecycleStage.values)
+    hours = serializers.DecimalField(
+        max_digits=7, decimal_places=3, min_value=0, help_text="Of staff, a member and month."
+    )
+
+
+class PartInput(serializers.Serializer[Any]):
+    segment = serializers.SlugField()
+    percent = serializers.IntegerField(
+        min_value=0, max_value=1000, help_text="Of the hours it takes today, in every stage."
+    )
+
+
 @extend_schema_serializer(component_name="RebalancingInput")
 class AskInput(serializers.Serializer[Any]):
     """The limits and the what-ifs."""
@@ -93,6 +108,15 @@ class AskInput(serializers.Serializer[Any]):
     away = serializers.ListField(child=serializers.UUIDField(), default=list, max_length=500)
     hours = HoursInput(many=True, default=list)
     leverage = LeverageInput(many=True, default=list)
+    cells = CellInput(many=True, default=list, help_text="These win over parts.")
+    parts = PartInput(many=True, default=list)
+    hours_apart = serializers.IntegerField(
+        min_value=0,
+        max_value=12,
+        allow_null=True,
+        default=None,
+        help_text="Between the clocks of a member and who gets them; null sets no limit.",
+    )
     cohort = CohortInput(allow_null=True, default=None)
 
 
@@ -339,5 +363,10 @@ def _question(said: Mapping[str, Any]) -> Asked:
         leverage={
             each["modality"]: Fraction(Decimal(each["factor"])) for each in said["leverage"]
         },
+        cells={
+            (each["segment"], each["stage"]): Fraction(each["hours"]) for each in said["cells"]
+        },
+        parts={each["segment"]: each["percent"] for each in said["parts"]},
+        hours_apart=said["hours_apart"],
         cohort=None if cohort is None else Cohort(**cohort),
     )

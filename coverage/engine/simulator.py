@@ -20,6 +20,7 @@ NEAR_END_DAYS: Final = 60
 MOST_MOVED_PERCENT: Final = 20
 ADDED_HOURS: Final = 120
 COHORT_PERCENT: Final = 50
+DAY: Final = 24 * 60
 
 Demand = Callable[[int, str], int]
 
@@ -50,6 +51,10 @@ class Asked:
     ``most_moved_percent`` bounds the relationships that change hands; null sets no limit,
     nought leaves everybody where they are. ``hours`` are hours a month for members by the key
     of a person, ``leverage`` member-hours for an hour of staff by modality, in each segment.
+    ``cells`` are staff hours of one member in a month by the key of a segment and the stage;
+    ``parts`` are percents of its hours that a segment would take in every other stage.
+    ``hours_apart`` is how far a member's clock and that of who gets them may be apart; null
+    sets no limit.
     """
 
     most_moved_percent: int | None = MOST_MOVED_PERCENT
@@ -58,12 +63,17 @@ class Asked:
     away: frozenset[int] = frozenset()
     hours: Mapping[int, int] = field(default_factory=dict)
     leverage: Mapping[str, Fraction] = field(default_factory=dict)
+    cells: Mapping[tuple[str, str], Fraction] = field(default_factory=dict)
+    parts: Mapping[str, int] = field(default_factory=dict)
+    hours_apart: int | None = None
     cohort: Cohort | None = None
 
     @property
     def is_assumption(self) -> bool:
         """Whether it asks about people, hours or leverage that are not so today."""
-        return bool(self.added or self.away or self.hours or self.leverage)
+        return bool(
+            self.added or self.away or self.hours or self.leverage or self.cells or self.parts
+        )
 
 
 def to_data(asked: Asked) -> dict[str, Any]:
@@ -76,6 +86,12 @@ def to_data(asked: Asked) -> dict[str, Any]:
         "away": sorted(asked.away),
         "hours": {str(key): hours for key, hours in sorted(asked.hours.items())},
         "leverage": {key: str(factor) for key, factor in sorted(asked.leverage.items())},
+        "cells": [
+            {"segment": segment, "stage": stage, "hours": str(hours)}
+            for (segment, stage), hours in sorted(asked.cells.items())
+        ],
+        "parts": dict(sorted(asked.parts.items())),
+        "hours_apart": asked.hours_apart,
         "cohort": None
         if cohort is None
         else {
@@ -89,7 +105,7 @@ def to_data(asked: Asked) -> dict[str, Any]:
 
 
 def from_data(data: Mapping[str, Any]) -> Asked:
-    """Return the question that ``to_data`` wrote down."""
+    """Return the question that ``to_data`` wrote down, also before it knew as much as now."""
     cohort = data["cohort"]
     return Asked(
         most_moved_percent=data["most_moved_percent"],
@@ -98,6 +114,12 @@ def from_data(data: Mapping[str, Any]) -> Asked:
         away=frozenset(data["away"]),
         hours={int(key): hours for key, hours in data["hours"].items()},
         leverage={key: Fraction(factor) for key, factor in data["leverage"].items()},
+        cells={
+            (each["segment"], each["stage"]): Fraction(each["hours"])
+            for each in data.get("cells", ())
+        },
+        parts=dict(data.get("parts", {})),
+        hours_apart=data.get("hours_apart"),
         cohort=None
         if cohort is None
         else Cohort(
@@ -124,6 +146,7 @@ class Colleague:
     """Somebody who looks after members; who ``is_away`` keeps theirs and takes no others.
 
     Without ``languages`` it is not known which they speak, and they are asked for any.
+    ``zone`` are minutes that their clock is ahead of Greenwich, null where not known.
     """
 
     key: int
@@ -132,6 +155,7 @@ class Colleague:
     languages: frozenset[str] = frozenset()
     works_in_pool: bool = False
     is_away: bool = False
+    zone: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +165,8 @@ class Carried:
     ``stage`` is blank where no night has looked at them yet: then nobody knows what they take.
     ``owner`` is null for the pool and for those nobody holds. ``given`` is delivered over due
     time of the last quarter, null where unknown or nothing was due. ``shares`` are the parts,
-    in percent, that colleagues of a task force have in the member's hours.
+    in percent, that colleagues of a task force have in the member's hours. ``language`` blank
+    and ``zone`` null (minutes ahead of Greenwich) are not known: anybody will do then.
     """
 
     member: int
@@ -155,6 +180,7 @@ class Carried:
     is_over_served: bool = False
     given: float | None = None
     language: str = ""
+    zone: int | None = None
     shares: tuple[tuple[int, int], ...] = ()
 
 
@@ -214,7 +240,8 @@ class Simulated:
     counts the members that were not to be moved, by why; ``stranded`` those whom nobody may
     take, who stay. ``to_added`` counts members for people who do not exist yet: these are in
     no move. ``freed`` are hours of named people that a move of a cohort gives back, ``pooled``
-    what the pool then takes for it.
+    what the pool then takes for it. ``asked_of`` are the members that people hold or ought to;
+    of them ``without_language`` and ``without_zone`` are those of whom it is not known.
     """
 
     before: Picture
@@ -230,6 +257,9 @@ class Simulated:
     fixed: Mapping[str, int]
     stranded: int
     to_added: Mapping[int, int]
+    asked_of: int
+    without_language: int
+    without_zone: int
 
 
 def simulate(  # noqa: PLR0913  # two tables of demand, and whom they are about
@@ -262,8 +292,14 @@ def simulate(  # noqa: PLR0913  # two tables of demand, and whom they are about
         for each in carried
     ]
     question = _Question(
-        team=team, places=places, carried=then, demand=demand_then, away=asked.away
+        team=team,
+        places=places,
+        carried=then,
+        demand=demand_then,
+        away=asked.away,
+        hours_apart=asked.hours_apart,
     )
+    by_people = [each for each in then if not places[each.segment].is_pooled]
     relationships = sum(1 for each in carried if each.owner is not None)
     percent = asked.most_moved_percent
     found = question.answer(
@@ -307,6 +343,9 @@ def simulate(  # noqa: PLR0913  # two tables of demand, and whom they are about
         fixed=dict(question.fixed),
         stranded=question.stranded,
         to_added=to_added,
+        asked_of=len(by_people),
+        without_language=sum(1 for each in by_people if not each.language),
+        without_zone=sum(1 for each in by_people if each.zone is None),
     )
 
 
@@ -371,7 +410,7 @@ class _Answer:
 class _Question:
     """Members as groups alike, and those that stay as fixed hours of their people."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # a question has that many parts
         self,
         *,
         team: Sequence[Colleague],
@@ -379,7 +418,9 @@ class _Question:
         carried: Sequence[Carried],
         demand: Demand,
         away: frozenset[int],
+        hours_apart: int | None,
     ) -> None:
+        self.hours_apart = hours_apart
         self.carried, self.places, self.demand = list(carried), places, demand
         self.able = [
             each
@@ -393,8 +434,10 @@ class _Question:
         self.fixed: Counter[str] = Counter()
         self.stranded = 0
         self.hours_fixed = [0] * len(self.able)
-        self.groups: dict[tuple[int, str, str, int | None], list[int]] = defaultdict(list)
-        self._takers: dict[tuple[int, str], frozenset[int]] = {}
+        # members are alike whose segment, stage, hands and possible hands are the same
+        self.groups: dict[tuple[int, str, tuple[int, ...], int | None], list[int]]
+        self.groups = defaultdict(list)
+        self._takers: dict[tuple[int, str, int | None], tuple[int, ...]] = {}
         for number, each in enumerate(self.carried):
             self._sort(number, each)
 
@@ -403,11 +446,11 @@ class _Question:
         groups = [
             Group(
                 demand=self.demand(segment, stage),
-                size=len(self.groups[segment, stage, language, owner]),
+                size=len(self.groups[segment, stage, takers, owner]),
                 owner=owner,
-                may_take=self._may_take(segment, language, owner),
+                may_take=frozenset(takers if owner is None else (*takers, owner)),
             )
-            for segment, stage, language, owner in keys
+            for segment, stage, takers, owner in keys
         ]
         people = [
             Person(capacity=each.capacity, fixed=fixed)
@@ -441,29 +484,52 @@ class _Question:
                 self.fixed[why or "owner_is_away"] += 1
                 self._fix(each, self.demand(each.segment, each.stage))
                 return
-        if not self._may_take(each.segment, each.language, owner):
+        takers = self._may_take(each)
+        if owner is None and not takers:
             self.stranded += 1
             self._fix(each, self.demand(each.segment, each.stage))
             return
-        self.groups[each.segment, each.stage, each.language, owner].append(number)
+        self.groups[each.segment, each.stage, takers, owner].append(number)
 
     def _fix(self, each: Carried, hours: int) -> None:
         for key, part in _parts(each, hours):
             if key in self.at:
                 self.hours_fixed[self.at[key]] += part
 
-    def _may_take(self, segment: int, language: str, owner: int | None) -> frozenset[int]:
-        key = (segment, language)
+    def _may_take(self, each: Carried) -> tuple[int, ...]:
+        """Return who knows what is needed, speaks the language and is near enough, in order.
+
+        What is not known of either side rules nobody out.
+        """
+        zone = None if self.hours_apart is None else each.zone
+        key = (each.segment, each.language, zone)
         if key not in self._takers:
-            needed = self.places[segment].skills
-            self._takers[key] = frozenset(
+            needed = self.places[each.segment].skills
+            self._takers[key] = tuple(
                 place
-                for place, each in enumerate(self.able)
-                if needed <= each.skills
-                and (not language or not each.languages or language in each.languages)
+                for place, taker in enumerate(self.able)
+                if needed <= taker.skills
+                and (
+                    not each.language or not taker.languages or each.language in taker.languages
+                )
+                and self._is_near(zone, taker.zone)
             )
-        takers = self._takers[key]
-        return takers if owner is None else takers | {owner}
+        return self._takers[key]
+
+    def _is_near(self, zone: int | None, other: int | None) -> bool:
+        if self.hours_apart is None or zone is None or other is None:
+            return True
+        return minutes_apart(zone, other) <= self.hours_apart * 60
+
+
+def minutes_apart(one: int, other: int) -> int:
+    """Return how far two clocks are apart, the short way round: at most twelve hours.
+
+    Both are minutes ahead of Greenwich. Whether it is the same day there does not count, only
+    that both are at work at the same time.
+    """
+    apart = abs(one - other) % DAY
+    return min(apart, DAY - apart)
 
 
 def _why_fixed(each: Carried) -> str:

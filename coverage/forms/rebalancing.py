@@ -6,12 +6,16 @@ from fractions import Fraction
 from typing import Any, Final
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from coverage.engine import simulator
 from coverage.engine.simulator import Asked, Cohort
-from coverage.enums import Modality
+from coverage.enums import LifecycleStage, Modality
 from coverage.models import Segment
+from coverage.queries.hours import STAGES, StaffHours
+from coverage.services.rebalancing import HALF_A_DAY, MOST_PERCENT
+from coverage.services.rebalancing import MOST_HOURS as MOST_HOURS_EACH
 from members.models import User
 
 MOST_ADDED: Final = 50
@@ -19,6 +23,10 @@ MOST_HOURS: Final = 400
 LONGEST_REASON: Final = 500
 HOURS_OF: Final = "hours_"
 LEVERAGE_OF: Final = "leverage_"
+CELL_OF: Final = "cell_"
+PART_OF: Final = "part_"
+
+Cell = tuple[LifecycleStage, forms.BoundField]
 
 
 class AskForm(forms.Form):
@@ -31,6 +39,13 @@ class AskForm(forms.Form):
         required=False,
         initial=simulator.MOST_MOVED_PERCENT,
         help_text=_("Empty sets no limit; nought leaves everybody where they are."),
+    )
+    hours_apart = forms.IntegerField(
+        label=_("At most so many hours between the clocks of a member and who gets them"),
+        min_value=0,
+        max_value=HALF_A_DAY,
+        required=False,
+        help_text=_("Empty sets no limit. A member without a time zone may go to anybody."),
     )
     from_segment = forms.ChoiceField(label=_("Members of"), required=False)
     to_segment = forms.ChoiceField(label=_("would be in"), required=False)
@@ -76,11 +91,26 @@ class AskForm(forms.Form):
         segments: Sequence[Segment],
         people: Sequence[User],
         today: date,
+        staff: StaffHours,
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
         self.today = today
         self.people = people
+        self.given = [each for each in segments if not each.is_retired]
+        for segment in self.given:
+            for stage in STAGES:
+                self.fields[_cell(segment, stage)] = _staff_hours(
+                    segment, stage, now=staff.get((segment.pk, stage.value))
+                )
+            self.fields[f"{PART_OF}{segment.key}"] = forms.IntegerField(
+                label=gettext("%(segment)s: this part of its hours, in percent")
+                % {"segment": segment.name},
+                min_value=0,
+                max_value=MOST_PERCENT,
+                required=False,
+                widget=forms.NumberInput(attrs={"placeholder": "100"}),
+            )
         names = [(segment.key, segment.name) for segment in segments]
         given = [(each.key, each.name) for each in segments if not each.is_retired]
         self.fields["from_segment"].choices = [("", _("nobody")), *names]  # type: ignore[attr-defined]  # a choice field
@@ -104,6 +134,12 @@ class AskForm(forms.Form):
 
     def leverage(self) -> Iterator[forms.BoundField]:
         return (self[f"{LEVERAGE_OF}{modality.value}"] for modality in Modality)
+
+    def experience(self) -> Iterator[tuple[Segment, list[Cell], forms.BoundField]]:
+        """Each segment with a field for every stage, and one for all of its hours."""
+        for segment in self.given:
+            cells = [(stage, self[_cell(segment, stage)]) for stage in STAGES]
+            yield segment, cells, self[f"{PART_OF}{segment.key}"]
 
     def clean(self) -> dict[str, Any]:
         said: dict[str, Any] = super().clean() or {}
@@ -141,8 +177,42 @@ class AskForm(forms.Form):
                 for modality in Modality
                 if said[f"{LEVERAGE_OF}{modality.value}"] is not None
             },
+            cells={
+                (segment.key, stage.value): Fraction(said[_cell(segment, stage)])
+                for segment in self.given
+                for stage in STAGES
+                if said[_cell(segment, stage)] is not None
+            },
+            parts={
+                segment.key: said[f"{PART_OF}{segment.key}"]
+                for segment in self.given
+                if said[f"{PART_OF}{segment.key}"] is not None
+            },
+            hours_apart=said["hours_apart"],
             cohort=cohort,
         )
+
+
+def _cell(segment: Segment, stage: str) -> str:
+    return f"{CELL_OF}{segment.key}_{stage}"
+
+
+def _staff_hours(
+    segment: Segment, stage: LifecycleStage, *, now: Fraction | None
+) -> forms.DecimalField:
+    """A field for other hours of staff; what it is today stands in it, faintly."""
+    return forms.DecimalField(
+        label=gettext("%(segment)s, %(stage)s: hours of staff, a member and month")
+        % {"segment": segment.name, "stage": stage.label.lower()},
+        min_value=0,
+        max_value=MOST_HOURS_EACH,
+        max_digits=7,
+        decimal_places=3,
+        required=False,
+        widget=forms.NumberInput(
+            attrs={"step": "any", "placeholder": "" if now is None else f"{float(now):g}"}
+        ),
+    )
 
 
 def initial_of(asked: Asked) -> Mapping[str, Any]:
@@ -154,6 +224,12 @@ def initial_of(asked: Asked) -> Mapping[str, Any]:
         "away": sorted(asked.away),
         **{f"{HOURS_OF}{key}": hours for key, hours in asked.hours.items()},
         **{f"{LEVERAGE_OF}{key}": float(factor) for key, factor in asked.leverage.items()},
+        **{
+            f"{CELL_OF}{segment}_{stage}": float(hours)
+            for (segment, stage), hours in asked.cells.items()
+        },
+        **{f"{PART_OF}{key}": percent for key, percent in asked.parts.items()},
+        "hours_apart": asked.hours_apart,
     }
     if asked.cohort is not None:
         said |= {

@@ -3,13 +3,16 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
+from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from config.kernel.clock import association_zone
 from coverage.engine import capacity as engine
 from coverage.engine.simulator import (
     HUNDREDTHS,
@@ -33,7 +36,10 @@ from members.models import User
 
 QUARTER = timedelta(days=90)
 MONTH = timedelta(days=30)
+NOON = time(12)
 WEEKS_A_MONTH = Fraction(52, 12)
+WHOLE = 100
+UNSAID_ZONE = "UTC"
 
 
 class NoCoverageModel(Exception):
@@ -96,18 +102,36 @@ def places() -> dict[int, Place]:
     }
 
 
-def demand(*, as_of: date, leverage: Mapping[str, Fraction] | None = None) -> Demand:
+def demand(
+    *,
+    as_of: date,
+    leverage: Mapping[str, Fraction] | None = None,
+    cells: Mapping[tuple[str, str], Fraction] | None = None,
+    parts: Mapping[str, int] | None = None,
+) -> Demand:
     """Return what a member takes by segment and stage, in hundredths of a staff hour a month.
 
-    ``leverage`` replaces the factors of the coverage model by modality. Rounded half up; a
-    stage that the model does not name takes nothing. Raises ``NoCoverageModel`` (DOMAIN 6.2).
+    ``leverage`` replaces the factors of the coverage model by modality; ``parts`` are percents
+    of what then comes out, by the key of a segment; ``cells`` are staff hours that take the
+    place of it all, by key and stage. Rounded half up; a stage that nobody names takes
+    nothing. Raises ``NoCoverageModel`` (DOMAIN 6.2).
     """
-    table = {
-        key: int(hours * HUNDREDTHS + Fraction(1, 2))
-        for key, hours in staff_hours(as_of=as_of, what_if=leverage).items()
-    }
-    if not table:
+    said = staff_hours(as_of=as_of, what_if=leverage)
+    if not said:
         raise NoCoverageModel
+    if cells or parts:
+        ids = dict(Segment.objects.values_list("key", "pk"))
+        percents = {ids[key]: percent for key, percent in (parts or {}).items() if key in ids}
+        said = {
+            (segment, stage): hours * percents.get(segment, WHOLE) / WHOLE
+            for (segment, stage), hours in said.items()
+        }
+        said |= {
+            (ids[key], stage): hours
+            for (key, stage), hours in (cells or {}).items()
+            if key in ids
+        }
+    table = {key: int(hours * HUNDREDTHS + Fraction(1, 2)) for key, hours in said.items()}
     return lambda segment, stage: table.get((segment, stage), 0)
 
 
@@ -115,9 +139,10 @@ def colleagues(*, as_of: date) -> list[Colleague]:
     """Return everybody who looks after members or could, by key, with their hours of a month.
 
     Contracted hours less leave and overhead, where they are known; else the weekly hours for
-    members over 52 weeks. Who is away for half of the next 30 days or more ``is_away``
-    (DOMAIN 6.2).
+    members over 52 weeks. Who is away for half of the next 30 days or more ``is_away``. A
+    log-in that says UTC says nothing: its clock is the association's (DOMAIN 6.2).
     """
+    at_home = str(association_zone())
     known = {each.user_id: each for each in Contributor.objects.all()}
     people = User.objects.filter(
         Q(role=Role.MSM, is_active=True) | Q(assignments__isnull=False) | Q(pk__in=known)
@@ -149,6 +174,9 @@ def colleagues(*, as_of: date) -> list[Colleague]:
                 else frozenset(),
                 works_in_pool=each.works_in_pool if each else False,
                 is_away=2 * away[person.pk] >= MONTH.days,
+                zone=_minutes_ahead(
+                    at_home if person.time_zone == UNSAID_ZONE else person.time_zone, on=as_of
+                ),
             )
         )
     return found
@@ -175,7 +203,7 @@ CARRIED = f"""
            coalesce(held.override_until > %(as_of)s, FALSE),
            coalesce(given.given > {DUE} * 1.5, FALSE),
            given.given::float / nullif({DUE}, 0),
-           lower(coalesce(member.details ->> 'language', ''))
+           lower(member.language), member.time_zone
       FROM coverage_assignment held
       JOIN coverage_segment segment ON segment.id = held.segment_id
       JOIN members_member member ON member.id = held.member_id
@@ -224,13 +252,24 @@ def carried(*, as_of: date, grace_days: int, one_by_one: str = "") -> list[Carri
             is_over_served=is_over_served,
             given=given,
             language=language,
+            zone=_minutes_ahead(zone, on=as_of),
             shares=tuple(shares.get(member, ())),
         )
         for (
             member, segment, owner, stage, since, is_protected, is_near_end, is_decided,
-            is_over_served, given, language,
+            is_over_served, given, language, zone,
         ) in rows
     ]  # fmt: skip
+
+
+@cache
+def _minutes_ahead(zone: str, *, on: date) -> int | None:
+    """How far a zone's clock is ahead of Greenwich at noon of a day; null where unknown."""
+    try:
+        offset = datetime.combine(on, NOON, tzinfo=ZoneInfo(zone)).utcoffset()
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
+    return None if offset is None else round(offset.total_seconds() / 60)
 
 
 def pooled(*, as_of: date, grace_days: int, one_by_one: str = "") -> dict[tuple[int, str], int]:

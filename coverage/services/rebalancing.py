@@ -18,7 +18,7 @@ from config.kernel.clock import association_zone, local_date
 from coverage.engine import simulator
 from coverage.engine.rebalancing import TooFewMoves
 from coverage.engine.simulator import Asked, Load, NobodyHasHours, Picture, Simulated
-from coverage.enums import RebalancingStatus
+from coverage.enums import LifecycleStage, RebalancingStatus
 from coverage.models import Assignment, AssignmentChange, Move, Rebalancing, Segment
 from coverage.queries import rebalancing as reads
 from coverage.rollups.assignment import DEALING_LOCK
@@ -33,6 +33,9 @@ LEFT: Final = "left"
 UNDONE: Final = "undone"
 KEPT: Final = "kept"
 MINUTES: Final = 60
+HALF_A_DAY: Final = 12
+MOST_HOURS: Final = 744
+MOST_PERCENT: Final = 1000
 
 Clock = Callable[[], datetime]
 
@@ -213,6 +216,7 @@ def _check(asked: Asked) -> None:
         raise NotAskable(_("The share that may move is between 0 and 100 percent."))
     if any(factor <= 0 for factor in asked.leverage.values()):
         raise NotAskable(_("An hour of staff gives something: leverage is above zero."))
+    _check_experience(asked)
     cohort = asked.cohort
     if cohort is None:
         return
@@ -229,6 +233,20 @@ def _check(asked: Asked) -> None:
         raise NotAskable(_("There is no such segment."))
     if (cohort.to_segment, False) not in known:
         raise NotAskable(_("This segment is not given any more."))
+
+
+def _check_experience(asked: Asked) -> None:
+    if asked.hours_apart is not None and not 0 <= asked.hours_apart <= HALF_A_DAY:
+        raise NotAskable(_("Two clocks are at most twelve hours apart."))
+    if any(not 0 <= hours <= MOST_HOURS for hours in asked.cells.values()):
+        raise NotAskable(_("Hours of a member are between none and the 744 of a month."))
+    if any(not 0 <= percent <= MOST_PERCENT for percent in asked.parts.values()):
+        raise NotAskable(_("A part of a segment's hours is between 0 and 1,000 percent."))
+    keys = {segment for segment, _stage in asked.cells} | set(asked.parts)
+    if {stage for _segment, stage in asked.cells} - set(LifecycleStage.values):
+        raise NotAskable(_("There is no such stage."))
+    if keys and keys - set(Segment.objects.values_list("key", flat=True)):
+        raise NotAskable(_("There is no such segment."))
 
 
 def _locked(rebalancing_id: int) -> bool:
@@ -300,7 +318,9 @@ def _answer(asked: Asked, *, as_of: date, progress: Callable[[str], None]) -> Si
         carried=reads.carried(**who),
         pooled=reads.pooled(**who),
         demand=reads.demand(as_of=as_of),
-        demand_then=reads.demand(as_of=as_of, leverage=asked.leverage),
+        demand_then=reads.demand(
+            as_of=as_of, leverage=asked.leverage, cells=asked.cells, parts=asked.parts
+        ),
         progress=progress,
     )
 
@@ -340,6 +360,9 @@ def _outcome(answer: Simulated) -> dict[str, Any]:
         "fixed": dict(answer.fixed),
         "stranded": answer.stranded,
         "to_added": {str(key): count for key, count in answer.to_added.items()},
+        "asked_of": answer.asked_of,
+        "without_language": answer.without_language,
+        "without_zone": answer.without_zone,
     }
 
 

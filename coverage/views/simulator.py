@@ -25,10 +25,12 @@ from config.kernel.permissions import requires
 from coverage.access import Permission
 from coverage.engine import simulator as engine
 from coverage.engine.simulator import Asked
-from coverage.enums import Modality, RebalancingStatus
+from coverage.enums import LifecycleStage, Modality, RebalancingStatus
 from coverage.forms.rebalancing import ApplyForm, AskForm, initial_of, segments_to_choose
 from coverage.models import Move, Rebalancing, Segment
 from coverage.queries import rebalancing as reads
+from coverage.queries.hours import STAGES as STAGES_OF_MEMBERS
+from coverage.queries.hours import staff_hours
 from coverage.services import rebalancing as acts
 from coverage.tasks import work_out_rebalancing
 from members.models import Association, User
@@ -116,6 +118,7 @@ def simulator(request: HttpRequest) -> HttpResponse:
         "segments": segments_to_choose(Segment.objects.all()),
         "people": _people(),
         "today": today,
+        "staff": staff_hours(as_of=today),
     }
     if request.method == "POST":
         form = AskForm(request.POST, **options)
@@ -138,6 +141,7 @@ def simulator(request: HttpRequest) -> HttpResponse:
         {
             "form": form,
             "recent": [{"row": each, "words": in_words(each)} for each in recent],
+            "stages": STAGES_OF_MEMBERS,
             "crumbs": [(_("Coverage"), reverse("coverage:overview"))],
         },
         status=422 if form.is_bound else 200,
@@ -335,6 +339,29 @@ def _sentences(asked: Asked, *, names: Mapping[str, str]) -> list[str]:
         % {"factor": f"{float(factor):g}", "modality": Modality(key).label.lower()}
         for key, factor in asked.leverage.items()
     ]
+    said += [
+        _("%(segment)s, %(stage)s: %(hours)s h of staff")
+        % {
+            "segment": names.get(key, key),
+            "stage": LifecycleStage(stage).label.lower(),
+            "hours": f"{float(hours):g}",
+        }
+        for (key, stage), hours in asked.cells.items()
+    ]
+    said += [
+        _("%(segment)s at %(percent)s%% of its hours")
+        % {"segment": names.get(key, key), "percent": percent}
+        for key, percent in asked.parts.items()
+    ]
+    if asked.hours_apart is not None:
+        said.append(
+            ngettext(
+                "clocks at most %(count)s hour apart",
+                "clocks at most %(count)s hours apart",
+                asked.hours_apart,
+            )
+            % {"count": asked.hours_apart}
+        )
     if asked.most_moved_percent is None:
         said.append(_("as many moves as it takes"))
     elif asked.most_moved_percent:
@@ -419,6 +446,10 @@ def _answer(found: Rebalancing) -> dict[str, Any]:
         ],
         "stranded": after["stranded"],
         "to_added": sum(after["to_added"].values()),
+        # answers from before these were counted have none of them
+        "asked_of": after.get("asked_of", 0),
+        "without_language": after.get("without_language", 0),
+        "without_zone": after.get("without_zone", 0) if asked.hours_apart is not None else 0,
         "is_assumption": asked.is_assumption,
         "is_applicable": found.status == RebalancingStatus.READY
         and not asked.added

@@ -22,6 +22,8 @@ MEMBER_IS = (
     now.name = coalesce(row.{side} ->> 'name', now.name)
     AND now.kind = coalesce(row.{side} ->> 'kind', now.kind)
     AND now.homepage_url = coalesce(row.{side} ->> 'homepage_url', now.homepage_url)
+    AND now.language = coalesce(row.{side} ->> 'language', now.language)
+    AND now.time_zone = coalesce(row.{side} ->> 'time_zone', now.time_zone)
     AND """
     + DETAILS_ARE
 )
@@ -55,9 +57,10 @@ TAKE_UP = """
 """
 CREATE_MEMBERS = """
     INSERT INTO members_member
-        (id, kind, name, homepage_url, details, quiet_through, created_at)
+        (id, kind, name, homepage_url, language, time_zone, details, quiet_through, created_at)
     SELECT object_id, coalesce(after ->> 'kind', 'organisation'), after ->> 'name',
-           coalesce(after ->> 'homepage_url', ''), coalesce(after -> 'details', '{}'),
+           coalesce(after ->> 'homepage_url', ''), coalesce(after ->> 'language', ''),
+           coalesce(after ->> 'time_zone', ''), coalesce(after -> 'details', '{}'),
            %(today)s, %(at)s
     FROM import_doing WHERE entity = 'member' AND action = 'create' ORDER BY object_id
 """
@@ -72,6 +75,8 @@ CHANGE_MEMBERS = """
     SET name = coalesce(row.after ->> 'name', now.name),
         kind = coalesce(row.after ->> 'kind', now.kind),
         homepage_url = coalesce(row.after ->> 'homepage_url', now.homepage_url),
+        language = coalesce(row.after ->> 'language', now.language),
+        time_zone = coalesce(row.after ->> 'time_zone', now.time_zone),
         details = now.details || coalesce(row.after -> 'details', '{}')
     FROM import_doing row
     WHERE row.entity = 'member' AND row.action = 'change' AND now.id = row.object_id
@@ -232,6 +237,8 @@ UNDO_MEMBERS = """
         SET name = coalesce(row.before ->> 'name', now.name),
             kind = coalesce(row.before ->> 'kind', now.kind),
             homepage_url = coalesce(row.before ->> 'homepage_url', now.homepage_url),
+            language = coalesce(row.before ->> 'language', now.language),
+            time_zone = coalesce(row.before ->> 'time_zone', now.time_zone),
             details = (now.details - ARRAY(
                 SELECT jsonb_object_keys(coalesce(row.after -> 'details', '{}'))))
                 || coalesce(row.before -> 'details', '{}')

@@ -30,6 +30,8 @@ class MemberRow(NamedTuple):
     kind: str | None
     homepage: str | None
     details: dict[str, str]
+    language: str | None = None
+    zone: str | None = None
 
 
 class TermRow(NamedTuple):
@@ -132,6 +134,7 @@ def read_members(table: Table, mapping: LedgerMapping) -> Iterator[MemberRow | R
         cells = Cells(line, table.header, places)
         external_id = cells.required("id")
         kind = mapping.kind or cells.read("kind", read_kind)
+        zone = cells.read("zone", values.time_zone)
         if cells.refusals:
             yield RefusedRow(line.number, external_id, cells.refusals)
             continue
@@ -142,6 +145,8 @@ def read_members(table: Table, mapping: LedgerMapping) -> Iterator[MemberRow | R
             kind=kind,
             homepage=cells.text("homepage") or None,
             details=details_of(line.cells, others),
+            language=cells.text("language") or None,
+            zone=zone,
         )
 
 

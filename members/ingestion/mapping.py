@@ -15,6 +15,8 @@ MEMBER_GUESSES = {
     "name": "name membername orgname organisation organization company account",
     "homepage": "homepageurl homepage website url web",
     "kind": "kind memberkind",
+    "language": "language preferredlanguage locale",
+    "zone": "timezone tz",
 }
 TERM_GUESSES = {
     "id": "membershipid termid id",

@@ -18,7 +18,7 @@ STAGED_MEMBERS = """
     DROP TABLE IF EXISTS import_member, import_member_plan, import_term, import_term_plan;
     CREATE TEMPORARY TABLE import_member (
         line integer, external_id text, name text, kind text, homepage text,
-        details jsonb, refusals jsonb
+        language text, zone text, details jsonb, refusals jsonb
     ) ON COMMIT DROP;
     CREATE TEMPORARY TABLE import_term (
         line integer, external_id text, member text, tier text, starts_on date, ends_on date,
@@ -56,6 +56,8 @@ MEMBER_PLAN = """
                nullif(seen.name, known.name) AS to_name,
                nullif(seen.kind, known.kind) AS to_kind,
                nullif(seen.homepage, known.homepage_url) AS to_homepage,
+               nullif(seen.language, known.language) AS to_language,
+               nullif(seen.zone, known.time_zone) AS to_zone,
                CASE
                    WHEN known.id IS NULL THEN seen.details
                    WHEN NOT known.details @> seen.details THEN (
@@ -63,7 +65,8 @@ MEMBER_PLAN = """
                        WHERE known.details -> key IS DISTINCT FROM value)
                END AS to_details,
                known.name AS was_name, known.kind AS was_kind,
-               known.homepage_url AS was_homepage, known.details AS was_details
+               known.homepage_url AS was_homepage, known.language AS was_language,
+               known.time_zone AS was_zone, known.details AS was_details
         FROM seen LEFT JOIN members_member known ON known.id = seen.member_id
     )
     SELECT line, external_id, known_id AS object_id, why AS refusals,
@@ -71,7 +74,8 @@ MEMBER_PLAN = """
            CASE
                WHEN why IS NOT NULL THEN 'refuse'
                WHEN known_id IS NULL THEN 'create'
-               WHEN num_nonnulls(to_name, to_kind, to_homepage, to_details) > 0 THEN 'change'
+               WHEN num_nonnulls(to_name, to_kind, to_homepage, to_language, to_zone,
+                                 to_details) > 0 THEN 'change'
                ELSE 'leave'
            END AS action,
            CASE WHEN why IS NULL AND known_id IS NOT NULL THEN
@@ -79,12 +83,15 @@ MEMBER_PLAN = """
                    'name', CASE WHEN to_name IS NOT NULL THEN was_name END,
                    'kind', CASE WHEN to_kind IS NOT NULL THEN was_kind END,
                    'homepage_url', CASE WHEN to_homepage IS NOT NULL THEN was_homepage END,
+                   'language', CASE WHEN to_language IS NOT NULL THEN was_language END,
+                   'time_zone', CASE WHEN to_zone IS NOT NULL THEN was_zone END,
                    'details', CASE WHEN to_details IS NOT NULL THEN (
                        SELECT coalesce(jsonb_object_agg(key, was_details -> key), '{}')
                        FROM jsonb_object_keys(to_details) key WHERE was_details ? key) END))
            END AS before,
            CASE WHEN why IS NULL THEN jsonb_strip_nulls(jsonb_build_object(
                'name', to_name, 'kind', to_kind, 'homepage_url', to_homepage,
+               'language', to_language, 'time_zone', to_zone,
                'details', to_details)) END AS after
     FROM judged;
     ANALYZE import_member_plan
@@ -290,9 +297,10 @@ def _json(refusals: list[Refusal]) -> str:
 
 def _member_cells(row: MemberRow | RefusedRow) -> tuple[object, ...]:
     if isinstance(row, RefusedRow):
-        return (row.line, _storable(row), None, None, None, None, _json(row.refusals))
+        return (row.line, _storable(row), *[None] * 6, _json(row.refusals))
     details = dumps(row.details, ensure_ascii=False) if row.details else "{}"
-    return (row.line, row.external_id, row.name, row.kind, row.homepage, details, None)
+    said = (row.name, row.kind, row.homepage, row.language, row.zone)
+    return (row.line, row.external_id, *said, details, None)
 
 
 def _term_cells(row: TermRow | RefusedRow) -> tuple[object, ...]:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 ISO = "ISO"
 CENT = Decimal("0.01")
@@ -62,6 +64,15 @@ def add_months(day: date, months: int) -> date:
         raise ValueError("the end is past the calendar")
     last = calendar.monthrange(year, month + 1)[1]
     return date(year, month + 1, min(day.day, last))
+
+
+@cache
+def time_zone(text: str) -> str:
+    """Return the IANA name of a time zone; a ``ValueError`` where there is none so called."""
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("not a time zone such as Europe/Vienna") from error
 
 
 def amount(text: str, *, decimal_comma: bool, thousands: str) -> Decimal:

@@ -17,6 +17,12 @@ class Member(models.Model):
     kind = models.TextField(choices=MemberKind, default=MemberKind.ORGANISATION)
     name = models.TextField()
     homepage_url = models.TextField(blank=True)
+    language = models.TextField(
+        blank=True, default="", db_default="", help_text="in which they like to be spoken to"
+    )
+    time_zone = models.TextField(
+        blank=True, default="", db_default="", help_text="IANA zone of their clock"
+    )
     details = models.JSONField(
         default=dict,
         blank=True,

@@ -111,3 +111,26 @@ def test_rebalancings_are_for_those_who_change_coverage():
     client.force_login(make_user())
     assert client.get(URL).status_code == 403
     assert client.post(URL, {}, format="json").status_code == 403
+
+
+@pytest.mark.usefixtures("team")
+def test_other_hours_of_an_experience_are_asked_about(client):
+    asked = {
+        "cells": [{"segment": "synchronous", "stage": "adoption", "hours": "1.5"}],
+        "parts": [{"segment": "inbound", "percent": 50}],
+        "hours_apart": 4,
+    }
+    answer = client.post(URL, asked, format="json")
+    found = Rebalancing.objects.get()
+    acts.work_out(rebalancing_id=found.pk, clock=lambda: NOON)
+
+    detail = client.get(f"{URL}{found.public_id}/").json()
+
+    assert (answer.status_code, found.asked["hours_apart"]) == (202, 4)
+    assert [sum(each["needed"] for each in detail[when]) for when in ("before", "after")] == [
+        8.0,
+        6.0,
+    ]
+    unknown = asked | {"cells": [asked["cells"][0] | {"segment": "golden"}]}
+    refused = client.post(URL, unknown, format="json")
+    assert (refused.status_code, "no such segment" in refused.content.decode()) == (400, True)

@@ -19,6 +19,7 @@ from coverage.engine.simulator import (
     NobodyHasHours,
     Place,
     from_data,
+    minutes_apart,
     simulate,
     to_data,
 )
@@ -198,10 +199,64 @@ def test_a_question_comes_back_from_json_as_it_was():
         away=frozenset({7, 3}),
         hours={3: 80},
         leverage={"async": Fraction(5, 2)},
+        cells={("synchronous", "at_risk"): Fraction(9, 2)},
+        parts={"inbound": 80},
+        hours_apart=3,
         cohort=Cohort(from_segment="a", to_segment="b", percent=30, until=date(2027, 1, 1)),
     )
     assert from_data(to_data(asked)) == asked
     assert from_data(to_data(Asked())) == Asked()
+
+
+def test_a_question_from_before_there_was_more_to_ask_is_still_understood():
+    data = to_data(Asked(added=1))
+    for name in ("cells", "parts", "hours_apart"):
+        del data[name]
+    assert from_data(data) == Asked(added=1)
+
+
+def test_members_go_only_to_people_whose_clock_is_near_enough_where_it_is_asked():
+    people = (
+        replace(MIRA, zone=0),
+        replace(OTTO, zone=11 * 60),
+        Colleague(key=3, capacity=12_000, zone=-9 * 60),
+        Colleague(key=4, capacity=12_000),
+    )
+    carried = book(None, 12, zone=10 * 60)
+
+    near = answer(replace(EVERYBODY, hours_apart=3), carried, people=people)
+    far = answer(replace(EVERYBODY, hours_apart=6), carried, people=people)
+    free = answer(EVERYBODY, carried, people=people)
+
+    # eleven hours ahead and nine behind are four apart, the short way round
+    assert {each.to_owner for each in near.shifts} == {2, 4}
+    assert {each.to_owner for each in far.shifts} == {2, 3, 4}
+    assert {each.to_owner for each in free.shifts} == {1, 2, 3, 4}
+
+
+def test_members_without_a_zone_may_go_to_anybody_and_are_counted():
+    people = (replace(MIRA, zone=0), replace(OTTO, zone=9 * 60))
+    carried = [*book(1, 4), *book(1, 1, first=9, zone=0, language="french")]
+    found = answer(replace(EVERYBODY, hours_apart=0), carried, people=people)
+    assert {each.member for each in found.shifts if each.to_owner == 2} <= {1, 2, 3, 4}
+    assert len(found.shifts) > 0
+    assert (found.asked_of, found.without_zone, found.without_language) == (5, 4, 4)
+
+
+def test_members_for_whom_no_clock_is_near_stay_where_they_are():
+    people = (replace(MIRA, zone=0), replace(OTTO, zone=9 * 60))
+    found = answer(replace(EVERYBODY, hours_apart=2), book(1, 6, zone=0), people=people)
+    assert (found.shifts, found.stranded) == ((), 0)
+    alone = answer(replace(EVERYBODY, hours_apart=2), book(None, 1, zone=-360), people=people)
+    assert (alone.shifts, alone.stranded) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [(0, 0, 0), (60, -60, 120), (720, -720, 0), (780, -600, 60), (330, 345, 15)],
+)
+def test_clocks_are_apart_the_short_way_round(one, other, apart):
+    assert (minutes_apart(one, other), minutes_apart(other, one)) == (apart, apart)
 
 
 @settings(max_examples=60, deadline=None)

@@ -89,7 +89,7 @@ def test_colleagues_have_what_is_left_of_their_hours():
 def test_members_are_carried_with_what_keeps_them(sync):
     mira, otto = make_user(), make_user()
     pool = make_segment(key="pool", is_pooled=True)
-    near = make_held(sync, mira, given=151, details={"language": "German"})
+    near = make_held(sync, mira, given=151, language="German", time_zone="Asia/Kolkata")
     make_circumstance(
         member=near, stage="renewal", term_ends_on=TODAY + timedelta(days=60), is_protected=True
     )
@@ -107,6 +107,7 @@ def test_members_are_carried_with_what_keeps_them(sync):
     assert set(found) == {near.pk, far.pk, unseen.pk}
     one, two = found[near.pk], found[far.pk]
     assert (one.owner, one.stage, one.language) == (mira.pk, "renewal", "german")
+    assert one.zone == 330
     assert (one.is_protected, one.is_near_end, one.is_over_served) == (True, True, True)
     assert (two.is_protected, two.is_near_end, two.is_over_served) == (False, False, False)
     assert (two.shares, two.given) == (((otto.pk, 25),), 1.5)
@@ -148,3 +149,32 @@ def test_over_delivery_is_what_was_given_beyond_one_and_a_half_of_what_suits(syn
     assert [(row.segment, row.members, row.minutes) for row in found.lacking] == [
         ("Synchronous", 1, 51)
     ]
+
+
+def test_a_log_in_that_says_nothing_is_at_the_associations_clock(settings):
+    settings.WAYMARK_TIME_ZONE = "Europe/Vienna"
+    at_home, away, lost = (
+        make_user(time_zone=zone) for zone in ("UTC", "America/New_York", "Mars/Olympus")
+    )
+    found = {each.key: each.zone for each in reads.colleagues(as_of=TODAY)}
+    assert [found[each.pk] for each in (at_home, away, lost)] == [120, -240, None]
+
+
+def test_what_an_experience_takes_can_be_asked_about():
+    sync = make_segment(key="synchronous")
+    other = make_segment(key="asynchronized")
+    make_coverage_model(
+        hours=[
+            (sync, "at_risk", "sync", 6),
+            (sync, "growth", "sync", 2),
+            (other, "growth", "async", 4),
+        ]
+    )
+    found = reads.demand(
+        as_of=TODAY,
+        leverage={"async": Fraction(2)},
+        cells={("synchronous", "at_risk"): Fraction(4), ("other", "growth"): Fraction(9)},
+        parts={"synchronous": 50, "asynchronized": 150},
+    )
+    asked = [(sync, "at_risk"), (sync, "growth"), (other, "growth"), (other, "at_risk")]
+    assert [found(segment.pk, stage) for segment, stage in asked] == [400, 100, 300, 0]

@@ -105,6 +105,9 @@ def test_a_question_is_asked_and_waits(client, director):
         ({"from_segment": "synchronous", "to_segment": "synchronous"}, "__all__"),
         ({"until": "2026-07-29"}, "until"),
         ({"most_moved_percent": "101"}, "most_moved_percent"),
+        ({"hours_apart": "13"}, "hours_apart"),
+        ({"cell_synchronous_growth": "-1"}, "cell_synchronous_growth"),
+        ({"part_inbound": "1001"}, "part_inbound"),
     ],
 )
 def test_a_question_without_sense_comes_back_with_words(client, said, field):
@@ -129,6 +132,33 @@ def test_people_hours_and_leverage_are_asked_about(client, director, team):
     assert (asked["added"], asked["added_hours"], asked["most_moved_percent"]) == (2, 100, None)
     assert (asked["away"], asked["hours"]) == ([otto.pk], {str(mira.pk): 80})
     assert asked["leverage"] == {"async": "11/2"}
+
+
+def test_other_hours_of_an_experience_and_clocks_are_asked_about(client, director, team):
+    said = {
+        "cell_synchronous_adoption": "1.5",
+        "part_inbound": "80",
+        "hours_apart": "3",
+        "most_moved_percent": "0",
+    }
+    client.post(URL, said)
+
+    found = Rebalancing.objects.get()
+    assert found.asked["cells"] == [
+        {"segment": "synchronous", "stage": "adoption", "hours": "3/2"}
+    ]
+    assert (found.asked["parts"], found.asked["hours_apart"]) == ({"inbound": 80}, 3)
+    acts.work_out(rebalancing_id=found.pk, clock=lambda: NOON)
+    context = client.get(f"{URL}{found.public_id}/").context
+    assert context["words"] == (
+        "Synchronous, adoption: 1.5 h of staff; Inbound at 80% of its hours; "
+        "clocks at most 3 hours apart; nobody changes hands without need"
+    )
+    assert (context["before_sums"].needed, context["after_sums"].needed) == (8, 6)
+    assert (context["without_zone"], context["asked_of"]) == (4, 4)
+    assert context["is_assumption"]
+    form = client.get(URL, {"again": found.public_id}).context["form"]
+    assert (form["cell_synchronous_adoption"].value(), form["hours_apart"].value()) == (1.5, 3)
 
 
 def test_the_answer_is_the_same_picture_twice_with_the_moves_between(client, director, team):

@@ -600,3 +600,34 @@ def test_demo_ledger_loads_whole():
         "member": NOTHING | {"leave": 1631},
         "term": NOTHING | {"leave": 6470, "overlapping": 0},
     }
+
+
+def test_a_language_and_a_time_zone_are_brought_in_changed_and_taken_back(office):
+    header = "id,name,Language,Time zone\n"
+    office.write(MEMBERS, TERMS)
+    office.members.write_text(f"{header}m1,Acme,German,Europe/Vienna\nm2,Org,,\n")
+    office.bring_in()
+
+    def known():
+        return list(
+            Member.objects.order_by("name").values_list("name", "language", "time_zone")
+        )
+
+    first = [("Acme", "German", "Europe/Vienna"), ("Org", "", "")]
+    assert known() == first
+    assert not Member.objects.filter(details__has_key="Language").exists()
+
+    office.members.write_text(f"{header}m1,Acme,,Asia/Kolkata\nm2,Org,French,\n")
+    batch = office.bring_in()
+    assert known() == [("Acme", "German", "Asia/Kolkata"), ("Org", "French", "")]
+    undo_batch(batch_id=batch.pk, at=AT, today=TODAY)
+    assert known() == first
+
+    office.members.write_text(f"{header}m1,Acme,,Mars/Olympus\nm2,Org,,\n")
+    assert reasons(office.plan())[0] == (
+        "members.csv",
+        2,
+        "Time zone",
+        "Mars/Olympus",
+        "not a time zone such as Europe/Vienna",
+    )
