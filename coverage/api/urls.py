@@ -14,10 +14,10 @@ from coverage.api.segments import Segments
 app_name = "coverage-api"
 
 router = SimpleRouter()
-router.register("hours", HoursVersions, basename="hours")
 router.register("absences", Absences, basename="absences")
 router.register("assignments", Assignments, basename="assignments")
 router.register("effort", Efforts, basename="effort")
+router.register("hours", HoursVersions, basename="hours")
 router.register("people", People, basename="people")
 router.register("profiles", AxProfiles, basename="ax-profiles")
 router.register("rebalancings", Rebalancings, basename="rebalancings")

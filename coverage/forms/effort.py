@@ -10,6 +10,17 @@ from coverage.enums import Modality
 from coverage.services.effort import LONGEST, MOST_PRESENT
 
 
+class WithdrawForm(forms.Form):
+    """Why logged time counts no more."""
+
+    reason = forms.CharField(
+        label=_("Why does it count no more?"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": _("Say why in a few words.")},
+    )
+
+
 class EffortForm(forms.Form):
     """Minutes with a member; the member is chosen beside it."""
 

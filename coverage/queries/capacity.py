@@ -186,6 +186,24 @@ def team(*, as_of: date, grace_days: int) -> TeamLoad:
     return _picture(as_of=as_of, grace_days=grace_days, weeks=1).team
 
 
+def overloaded_for_weeks(*, as_of: date, only: User | None = None) -> list[User]:
+    """Return whose last weeks were all above the limit, by name (DOMAIN 6.2).
+
+    By the weeks that nights wrote down, as ``is_overloaded_for_weeks`` says; ``only`` narrows
+    it to one person. One statement.
+    """
+    newest = WeekLoad.objects.filter(
+        week__lte=as_of, week__gt=as_of - timedelta(weeks=engine.OVERLOAD_WEEKS + 1)
+    )
+    if only is not None:
+        newest = newest.filter(user=only)
+    weekly: dict[User, list[Fraction | None]] = defaultdict(list)
+    for row in newest.select_related("user").order_by("user__name", "user_id", "week"):
+        there = row.available_minutes
+        weekly[row.user].append(Fraction(row.needed_minutes, there) if there else None)
+    return [user for user, weeks in weekly.items() if engine.is_sustained(weeks)]
+
+
 def loads_and_team(*, as_of: date, grace_days: int) -> tuple[tuple[PersonLoad, ...], TeamLoad]:
     """Return ``loads`` and ``team`` of one reading."""
     found = _picture(as_of=as_of, grace_days=grace_days, weeks=1)

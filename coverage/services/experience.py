@@ -1,7 +1,7 @@
 """The Appropriate Experience of a member, in versions."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -14,9 +14,11 @@ from members.services import audit
 
 FIELDS = (
     "inbound_minutes", "async_minutes", "sync_minutes", "taskforce_minutes", "expertise",
-    "resources", "guidance", "skills_needed", "escalation_severity", "source",
+    "resources", "guidance", "skills_needed", "escalation_severity", "industry_experience",
+    "sophistication", "complexity", "risk", "confidence", "reasons", "source", "expires_on",
 )  # fmt: skip
 FROM_STAFF = "msm"
+GOOD_FOR = timedelta(days=365)
 NEEDED = ("expertise", "resources", "guidance", "source")
 
 
@@ -42,6 +44,8 @@ def check(values: Mapping[str, Any]) -> None:
             _("A synchronous experience has an asynchronous share; say its minutes."),
             field="async_minutes",
         )
+    if "confidence" in values and not values["confidence"]:
+        raise NotAnExperience(_("Say this as well."), field="confidence")
     if values.get("escalation_severity") == 0:
         raise NotAnExperience(_("The gravest is 1."), field="escalation_severity")
 
@@ -53,9 +57,10 @@ def record_experience(
     """Write the next version of a member's AX, ``changes`` upon what held until then.
 
     ``changes`` are fields of ``AxProfile``; minutes are a quarter's. What holds is not edited:
-    it ends on ``on``, or on the day it began where that is later. Without any change, the
-    version that holds is given back. Raises ``NotAnExperience`` and ``Overtaken``. Marks the
-    member dirty (DOMAIN 2.3).
+    it ends on ``on``, or on the day it began where that is later; its answers go on. The next
+    is to be asked again after a year, unless ``expires_on`` is, or is changed to, a day to
+    come. Without any change, the version that holds is given back. Raises
+    ``NotAnExperience`` and ``Overtaken``. Marks the member dirty (DOMAIN 2.3).
     """
     held = (
         AxProfile.objects.select_for_update().filter(member=member, superseded_on=None).first()
@@ -65,13 +70,25 @@ def record_experience(
     if held is not None and values == before:
         return held
     check(values)
+    if "expires_on" in changes and values["expires_on"] is not None:
+        if values["expires_on"] <= on:
+            raise NotAnExperience(_("Choose a day that is still to come."), field="expires_on")
+    elif not values.get("expires_on") or values["expires_on"] <= on:
+        values["expires_on"] = on + GOOD_FOR
     if held is not None:
         on = max(on, held.valid_from)
         held.superseded_on = on
         held.save(update_fields=["superseded_on"])
     try:
         with transaction.atomic():
-            made = AxProfile.objects.create(member=member, valid_from=on, **values)
+            made = AxProfile.objects.create(
+                member=member,
+                valid_from=on,
+                answers=held.answers if held else {},
+                recorded_by=by,
+                recorded_at=at,
+                **values,
+            )
     except IntegrityError as error:
         raise Overtaken(_("Somebody else has just said another experience.")) from error
     changed = [field for field in values if held is None or values[field] != before[field]]

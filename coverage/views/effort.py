@@ -8,21 +8,27 @@ from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.db.models import F
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from config.kernel import clock
 from config.kernel.fragments import is_fragment, render_page_or_fragment
-from config.kernel.permissions import requires
+from config.kernel.keyset import BadCursor, page
+from config.kernel.permissions import has, requires
 from coverage.access import Permission
-from coverage.forms.effort import EffortForm
+from coverage.forms.effort import EffortForm, WithdrawForm
+from coverage.models import Effort
+from coverage.queries.effort import entries
 from coverage.services import effort
-from coverage.views.pages import page_of, user_of
-from members.models import Member
+from coverage.views.pages import page_of, user_of, visible_member
+from members.models import Member, User
 
 SHOWN = 6
+PAGE_SIZE = 50
 USUAL_MINUTES = (5, 10, 15, 30, 45, 60, 90)
 MEMBER_PAGE = re.compile(r"/members/([0-9a-f-]{36})/")
 
@@ -72,6 +78,82 @@ def members(request: HttpRequest) -> HttpResponse:
     found = _found(request, request.GET.get("q", ""))
     context = {"found": found, "named": request.GET.get("q", "")}
     return render(request, "coverage/_effort_members.html", context)
+
+
+@requires(Permission.COVERAGE_VIEW)
+@require_safe
+def of_member(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """The time that was spent for a member, newest first; withdrawn entries stay in sight."""
+    member = visible_member(request, public_id)
+    user = user_of(request)
+    rows = entries(user, sees_all=has(user, Permission.CAPACITY_VIEW_ALL))
+    try:
+        found = page(
+            rows.filter(member=member),
+            order=("-on", "-pk"),
+            size=PAGE_SIZE,
+            after=request.GET.get("after"),
+            before=request.GET.get("before"),
+        )
+    except BadCursor:
+        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    context = {
+        "member": member,
+        "rows": [
+            {"entry": row, "may_withdraw": not row.withdrawn_at and _may_withdraw(row, user)}
+            for row in found.items
+        ],
+        "after": found.next,
+        "before": found.previous,
+        "is_narrow": not has(user, Permission.CAPACITY_VIEW_ALL),
+        "may_log": has(user, Permission.EFFORT_LOG),
+        "crumbs": [(member.name, page_of(member))],
+    }
+    return render(request, "coverage/member_time.html", context)
+
+
+def _may_withdraw(row: Effort, user: User) -> bool:
+    """Whether it is one's own, or one decides about coverage."""
+    if not has(user, Permission.EFFORT_LOG):
+        return False
+    return row.by_id == user.pk or has(user, Permission.COVERAGE_EDIT)
+
+
+@requires(Permission.EFFORT_LOG)
+@require_http_methods(["GET", "HEAD", "POST"])
+def withdraw(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Let an entry count no more, with a reason; it stays to be seen."""
+    user = user_of(request)
+    seen = entries(user, sees_all=has(user, Permission.CAPACITY_VIEW_ALL))
+    row = get_object_or_404(seen, public_id=public_id)
+    if not _may_withdraw(row, user):
+        raise Http404
+    back = reverse("coverage:member_time", args=[row.member.public_id])
+    form = WithdrawForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            effort.withdraw(effort=row, by=user, at=clock.now(), **form.cleaned_data)
+        except effort.AlreadyWithdrawn as refused:
+            messages.warning(request, str(refused))
+        else:
+            messages.success(request, _("It counts no more. It stays in the list."))
+        return redirect(back)
+    words = {
+        "minutes": row.minutes,
+        "name": row.member.name,
+        "day": date_format(row.on, "j F Y"),
+    }
+    context = {
+        "member": row.member,
+        "form": form,
+        "title": _("Withdraw %(minutes)s minutes with %(name)s?") % words,
+        "lead": _("Logged on %(day)s. The entry stays in sight and counts no more.") % words,
+        "button": _("Withdraw it"),
+        "back": back,
+        "crumbs": [(row.member.name, page_of(row.member)), (_("Time"), back)],
+    }
+    status = 422 if form.is_bound else 200
+    return render(request, "coverage/member_form.html", context, status=status)
 
 
 def _choose(named: str, found: list[Member]) -> str:

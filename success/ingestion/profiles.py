@@ -26,7 +26,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from coverage.enums import Expertise, Guidance, Resources
+from coverage.enums import Expertise, Guidance, Level, Resources
 from success.enums import (
     Advocacy,
     AskKind,
@@ -317,9 +317,56 @@ SHEETS: tuple[Sheet, ...] = (
                 kind="number",
             ),
             Column(
+                key="industry_experience",
+                title=_("Industry experience"),
+                words=_("How long they have been working in their field."),
+                kind="choice",
+                choices=Level,
+            ),
+            Column(
+                key="sophistication",
+                title=_("Technical sophistication"),
+                words=_("How easily they take up new tools."),
+                kind="choice",
+                choices=Level,
+            ),
+            Column(
+                key="complexity",
+                title=_("Complexity"),
+                words=_("Of what they aim at."),
+                kind="choice",
+                choices=Level,
+            ),
+            Column(
+                key="risk",
+                title=_("At stake"),
+                words=_("For the member, if it does not happen."),
+                kind="choice",
+                choices=Level,
+            ),
+            Column(
+                key="confidence",
+                title=_("Confidence"),
+                words=_("How sure whoever says so is."),
+                kind="choice",
+                choices=Level,
+            ),
+            Column(
+                key="reasons",
+                title=_("Reasons"),
+                words=_("In words, for whoever reads it next."),
+                width=40,
+            ),
+            Column(
                 key="source",
                 title=_("Who said so"),
                 words=_("member, msm, or another word of yours."),
+            ),
+            Column(
+                key="expires_on",
+                title=_("To be asked again on"),
+                words=_("A year after a change, unless it names a day to come."),
+                kind="day",
             ),
             Column(
                 key="valid_from",

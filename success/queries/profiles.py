@@ -240,7 +240,14 @@ def _experience_row(profile: Profile, experience: AxProfile | None) -> Cells:
             "guidance": experience.guidance,
             "skills_needed": experience.skills_needed,
             "escalation_severity": experience.escalation_severity,
+            "industry_experience": experience.industry_experience,
+            "sophistication": experience.sophistication,
+            "complexity": experience.complexity,
+            "risk": experience.risk,
+            "confidence": experience.confidence,
+            "reasons": experience.reasons,
             "source": experience.source,
+            "expires_on": experience.expires_on,
             "valid_from": experience.valid_from,
         }
     return row

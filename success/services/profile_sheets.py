@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from coverage.enums import Level
 from coverage.services import experience
 from members.enums import RowAction
 from members.models import Member, MemberIdentity, Person, User
@@ -444,6 +445,10 @@ class _Judge:
             column: each.changes.get(column, each.was(column)) for column in experience.FIELDS
         }
         values["source"] = values["source"] or experience.FROM_STAFF
+        values["confidence"] = values["confidence"] or Level.MEDIUM.value
+        expires_on = each.changes.get("expires_on")
+        if isinstance(expires_on, date) and expires_on <= self.on:
+            self._refuse(each, "expires_on", _("choose a day that is still to come"))
         try:
             experience.check(values)
         except experience.NotAnExperience as error:

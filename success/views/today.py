@@ -7,6 +7,7 @@ put in place; without one, the answer leads to the page of the next item.
 import json
 import uuid
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, cast
@@ -23,7 +24,9 @@ from django.views.decorators.http import require_POST, require_safe
 from config.kernel import clock
 from config.kernel.fragments import is_fragment, render_page_or_fragment
 from config.kernel.keyset import BadCursor, KeysetPage, page
-from config.kernel.permissions import requires
+from config.kernel.permissions import has, requires
+from coverage.access import Permission as Coverage
+from coverage.queries.capacity import overloaded_for_weeks
 from coverage.queries.people import standing_in
 from members.enums import Role
 from members.models import User
@@ -229,6 +232,9 @@ def _whole(request: HttpRequest, desk: _Desk, chosen: Intervention | None) -> di
         "any_class_url": _here(request, queue_class=None),
         "any_class": not asked,
         "standing_in": [one for one in standing_in(user) if one.by_name],
+        "tired": _tired(user, on=on),
+        "sees_loads": has(user, Coverage.CAPACITY_VIEW_ALL),
+        "may_rebalance": has(user, Coverage.COVERAGE_EDIT),
         "whose": [
             {
                 "label": label,
@@ -313,6 +319,12 @@ def _pane(request: HttpRequest, chosen: Intervention | None) -> dict[str, Any]:
         "next_week": next_week,
         "open_act": "",
     }
+
+
+def _tired(user: User, *, on: date) -> list[User]:
+    """Who has had too much for weeks: anybody for those who see all loads, else oneself."""
+    only = None if has(user, Coverage.CAPACITY_VIEW_ALL) else user
+    return overloaded_for_weeks(as_of=on, only=only)
 
 
 def _whose(user: User) -> list[tuple[str, Any]]:

@@ -34,7 +34,34 @@ def test_change_ends_the_version_that_held_and_keeps_what_was_not_said():
     assert (held.superseded_on, held.async_minutes) == (TODAY, 60)
     assert (made.async_minutes, made.skills_needed, made.expertise) == (90, 2, "low")
     entry = AuditEntry.objects.get()
-    assert (entry.before, entry.after) == ({"async_minutes": 60}, {"async_minutes": 90})
+    assert entry.before == {"async_minutes": 60, "expires_on": None}
+    assert entry.after == {"async_minutes": 90, "expires_on": "2027-07-29"}
+
+
+def test_drivers_and_answers_go_on_into_the_next_version():
+    held = make_ax_profile(
+        complexity="high",
+        risk="low",
+        confidence="high",
+        reasons="A new field.",
+        answers={"risk": "low"},
+        expires_on=date(2026, 12, 1),
+    )
+    made = record(held.member, async_minutes=90)
+
+    assert (made.complexity, made.risk, made.confidence, made.reasons, made.answers) == (
+        "high", "low", "high", "A new field.", {"risk": "low"},
+    )  # fmt: skip
+    assert (made.expires_on, made.recorded_by.name != "") == (date(2026, 12, 1), True)
+
+
+def test_a_version_that_would_be_old_at_once_is_good_for_a_year():
+    held = make_ax_profile(expires_on=TODAY)
+
+    assert record(held.member, async_minutes=90).expires_on == date(2027, 7, 29)
+    with pytest.raises(NotAnExperience) as refused:
+        record(held.member, expires_on=TODAY)
+    assert refused.value.field == "expires_on"
 
 
 def test_nothing_new_is_no_version():

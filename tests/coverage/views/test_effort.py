@@ -5,7 +5,8 @@ from django.urls import reverse
 
 from coverage.models import Effort
 from members.enums import Role
-from tests.factories import TODAY, make_member, make_user
+from members.models import AuditEntry
+from tests.factories import TODAY, make_assignment, make_effort, make_member, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -111,3 +112,50 @@ def test_member_logins_log_nothing(client):
     client.force_login(make_user(role=Role.MEMBER))
 
     assert client.get(URL).status_code == 403
+
+
+def test_logged_time_is_withdrawn_with_a_reason_and_stays_in_sight(client):
+    amy = make_user(name="Amy")
+    entry = make_effort(by=amy, note="A call")
+    client.force_login(amy)
+    listed = reverse("coverage:member_time", args=[entry.member.public_id])
+    url = reverse("coverage:effort_withdraw", args=[entry.public_id])
+    assert url in client.get(listed).content.decode()
+    assert client.get(url).status_code == 200
+
+    without = client.post(url, {"reason": " "})
+    done = client.post(url, {"reason": "Logged twice"})
+
+    assert (without.status_code, done.status_code, done.url) == (422, 302, listed)
+    entry.refresh_from_db()
+    assert entry.withdrawn_at is not None
+    assert AuditEntry.objects.get(verb="effort.withdrawn").after["reason"] == "Logged twice"
+    page = client.get(listed).content.decode()
+    assert "withdrawn" in page
+    assert url not in page
+
+
+def test_time_of_others_is_withdrawn_by_who_decides(client):
+    amy, ben = make_user(name="Amy"), make_user(name="Ben")
+    member = make_assignment(owner=ben).member
+    entry = make_effort(by=amy, member=member)
+    url = reverse("coverage:effort_withdraw", args=[entry.public_id])
+
+    client.force_login(ben)
+    assert client.post(url, {"reason": "No"}).status_code == 404
+    client.force_login(make_user(role=Role.DIRECTOR))
+    assert client.post(url, {"reason": "Yes"}).status_code == 302
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_time_of_a_member_asks_as_often_for_many_as_for_few(
+    count, client, django_assert_max_num_queries
+):
+    director = make_user(role=Role.DIRECTOR)
+    member = make_member()
+    for _ in range(count):
+        make_effort(member=member)
+    client.force_login(director)
+
+    with django_assert_max_num_queries(8):
+        client.get(reverse("coverage:member_time", args=[member.public_id]))

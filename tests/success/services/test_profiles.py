@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 
 from coverage.models import AxProfile
 from members.models import AuditEntry, Member, MemberIdentity
@@ -352,6 +352,37 @@ def test_experience_becomes_the_next_version():
     old, new = AxProfile.objects.filter(member=member).order_by("pk")
     assert (old.superseded_on, new.valid_from) == (TODAY, TODAY)
     assert (old.sync_minutes, new.sync_minutes, new.async_minutes) == (0, 30, 60)
+
+
+def test_a_workbook_of_experience_alone_brings_in_all_of_it():
+    member = make_member()
+    book = Workbook()
+    book.active.title = "Appropriate Experience"
+    said = {
+        "member": str(member.public_id),
+        "async_minutes": 60,
+        "sync_minutes": 30,
+        "expertise": "low",
+        "resources": "sufficient",
+        "guidance": "regular",
+        "complexity": "High",
+        "risk": "low",
+        "confidence": "high",
+        "reasons": "New to the field",
+        "source": "member",
+        "expires_on": date(2026, 12, 1),
+    }
+    book.active.append(list(said))
+    book.active.append(list(said.values()))
+    file = io.BytesIO()
+    book.save(file)
+    file.seek(0)
+    applied(file)
+
+    made = AxProfile.objects.get(member=member)
+    assert {name: getattr(made, name) for name in said if name != "member"} == {
+        name: value for name, value in said.items() if name != "member"
+    } | {"complexity": "high"}
 
 
 def test_synchronous_without_asynchronous_is_refused_at_its_cell():

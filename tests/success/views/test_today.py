@@ -7,6 +7,8 @@ import pytest
 from django.urls import reverse
 
 from config.kernel import clock
+from coverage.models import WeekLoad
+from coverage.rollups.loads import monday
 from members.enums import Role
 from success.enums import QueueClass
 from success.models import Intervention
@@ -347,7 +349,7 @@ def test_today_costs_the_same_number_of_queries_for_any_length(
         make_item(owner=amy, name=f"Member {number}")
     client = sign_in(amy)
 
-    with django_assert_num_queries(24):
+    with django_assert_num_queries(25):
         client.get(URL)
 
 
@@ -375,3 +377,34 @@ def test_a_night_that_is_missing_or_old_is_said(sign_in, amy):
 
     assert never.count("No night has been run yet.") == 1
     assert old.count("What you see is of 26 July 2026") == 1
+
+
+def weeks_above(user, weeks=2):
+    for number in range(weeks):
+        WeekLoad.objects.create(
+            user=user,
+            week=monday(TODAY) - timedelta(weeks=number),
+            members=3,
+            needed_minutes=1300,
+            given_minutes=0,
+            available_minutes=1000,
+            written_on=TODAY,
+        )
+
+
+def test_who_was_overloaded_for_two_weeks_is_said_to_the_director_and_to_themselves(client):
+    amy, ben = make_user(name="Amy Weary"), make_user(name="Ben Fresh")
+    weeks_above(amy)
+    weeks_above(ben, weeks=1)
+
+    def said(user):
+        client.force_login(user)
+        return client.get(reverse("success:today")).content.decode()
+
+    director = said(make_user(role=Role.DIRECTOR))
+    assert "Amy Weary has had more than they can give for two weeks running" in director
+    assert reverse("coverage:simulator") in director
+    own = said(amy)
+    assert "It is not you" in own
+    assert reverse("coverage:simulator") not in own
+    assert "two weeks running" not in said(ben)
