@@ -202,15 +202,17 @@ def judge(  # noqa: PLR0913  # what a back-test is judged by
     leads: list[int] = []
     lapses: Counter[int] = Counter()
     foreseen: Counter[int] = Counter()
-    for run in runs:
-        if run.left_on is None or not first_on < run.left_on <= min(last_on, decided_through):
+    for ended in runs:
+        if ended.left_on is None or not first_on < ended.left_on <= min(
+            last_on, decided_through
+        ):
             continue
-        lapses[run.left_on.year] += 1
-        known = sorted(days_of[run.member, run.joined_on])
-        index = bisect_left(known, run.left_on - horizon)
+        lapses[ended.left_on.year] += 1
+        known = sorted(days_of[ended.member, ended.joined_on])
+        index = bisect_left(known, ended.left_on - horizon)
         if index < len(known):
-            foreseen[run.left_on.year] += 1
-            leads.append((run.left_on - known[index]).days)
+            foreseen[ended.left_on.year] += 1
+            leads.append((ended.left_on - known[index]).days)
     followed_up = [
         entry
         for entry in entries
