@@ -185,15 +185,15 @@ def judge(  # noqa: PLR0913  # what a back-test is judged by
     too_late = unfollowed = 0
     days_of: dict[tuple[int, date], list[date]] = defaultdict(list)
     for entry in entries:
-        run = _run_on(runs_of[entry.member], entry.entered_on)
-        if run is None:
+        during = _run_on(runs_of[entry.member], entry.entered_on)
+        if during is None:
             too_late += 1
             continue
-        days_of[run.member, run.joined_on].append(entry.entered_on)
+        days_of[during.member, during.joined_on].append(entry.entered_on)
         if entry.entered_on + horizon > decided_through:
             unfollowed += 1
             continue
-        left = run.left_on is not None and run.left_on <= entry.entered_on + horizon
+        left = during.left_on is not None and during.left_on <= entry.entered_on + horizon
         judged[entry.member][0] += left
         judged[entry.member][1] += 1
         base_sum += base_on(entry.entered_on)
