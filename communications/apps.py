@@ -6,6 +6,7 @@ class CommunicationsConfig(AppConfig):
     verbose_name = "Communications"
 
     def ready(self) -> None:
+        import communications.receivers  # noqa: F401, PLC0415  # connects them; models come first
         from config.kernel.panels import Panel, register_panel  # noqa: PLC0415
         from members.access import Permission  # noqa: PLC0415  # apps come first
 

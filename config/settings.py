@@ -208,6 +208,12 @@ if env.str("EMAIL_URL", ""):
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "waymark@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 ANYMAIL: dict[str, Any] = env.json("ANYMAIL", default={})
+# user:password pairs by which a provider's calls are let in, two while one replaces the other;
+# without one there are no addresses for such calls.
+if secrets := env.list("WEBHOOK_SECRETS", default=[]):
+    ANYMAIL["WEBHOOK_SECRET"] = secrets
+# Answers to replies@our.domain go to replies+<message>@our.domain; blank: to the sender's own.
+REPLY_ADDRESS = env.str("REPLY_ADDRESS", "")
 
 # The browser's side.
 CONTENT_SECURITY_POLICY = {

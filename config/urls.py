@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from communications.views import hooks
 from config.kernel import api_addresses, not_found
 from config.kernel.permissions import public
 from success.views import home
@@ -17,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("community/", include("community.urls")),
     path("coverage/", include("coverage.urls")),
     path("messages/", include("communications.urls")),
+    path("webhooks/mail/<path:rest>", hooks.hook, name="mail-hooks"),
     # The association enters addresses; allauth's page for one's own writes on being seen.
     path(
         "accounts/email/",

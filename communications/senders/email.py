@@ -10,8 +10,11 @@ from anymail.exceptions import AnymailUnsupportedFeature
 from django.conf import settings
 from django.core import mail
 
+from communications.engine.replies import address_for
+
 FIRST_PERMANENT_CODE = 500
 CALENDAR_FILE = "invite.ics"
+OUR_ID = "waymark_id"  # by which a provider gives our own name for a message back
 
 
 class NotAccepted(Exception):
@@ -51,6 +54,9 @@ def send(  # noqa: PLR0913  # a message has that many parts
         headers={"Message-ID": message_id},
         connection=connection,
     )
+    if settings.REPLY_ADDRESS:
+        message.reply_to = [address_for(public_id, reply_address=settings.REPLY_ADDRESS)]
+    message.metadata = {OUR_ID: str(public_id)}  # type: ignore[attr-defined]  # anymail's
     if calendar:
         _enclose(message, calendar=calendar, method=calendar_method)
     try:
@@ -77,10 +83,14 @@ def _enclose(message: mail.EmailMultiAlternatives, *, calendar: str, method: str
 
 
 def _send(message: mail.EmailMultiAlternatives) -> int:
-    """Send, without the alternative where the provider's own interface knows none but HTML.
+    """Send, without what the provider's interface lacks: our own name, alternatives but HTML.
 
     Such a provider says so while the message is put together: nothing has left by then.
     """
+    try:
+        return message.send()
+    except AnymailUnsupportedFeature:
+        message.metadata = {}  # type: ignore[attr-defined]  # see send
     try:
         return message.send()
     except AnymailUnsupportedFeature:

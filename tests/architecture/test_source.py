@@ -33,6 +33,14 @@ CLOCKS = {
     "django.utils.timezone.now",
 }
 MAIL = ("django.core.mail", "anymail")
+READ_OPENINGS = {
+    "communications/enums.py",
+    "communications/models.py",
+    "communications/receivers.py",
+    "communications/services/tracking.py",
+    "communications/queries.py",
+    "communications/api/messages.py",
+}
 
 
 def undeclared(folder):
@@ -82,11 +90,24 @@ def mail(source):
     """Return the imports of a mail backend; only the send gate's adapters may have one."""
     if (source.app, source.layer) == ("communications", "senders"):
         return []
+    if source.name == "communications/receivers.py":  # hears what providers say, sends nothing
+        return [name for name in source.imports() if name.startswith("django.core.mail")]
     found = [name for name in source.imports() if name.startswith(MAIL)]
     return found + [name for name in source.names() if name == "email_user"]
 
 
-CHECKS = [upward, from_the_root, money, clocks, mail]
+def opened(source):
+    """Return what reads whether a message was opened: an opening counts for nothing.
+
+    It is kept and marked where it comes in, and shown with the message, and nothing else.
+    """
+    if source.name in READ_OPENINGS:
+        return []
+    found = [name for name in source.names() if name in {"OPENED", "DeliveryEvent"}]
+    return found + [text for text in source.texts() if "communications_deliveryevent" in text]
+
+
+CHECKS = [upward, from_the_root, money, clocks, mail, opened]
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -132,6 +153,10 @@ def test_no_source_file_does_what_it_must_not(check):
         (mail, "members/services/x.py", "from django.core.mail import send_mail", ["django.core.mail.send_mail"]),
         (mail, "community/tasks.py", "user.email_user('Hello')", ["email_user"]),
         (mail, "communications/senders/smtp.py", "import anymail", []),
+        (mail, "communications/receivers.py", "from anymail.signals import tracking", []),
+        (opened, "success/queries/x.py", "EventKind.OPENED", ["OPENED"]),
+        (opened, "success/rollups/x.py", "SQL = 'FROM communications_deliveryevent'", ["FROM communications_deliveryevent"]),
+        (opened, "communications/services/gate.py", "EventKind.OPENED", ["OPENED"]),
     ],
 )  # fmt: skip
 def test_checks_notice_what_they_are_for(tmp_path, check, name, text, expected):

@@ -1,0 +1,1 @@
+"""Judgements about messages in plain Python."""
