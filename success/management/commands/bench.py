@@ -9,7 +9,7 @@ import os
 import platform
 import re
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,20 +25,23 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
+from django.db.models import F
 from django.test import Client, override_settings
 from django.urls import reverse
 
 from config.kernel import clock
-from coverage.models import Contributor
+from coverage.models import AssignmentChange, Contributor, Segment
+from coverage.rollups import assignment
 from coverage.services.hours import ensure_default_model
 from coverage.services.segments import ensure_default_segments
 from members.enums import Role
 from members.models import Association, Member, User
+from members.rollups.scope import Scope
 from success.engine import vector as engine
 from success.enums import StartKind
 from success.models import MemberFacts, Night, Play
-from success.queries.nights import progress
-from success.services.nights import run_night
+from success.queries.nights import member_ranges, progress
+from success.services.nights import ORDINARY_RANGE, run_night
 from success.services.plays import ensure_default_plays
 
 DATABASE = "waymark_bench"
@@ -203,6 +206,11 @@ class Command(BaseCommand):
             action="store_true",
             help="instead of the night, the page of what the team can carry",
         )
+        parser.add_argument(
+            "--segments",
+            action="store_true",
+            help="instead of the night, every member's segment reassigned by its stage",
+        )
         parser.add_argument("--write", action="store_true", help="into docs/performance.md")
 
     def handle(self, **options: Any) -> None:
@@ -212,6 +220,11 @@ class Command(BaseCommand):
             with _own_database():
                 report = self._capacity()
             self._tell(report, name="capacity", write=options["write"])
+            return
+        if options["segments"]:
+            with _own_database():
+                report = self._segments(sizes[-1])
+            self._tell(report, name="segments", write=options["write"])
             return
         with _own_database():
             results = [self._measure(members) for members in sizes]
@@ -263,6 +276,54 @@ class Command(BaseCommand):
                 )
                 lines.append(f"| {name} | {median(took):.0f} | {took[-1]:.0f} |")
         return "\n".join(lines) + "\n"
+
+    def _segments(self, members: int) -> str:
+        """Seconds of the night's segment stage when every member moves, beside a plain scan.
+
+        The rules in use change places, so that all members belong elsewhere on the next day.
+        """
+        self._say(f"{members:,} members: generating profiles")
+        _fill([GENERATE[0], GENERATE[1], GENERATE[-1]], members=members)
+        User.objects.bulk_create(
+            User(email=f"msm{number}@bench.example", name=f"MSM {number}", role=Role.MSM)
+            for number in range(CAPACITY_PEOPLE)
+        )
+        connection.cursor().execute("VACUUM ANALYZE")
+        took = {"first assignment": self._assign(DAY)}
+        connection.cursor().execute("VACUUM ANALYZE")
+        floor = min(_timed(_scan_segments), _timed(_scan_segments))
+        known = AssignmentChange.objects.count()
+        used = list(Segment.objects.filter(assignments__isnull=False).distinct())
+        places = [(each.position, each.rule) for each in used]
+        # places are taken once each, so all are left before any is taken
+        Segment.objects.update(position=F("position") + len(places) + 1000)
+        for segment, place in zip(used, [*places[1:], places[0]], strict=True):
+            segment.position, segment.rule = place
+            segment.save(update_fields=["position", "rule"])
+        took["everybody in another segment"] = self._assign(DAY + timedelta(days=1))
+        moved = AssignmentChange.objects.count() - known
+        took["the same day again"] = self._assign(DAY + timedelta(days=1))
+        if AssignmentChange.objects.count() != known + moved:
+            raise ValueError("The same day again moved somebody.")
+        lines = [
+            (
+                f"{_machine()}; {members:,} members with a profile, {CAPACITY_PEOPLE} people, "
+                f"ranges of {ORDINARY_RANGE:,} on one connection. {moved:,} members moved. "
+                f"The plain scan of profiles and assignments takes {floor:.2f} s."
+            ),
+            "",
+            "| | seconds | times the scan |",
+            "|---|---:|---:|",
+            *(f"| {name} | {each:.1f} | {each / floor:.0f} |" for name, each in took.items()),
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _assign(self, on: date) -> float:
+        self._say(f"  segments of {on}")
+        began = perf_counter()
+        for first, last in member_ranges(size=ORDINARY_RANGE):
+            assignment.refresh(as_of=on, scope=Scope(first=first, last=last))
+        return perf_counter() - began
 
     def _measure(self, members: int) -> Measured:
         measured = Measured(members=members)
@@ -324,19 +385,7 @@ def _server(statement: str) -> None:
 
 
 def _generate(members: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
-        if cursor.fetchone()[0]:
-            # rows made here refer to each other by construction: spare the check of each
-            cursor.execute("SET session_replication_role = replica")
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        ours = [name for (name,) in cursor.fetchall() if name.split("_")[0] in OURS]
-        cursor.execute(f"TRUNCATE {', '.join(ours)} RESTART IDENTITY CASCADE")
-        for statement in GENERATE:
-            cursor.execute(statement, {"members": members, "day": DAY})
-        cursor.execute("RESET session_replication_role")
-    Association.objects.create(pk=1)
-    ensure_default_segments()
+    _fill(GENERATE, members=members)
     plays = ensure_default_plays(effective_from=DAY - timedelta(days=30))
     dated = [
         play.current
@@ -357,6 +406,25 @@ def _generate(members: int) -> None:
         step.save()
     if Play.objects.count() != PLAYS:
         raise ValueError("The benchmark is about twenty plays.")
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def _fill(statements: Sequence[str], *, members: int) -> None:
+    """Empty the database and fill it by ``statements``, with the segments to begin with."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        if cursor.fetchone()[0]:
+            # rows made here refer to each other by construction: spare the check of each
+            cursor.execute("SET session_replication_role = replica")
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        ours = [name for (name,) in cursor.fetchall() if name.split("_")[0] in OURS]
+        cursor.execute(f"TRUNCATE {', '.join(ours)} RESTART IDENTITY CASCADE")
+        for statement in statements:
+            cursor.execute(statement, {"members": members, "day": DAY})
+        cursor.execute("RESET session_replication_role")
+    Association.objects.create(pk=1)
+    ensure_default_segments()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 
@@ -440,14 +508,26 @@ def _look(client: Client, address: str) -> None:
         raise ValueError(f"{address} answered {answer.status_code}.")
 
 
-def _conditions() -> str:
+def _scan_segments() -> None:
+    with connection.cursor() as cursor:
+        for table in ("coverage_axprofile", "coverage_assignment"):
+            cursor.execute(f"SELECT count(t.*) FROM {table} t")
+
+
+def _machine() -> str:
     measured_on = datetime.combine(clock.now().date(), time(), tzinfo=UTC).date()
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         server = cursor.fetchone()[0]
     return (
         f"{measured_on}, {os.cpu_count()} cores, PostgreSQL {server}, "
-        f"Python {platform.python_version()}; {CAPACITY_MEMBERS:,} members, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def _conditions() -> str:
+    return (
+        f"{_machine()}; {CAPACITY_MEMBERS:,} members, "
         f"{CAPACITY_PEOPLE} people, five recorded efforts a member with an owner. Server time "
         "of a request, with nothing kept from one to the next."
     )
