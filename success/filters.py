@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.drainage import set_override
 
 from coverage.models import Segment
+from coverage.queries.experience import mismatched
 from members.enums import MemberKind
 from members.filters import ME, POOL, OwnerFilter, YesOrNo
 from members.models import Member
@@ -19,6 +20,7 @@ from members.querysets import SHORTEST_GUESS
 from success.enums import Overlay, QueueClass, Standing, State
 from success.models import Intervention
 from success.queries.members import ORDERS, WITH_OVERLAY
+from success.queries.nights import last_live_day
 
 if TYPE_CHECKING:
     from members.models import User
@@ -95,7 +97,10 @@ class MemberFilter(filters.FilterSet):
     )
     overlay = filters.MultipleChoiceFilter(
         method="with_overlay",
-        choices=[(each.value, Overlay(each).label) for each in WITH_OVERLAY],
+        choices=[
+            *((each.value, Overlay(each).label) for each in WITH_OVERLAY),
+            (Overlay.AX_MISMATCH.value, Overlay.AX_MISMATCH.label),
+        ],
         distinct=False,
         label=_("Beside the state"),
         help_text=_("What is to be said of the member beside the state; any of these."),
@@ -167,6 +172,10 @@ class MemberFilter(filters.FilterSet):
         self, queryset: "QuerySet[Member]", name: str, value: list[str]
     ) -> "QuerySet[Member]":
         conditions = [asked for each, asked in WITH_OVERLAY.items() if each.value in value]
+        if Overlay.AX_MISMATCH.value in value:
+            night = last_live_day()
+            found: Any = mismatched(as_of=night) if night else []
+            conditions.append(Q(known__isnull=False, pk__in=found))
         return queryset.filter(reduce(or_, conditions)) if conditions else queryset
 
     def leave(self, queryset: "QuerySet[Member]", name: str, value: str) -> "QuerySet[Member]":

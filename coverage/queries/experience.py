@@ -1,11 +1,12 @@
 """What experience a member should get, in which segment they are, and what they were given."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
 from django.db.models import BooleanField, Count, ExpressionWrapper, Min, Q, QuerySet, Sum
+from django.db.models.expressions import RawSQL
 
 from config.kernel.conditions import BadCondition, evaluate, explain, parse
 from coverage.engine import experience as engine
@@ -13,6 +14,7 @@ from coverage.engine.experience import Experience
 from coverage.engine.facts import FACTS
 from coverage.enums import Modality
 from coverage.models import Assignment, AxProfile, Effort, Segment
+from coverage.rollups.experience import MISMATCHED
 from members.models import Member, User
 
 WINDOW = timedelta(days=90)
@@ -127,6 +129,23 @@ def is_mismatched(member: Member, *, as_of: date) -> bool | None:
     if judged is None or judged.ratio is None:
         return None
     return engine.Flag.AX_MISMATCH in judged.flags
+
+
+def mismatched(*, as_of: date) -> RawSQL:
+    """Return the keys of members with an experience mismatch, for a ``pk__in`` (DOMAIN 2.3).
+
+    Nobody, while the ledger of minutes is too young to tell. Equals ``is_mismatched`` of each.
+    """
+    sql = MISMATCHED.replace("%(as_of)s", "%s")
+    return RawSQL(sql, [as_of] * sql.count("%s"))  # noqa: S611  # our own text, no input in it
+
+
+def mismatched_among(keys: Collection[int], *, as_of: date) -> frozenset[int]:
+    """Return which of these members have an experience mismatch; one statement, or none."""
+    if not keys:
+        return frozenset()
+    found = Member.objects.filter(pk__in=keys).filter(pk__in=mismatched(as_of=as_of))
+    return frozenset(found.values_list("pk", flat=True))
 
 
 def given_minutes(member: Member, *, as_of: date) -> dict[str, int]:

@@ -44,6 +44,13 @@ AX_MISMATCH = f"""EXISTS (
 )"""
 
 
+# Who has one on ``%(as_of)s``, as keys of members.
+MISMATCHED = f"""
+SELECT m.member_id FROM coverage_axprofile m
+ WHERE m.superseded_on IS NULL AND {AX_MISMATCH.format(member="m.member_id")}
+"""
+
+
 def ax_mismatch_sql(*, member: str) -> str:
     """``AX_MISMATCH`` for the member whose key the SQL expression ``member`` is (2.3)."""
     return AX_MISMATCH.format(member=member)

@@ -62,14 +62,16 @@ def overlays(  # noqa: PLR0913  # what is known on a day, all by name
     achieved_weight: int | None,
     declared_weight: int | None,
     fit: Fraction | None = None,
+    is_mismatched: bool = False,
 ) -> tuple[Overlay, ...]:
     """Return the overlays that hold on a day, in their order (DOMAIN 3.2).
 
+    ``is_mismatched`` says that the experience was judged not to suit, by fit or by amount.
     Dues, tier and who looks after the member are no inputs.
     """
     holds = {
         Overlay.ASSOC_BLOCKED: assoc_blocked(blocker),
-        Overlay.AX_MISMATCH: ax_mismatch(fit),
+        Overlay.AX_MISMATCH: is_mismatched or ax_mismatch(fit),
         Overlay.GOAL_STALE: goal_stale(goal_confirmed_on, on=on),
         Overlay.REBASELINED: is_rebaselined,
         Overlay.EVIDENCE_THIN: evidence_thin(

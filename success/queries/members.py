@@ -95,7 +95,7 @@ def _days(until: F | Value, since: F | Value) -> Func:
 
 
 # Which rows of MemberFacts an overlay stands beside; ``engine.overlays`` says the same of one.
-# How well the delivered experience fits is not kept there, so nobody can be found by it.
+# How well the delivered experience fits is not kept there: it is asked of the ledger of time.
 WITH_OVERLAY: dict[Overlay, Q] = {
     Overlay.ASSOC_BLOCKED: Q(known__blocker=accountability.Blocker.ASSOCIATION.value),
     Overlay.GOAL_STALE: Q(goal_age__gt=GOAL_HOLDS_DAYS),
@@ -104,7 +104,9 @@ WITH_OVERLAY: dict[Overlay, Q] = {
 }
 
 
-def overlays_of(known: MemberFacts | None, *, as_of: date) -> tuple[Overlay, ...]:
+def overlays_of(
+    known: MemberFacts | None, *, as_of: date, is_mismatched: bool = False
+) -> tuple[Overlay, ...]:
     """The overlays beside what a night knows of a member, as of its day (DOMAIN 3.2).
 
     None for a member that no night has seen yet. No query.
@@ -118,6 +120,7 @@ def overlays_of(known: MemberFacts | None, *, as_of: date) -> tuple[Overlay, ...
         is_rebaselined=known.is_rebaselined,
         achieved_weight=known.achieved_weight,
         declared_weight=known.declared_weight,
+        is_mismatched=is_mismatched,
     )
 
 

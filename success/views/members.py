@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from config.kernel import clock, panels
 from config.kernel.keyset import BadCursor, KeysetPage, page
 from config.kernel.permissions import requires
+from coverage.queries.experience import mismatched_among
 from members.access import Permission
 from members.enums import Role
 from members.filters import ME, POOL
@@ -70,13 +71,16 @@ def members(request: HttpRequest) -> HttpResponse:
         ],
         as_of=as_of,
     )
+    mismatched = mismatched_among([each.pk for each in listed.items], as_of=as_of)
     rows = [
         {
             "member": each,
             "known": known,
             "road": drawn.get(known.plan_id) if known else None,
             "last_day": _last_day(known),
-            "overlays": reads.overlays_of(known, as_of=as_of),
+            "overlays": reads.overlays_of(
+                known, as_of=as_of, is_mismatched=each.pk in mismatched
+            ),
             "url": reverse("success:member", args=[each.public_id]),
         }
         for each in listed.items
@@ -209,6 +213,8 @@ def member(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "standing": _standing(reads.standing_on(one, as_of=as_of)),
         "last_day": _last_day(known),
         "reading": reading,
+        # by the ledger of time, which is told as it is now
+        "is_mismatched": as_of == latest and bool(mismatched_among([one.pk], as_of=as_of)),
         "road": road_of(reading),
         "wide": [each for each in embedded if each.panel.key in WIDE],
         "panels": [each for each in embedded if each.panel.key not in WIDE],

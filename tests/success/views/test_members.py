@@ -12,6 +12,8 @@ from tests.factories import (
     TODAY,
     make_accountability,
     make_assignment,
+    make_ax_profile,
+    make_effort,
     make_fact,
     make_intervention,
     make_involvement,
@@ -202,7 +204,7 @@ def test_the_list_costs_the_same_number_of_queries_for_any_length(
         make_known(name=f"M{number}", segment=segment, owner=make_user(role=Role.DIRECTOR))
     client = sign_in(make_user())
 
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         client.get(URL)
 
 
@@ -433,7 +435,7 @@ def test_the_page_costs_the_same_number_of_queries_for_any_history(
         make_term(member=member)
     client = sign_in(make_user())
 
-    with django_assert_num_queries(89):
+    with django_assert_num_queries(90):
         client.get(page_of(member))
 
 
@@ -447,3 +449,22 @@ def test_a_panel_that_shows_some_leads_to_its_own_page_for_all(client):
     page = client.get(f"/members/{member.public_id}/").content.decode()
 
     assert f'href="/members/{member.public_id}/terms/?as_of=' in page
+
+
+def test_experience_mismatch_is_a_tag_in_list_and_header_and_a_filter(sign_in):
+    short, whole = make_known(name="Short"), make_known(name="Whole")
+    for member, minutes in ((short, 10), (whole, 60)):
+        make_ax_profile(member=member, async_minutes=60)
+        make_effort(member=member, minutes=minutes, on=TODAY - timedelta(days=10))
+    make_effort(on=TODAY - timedelta(days=100))  # the ledger is old enough
+    make_night()
+    client = sign_in(make_user())
+
+    listed = client.get(f"{URL}?overlay=ax_mismatch")
+
+    assert [row["member"].name for row in listed.context["rows"]] == ["Short"]
+    assert listed.context["total"] == 1
+    assert "ax_mismatch" in listed.context["rows"][0]["overlays"]
+    for member, told in ((short, True), (whole, False)):
+        page = client.get(reverse("success:member", args=[member.public_id]))
+        assert page.context["is_mismatched"] is told
