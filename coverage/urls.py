@@ -12,6 +12,7 @@ from coverage.views import (
     people,
     segments,
     simulator,
+    task_forces,
     unserved,
 )
 
@@ -65,6 +66,16 @@ urlpatterns: list[URLPattern] = [
     path("members/<uuid:public_id>/experience/minutes/", experience.minutes, name="minutes"),
     path("members/<uuid:public_id>/experience/place/", experience.override, name="override"),
     path("members/<uuid:public_id>/experience/lift/", experience.lift, name="lift"),
+    path("members/<uuid:public_id>/task-force/", task_forces.task_force, name="task_force"),
+    path(
+        "members/<uuid:public_id>/task-force/share/", task_forces.share, name="task_force_share"
+    ),
+    path(
+        "members/<uuid:public_id>/task-force/<int:share_id>/leave/",
+        task_forces.leave,
+        name="task_force_leave",
+    ),
+    path("task-forces/", task_forces.task_forces, name="task_forces"),
     path("people/", people.people, name="people"),
     path("people/absences/<int:absence_id>/", people.absence, name="absence"),
     path(

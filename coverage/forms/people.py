@@ -39,6 +39,12 @@ class ContributorForm(forms.Form):
     languages = forms.CharField(
         label=_("Languages"), required=False, help_text=_("Several with commas between.")
     )
+    time_zone = forms.CharField(
+        label=_("Time zone in which they work"),
+        required=False,
+        max_length=64,
+        help_text=_("Such as Europe/Vienna. UTC says nothing: then it is the association's."),
+    )
     works_in_pool = forms.BooleanField(
         label=_("Gives these hours to the pool, not to members of their own"), required=False
     )
@@ -57,6 +63,7 @@ class ContributorForm(forms.Form):
         return {name: said[name] for name in names} | {
             "skills": said["skills"].split(","),
             "languages": said["languages"].split(","),
+            "time_zone": said["time_zone"],
         }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
 from django.db.models import Sum
@@ -93,16 +94,55 @@ def save_contributor(  # noqa: PLR0913  # what somebody can give
 
 
 @transaction.atomic
-def save_with_team(
-    *, user: User, team: Team | None, new_team: str, by: User, at: datetime, **given: Any
+def save_with_team(  # noqa: PLR0913  # what somebody can give, and when they are there
+    *,
+    user: User,
+    team: Team | None,
+    new_team: str,
+    by: User,
+    at: datetime,
+    time_zone: str = "",
+    **given: Any,
 ) -> Contributor:
     """Save what somebody can give, in a team that is made for it where ``new_team`` names one.
 
-    Raises what ``save_team`` and ``save_contributor`` raise, and then keeps neither.
+    ``time_zone`` blank leaves their clock as it is. Raises what ``save_team``, ``set_clock``
+    and ``save_contributor`` raise, and then keeps nothing.
     """
+    if time_zone.strip():
+        set_clock(user=user, time_zone=time_zone.strip(), by=by, at=at)
     if new_team.strip():
         team = save_team(team=None, name=new_team, by=by, at=at)
     return save_contributor(user=user, team=team, by=by, at=at, **given)
+
+
+@transaction.atomic
+def set_clock(*, user: User, time_zone: str, by: User, at: datetime) -> None:
+    """Say in which zone somebody works; the same again writes nothing.
+
+    Raises ``NotAContributor`` where there is no zone of this name.
+    """
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise NotAContributor(
+            _("There is no time zone called %(zone)s.") % {"zone": time_zone}
+        ) from error
+    row = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
+    if row.time_zone == time_zone:
+        return
+    before, row.time_zone = row.time_zone, time_zone
+    row.save(update_fields=["time_zone"])
+    audit.record(
+        verb="contributor.clock_set",
+        subject=row,
+        member_id=None,
+        summary="The time zone in which somebody works was set",
+        by=by,
+        at=at,
+        before={"time_zone": before},
+        after={"time_zone": time_zone},
+    )
 
 
 @transaction.atomic

@@ -47,6 +47,7 @@ def contributor(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "team": held.team_id,
         "skills": ", ".join(held.skills),
         "languages": ", ".join(held.languages),
+        "time_zone": user.time_zone,
         "works_in_pool": held.works_in_pool,
     }
     form = ContributorForm(request.POST or None, initial=initial)

@@ -123,3 +123,24 @@ def test_page_costs_the_same_for_any_number(client, count, django_assert_num_que
 
     with django_assert_num_queries(4):
         client.get(URL)
+
+
+def test_director_says_in_which_zone_somebody_works(client):
+    director, msm = make_user(role=Role.DIRECTOR), make_user()
+    client.force_login(director)
+    said = {
+        "monthly_hours": "160",
+        "leave_percent": "0",
+        "overhead_percent": "25",
+        "time_zone": "Mars/Olympus",
+    }
+
+    refused = client.post(f"{URL}{msm.public_id}/", said)
+    assert "There is no time zone called Mars/Olympus." in refused.content.decode()
+    assert not Contributor.objects.exists()
+
+    for _ in range(2):
+        client.post(f"{URL}{msm.public_id}/", said | {"time_zone": "Asia/Kolkata"})
+    msm.refresh_from_db()
+    assert msm.time_zone == "Asia/Kolkata"
+    assert AuditEntry.objects.filter(verb="contributor.clock_set", by=director).count() == 1
