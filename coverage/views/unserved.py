@@ -20,7 +20,7 @@ from coverage.views.exports import held_by
 from coverage.views.pages import user_of
 from members.models import Association
 
-MOST = 200
+MOST = 50
 EXPORTS = (("unserved", gettext_lazy("This list, whole")),)
 
 
