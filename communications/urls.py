@@ -2,11 +2,19 @@
 
 from django.urls import URLPattern, path
 
-from communications.views import outbox, panels
+from communications.views import outbox, panels, preferences
 
 app_name = "communications"
 urlpatterns: list[URLPattern] = [
     path("", outbox.outbox, name="outbox"),
     path("<uuid:public_id>/", outbox.message, name="message"),
+    path("mine/", preferences.mine, name="my_preferences"),
+    path("to/<str:token>/", preferences.preferences, name="preferences"),
+    path("to/<str:token>/unsubscribe/", preferences.unsubscribe, name="unsubscribe"),
+    path(
+        "to/<str:token>/unsubscribe/<slug:topic>/",
+        preferences.unsubscribe,
+        name="unsubscribe_topic",
+    ),
     path("members/<uuid:public_id>/", panels.messages, name="member_messages"),
 ]

@@ -50,6 +50,14 @@ WAYMARK_TIME_ZONE = env.str("WAYMARK_TIME_ZONE", "UTC")
 WAYMARK_TODAY: dt.date | None = (
     dt.date.fromisoformat(pinned) if (pinned := env.str("WAYMARK_TODAY", "")) else None
 )
+# Where links in mail lead, and what stands under each mail that people may stop.
+WAYMARK_SITE_URL = env.str("WAYMARK_SITE_URL", f"http://localhost:{env.int('PORT', 8000)}/")
+WAYMARK_CONTACT = env.str("WAYMARK_CONTACT", "")
+# From and until when nobody is written to, by the reader's own clock.
+WAYMARK_QUIET_HOURS = tuple(
+    dt.time.fromisoformat(said)
+    for said in env.str("WAYMARK_QUIET_HOURS", "20:00-08:00").split("-", 1)
+)
 
 # Apps, top to bottom: an app imports only from those below it.
 INSTALLED_APPS = [
@@ -207,6 +215,7 @@ if env.str("EMAIL_URL", ""):
     vars().update(env.email_url("EMAIL_URL"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "waymark@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", 30)  # seconds; a server that hangs holds up nobody
 ANYMAIL: dict[str, Any] = env.json("ANYMAIL", default={})
 # user:password pairs by which a provider's calls are let in, two while one replaces the other;
 # without one there are no addresses for such calls.

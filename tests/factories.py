@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import count
 
 from communications.enums import Purpose
-from communications.models import Message, MessageTemplate
+from communications.models import Message, MessageTemplate, Suppression, Topic
 from coverage.models import (
     Absence,
     Assignment,
@@ -489,3 +489,15 @@ def make_coverage_model(*, hours=(), leverage=(), **overrides):
     for segment, modality, factor in leverage:
         model.leverages.create(segment=segment, modality=modality, factor=factor)
     return model
+
+
+def make_topic(**overrides):
+    number = next(_numbers)
+    fields = {"key": f"topic-{number}", "title": f"Topic {number}"}
+    return Topic.objects.create(**(fields | overrides))
+
+
+def make_suppression(**overrides):
+    number = next(_numbers)
+    fields = {"address_hash": f"{number:064x}", "reason": "for a test", "at": MORNING}
+    return Suppression.objects.create(**(fields | overrides))

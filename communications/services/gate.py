@@ -5,21 +5,23 @@ anything leaves. Whatever is left in ``sending`` by a crash becomes ``unknown`` 
 sent again by itself: a message too few can be mended, a message twice cannot.
 """
 
-import hashlib
 import logging
-import re
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from communications.enums import MessageStatus, Purpose
-from communications.models import Message, Suppression
+from communications.engine import timing
+from communications.enums import Format, MessageChannel, MessageStatus, NoticeKind, Purpose
+from communications.models import Message
 from communications.senders import email
-from members.models import Person
+from communications.services import notices, preferences, templates
+from communications.services.preferences import Wish
+from communications.services.suppression import is_suppressed
+from members.models import Person, User
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,6 @@ FATIGUE_DAYS = 14
 FATIGUE_CAP = 2
 STUCK_AFTER = timedelta(minutes=10)
 TRY_AGAIN_AFTER = timedelta(minutes=5)
-PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
 class Guard(Protocol):
@@ -64,8 +65,30 @@ class _Held(Exception):
     """The message must not go, for a reason that is kept with it."""
 
 
-class MissingVariable(LookupError):
-    """A name in a template has no value."""
+class _Wait(Exception):
+    """The message may go, but not yet."""
+
+    def __init__(self, turn: timing.Turn) -> None:
+        super().__init__(turn.because)
+        self.turn = turn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """What is handed over: to whom, and the words as they will be read."""
+
+    name: str
+    address: str
+    user: User | None = None
+    html: str = ""
+    footer: str = ""
+    unsubscribe_address: str = ""
+
+    def body(self, message: Message) -> str:
+        """Return the plain text; the footer opens a door, and is not kept with the message."""
+        if not self.footer:
+            return message.body
+        return f"{message.body.rstrip()}\n\n{self.footer}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,26 +100,6 @@ class Counts:
     suppressed: int = 0
     postponed: int = 0
     unknown: int = 0
-
-
-def address_hash(address: str) -> str:
-    """Return the SHA-256 of the lower-cased address, by which suppressions know it."""
-    return hashlib.sha256(address.strip().lower().encode()).hexdigest()
-
-
-def render(text: str, *, variables: Mapping[str, Any]) -> str:
-    """Fill ``{{ name }}`` in ``text``; raise ``MissingVariable`` for a name without a value.
-
-    Null and blank are no value. A value is put in as it stands and is not looked at again.
-    """
-
-    def value(found: re.Match[str]) -> str:
-        known = variables.get(found[1])
-        if known is None or known == "":
-            raise MissingVariable(found[1])
-        return str(known)
-
-    return PLACEHOLDER.sub(value, text)
 
 
 def send_due(*, at: datetime, limit: int = 100) -> Counts:
@@ -149,7 +152,7 @@ def _send(message_id: int, *, at: datetime) -> MessageStatus | None:
     """Check one claimed message again and hand it over; None if it is no longer ours."""
     message = (
         Message.objects.select_for_update(of=("self",))
-        .select_related("template", "member")
+        .select_related("template__topic", "member", "user")
         .filter(pk=message_id, status=MessageStatus.SENDING, claimed_at=at)
         .first()
     )
@@ -157,39 +160,138 @@ def _send(message_id: int, *, at: datetime) -> MessageStatus | None:
         return None
     try:
         with transaction.atomic():
-            person = _check(message, at=at)
+            letter = _check(message, at=at)
     except _Held as held:
         return _suppress(message, reason=str(held), at=at)
+    except _Wait as wait:
+        return _hold(message, turn=wait.turn, at=at)
     except Exception as error:
         # Nothing has left yet, so trying again is safe, and the rest of the sweep goes on.
         logger.exception("A message could not be checked", extra={"message_id": message_id})
-        return _postpone(message, because=f"It could not be checked: {error}", at=at)
-    return _hand_over(message, person=person, at=at)
+        because = f"It could not be checked: {error}"
+        return _postpone(message, because=because, until=at + TRY_AGAIN_AFTER)
+    if message.channel == MessageChannel.PORTAL:
+        return _show(message, letter=letter, at=at)
+    return _hand_over(message, letter=letter, at=at)
 
 
-def _check(message: Message, *, at: datetime) -> Person:
-    """Return the person to write to, the words filled in; raise ``_Held`` to say why not."""
+def _check(message: Message, *, at: datetime) -> Letter:
+    """Return what is to be handed over, the words filled in.
+
+    Raises ``_Held`` to say why it must not go, and ``_Wait`` to say when it may.
+    """
     if message.not_after is not None and at >= message.not_after:
         raise _Held("It is too late for this message")
-    # The person's row is held, so that two sweeps cannot both be under the cap.
+    if message.user is not None:
+        return _to_colleague(message, user=message.user)
+    # The person's row is held, so that two sweeps cannot both be under the cap, and so that
+    # whoever unsubscribes at this moment does so before or after, never in between.
     if message.person_id is None:
         raise _Held("Nobody to write to")
     person = Person.objects.select_for_update(no_key=True).get(pk=message.person_id)
-    if not person.email.strip():
-        raise _Held("No address is known")
-    if Suppression.objects.filter(address_hash=address_hash(person.email)).exists():
-        raise _Held("This address must not be written to")
+    user = User.objects.filter(person=person, is_active=True).first()
+    _require_way(message, person=person, user=user)
+    wish = preferences.of(person)
+    can_be_left = message.purpose == Purpose.DISCRETIONARY
+    if can_be_left and (reason := _unwanted(message, wish)):
+        raise _Held(reason)
     if reason := guards.objection(message=message, at=at):
         raise _Held(reason)
-    if message.purpose == Purpose.DISCRETIONARY and _is_tired(person, at=at):
+    words = _write(message, language=wish.language, persona=wish.persona)
+    turn = _turn(message, person, wish=wish, at=at)
+    if turn.at > at:
+        raise _Wait(turn)
+    if can_be_left and _is_tired(person, at=at):
         raise _Held(f"Written to {FATIGUE_CAP} times in the last {FATIGUE_DAYS} days")
+    footer = templates.footer(person=person, language=words.language) if can_be_left else ""
+    return Letter(
+        name=person.name,
+        address=person.email.strip(),
+        user=user,
+        html=_html(message, wish=wish, words=words, footer=footer),
+        footer=footer,
+        unsubscribe_address=_stop_address(message, person) if can_be_left else "",
+    )
+
+
+def _require_way(message: Message, *, person: Person, user: User | None) -> None:
+    if message.channel == MessageChannel.EMAIL:
+        _require_address(person.email.strip())
+    elif user is None:
+        raise _Held("They have no log-in to show it to")
+
+
+def _stop_address(message: Message, person: Person) -> str:
+    topic = message.template.topic
+    return preferences.unsubscribe_address(person, topic=topic.key if topic else "")
+
+
+def _to_colleague(message: Message, *, user: User) -> Letter:
+    """A colleague is told what they asked for: at once, and as often as they do."""
+    if not user.is_active:
+        raise _Held("Their log-in is closed")
+    if message.channel == MessageChannel.EMAIL:
+        _require_address(user.email.strip())
+    _write(message, language="", persona="")
+    return Letter(name=user.name, address=user.email.strip(), user=user)
+
+
+def _require_address(address: str) -> None:
+    if not address:
+        raise _Held("No address is known")
+    if is_suppressed(address):
+        raise _Held("This address must not be written to")
+
+
+def _unwanted(message: Message, wish: Wish) -> str | None:
+    """Return what they said that speaks against a message which need not be; None: nothing."""
+    topic = message.template.topic
+    if wish.no_discretionary:
+        return "They want nothing but what is promised or owed"
+    if not wish.wants(topic.key if topic else None):
+        return f"They do not want to hear of this: {topic}"
+    if not wish.takes(message.channel):
+        return f"They do not want to hear from us this way: {message.get_channel_display()}"
+    return None
+
+
+def _write(message: Message, *, language: str, persona: str) -> templates.Words:
+    """Fill the words in, as this reader would read them."""
+    words = templates.variant_for(message.template, persona=persona, language=language)
     try:
-        message.subject = render(message.template.subject, variables=message.variables)
-        message.body = render(message.template.body, variables=message.variables)
-    except MissingVariable as error:
+        message.subject, message.body = templates.fill(
+            message.template, words, variables=message.variables, language=language
+        )
+    except templates.MissingVariable as error:
         message.subject = message.body = ""
         raise _Held(f"No value for {error}") from error
-    return person
+    return words
+
+
+def _html(message: Message, *, wish: Wish, words: templates.Words, footer: str) -> str:
+    if wish.format != Format.RICH:
+        return ""
+    return templates.html(
+        subject=message.subject, body=message.body, footer=footer, language=words.language
+    )
+
+
+def _turn(message: Message, person: Person, *, wish: Wish, at: datetime) -> timing.Turn:
+    """Say when it may go: at night nothing does, unless it answers what they have just done."""
+    is_answer = message.purpose == Purpose.REPLY or message.calendar != ""
+    is_quiet = message.channel == MessageChannel.PORTAL  # a notice wakes nobody
+    quiet = None if is_answer or is_quiet else preferences.quiet_hours()
+    if message.purpose != Purpose.DISCRETIONARY:
+        return timing.when(at=at, zone=wish.zone, quiet=quiet)
+    last = _discretionary(person).order_by("-finished_at").first()
+    return timing.when(
+        at=at,
+        zone=wish.zone,
+        quiet=quiet,
+        hour=None if is_quiet else wish.hour,
+        cadence=wish.cadence,
+        last_at=last.finished_at if last else None,
+    )
 
 
 def _is_tired(person: Person, *, at: datetime) -> bool:
@@ -197,43 +299,75 @@ def _is_tired(person: Person, *, at: datetime) -> bool:
 
     One of which nobody knows whether it was sent counts as sent.
     """
-    lately = Message.objects.filter(
-        person=person,
-        purpose=Purpose.DISCRETIONARY,
-        status__in=[MessageStatus.SENT, MessageStatus.UNKNOWN],
-        finished_at__gt=at - timedelta(days=FATIGUE_DAYS),
-    )
+    lately = _discretionary(person).filter(finished_at__gt=at - timedelta(days=FATIGUE_DAYS))
     return lately.count() >= FATIGUE_CAP
 
 
-def _hand_over(message: Message, *, person: Person, at: datetime) -> MessageStatus:
+def _discretionary(person: Person) -> QuerySet[Message]:
+    return Message.objects.filter(
+        person=person,
+        purpose=Purpose.DISCRETIONARY,
+        status__in=[MessageStatus.SENT, MessageStatus.UNKNOWN],
+    )
+
+
+def _hand_over(message: Message, *, letter: Letter, at: datetime) -> MessageStatus:
     try:
-        outcome = email.send(
+        handed = email.send(
             public_id=message.public_id,
-            name=person.name,
-            address=person.email.strip(),
+            name=letter.name,
+            address=letter.address,
             subject=message.subject,
-            body=message.body,
+            body=f"{message.body.rstrip()}\n\n{letter.footer}"
+            if letter.footer
+            else message.body,
+            html=letter.html,
+            unsubscribe_address=letter.unsubscribe_address,
             calendar=message.calendar,
             calendar_method=message.calendar_method,
         )
     except email.Refused as error:
         return _suppress(message, reason=f"Refused: {error}", at=at)
     except email.NotAccepted as error:
-        return _postpone(message, because=f"Not accepted: {error}", at=at)
+        because = f"Not accepted: {error}"
+        return _postpone(message, because=because, until=at + TRY_AGAIN_AFTER)
     except Exception as error:
         logger.exception("Nobody knows whether this was sent", extra={"message_id": message.pk})
         return _finish(message, MessageStatus.UNKNOWN, outcome=str(error), at=at)
-    return _finish(message, MessageStatus.SENT, outcome=outcome, at=at)
+    message.provider_id = handed.provider_id
+    return _finish(message, MessageStatus.SENT, outcome=handed.outcome, at=at)
+
+
+def _show(message: Message, *, letter: Letter, at: datetime) -> MessageStatus:
+    """Put the message on their own page; the notice commits with what we say of it."""
+    assert letter.user is not None  # noqa: S101  # checked before
+    notices.tell(
+        users=[letter.user],
+        kind=NoticeKind.MESSAGE,
+        title=message.subject,
+        body=message.body,
+        dedupe_key=f"message {message.public_id}",
+        member=message.member,
+        at=at,
+    )
+    return _finish(message, MessageStatus.SENT, outcome="Shown on their own page", at=at)
+
+
+def _hold(message: Message, *, turn: timing.Turn, at: datetime) -> MessageStatus:
+    """Keep it for later, or say that later is too late."""
+    if message.not_after is not None and turn.at >= message.not_after:
+        reason = f"It would be too late by the time it may go: {turn.because}"
+        return _suppress(message, reason=reason, at=at)
+    return _postpone(message, because=f"Waits: {turn.because}", until=turn.at)
 
 
 def _suppress(message: Message, *, reason: str, at: datetime) -> MessageStatus:
     return _finish(message, MessageStatus.SUPPRESSED, outcome=reason, at=at)
 
 
-def _postpone(message: Message, *, because: str, at: datetime) -> MessageStatus:
+def _postpone(message: Message, *, because: str, until: datetime) -> MessageStatus:
     message.status = MessageStatus.QUEUED
-    message.due_at = at + TRY_AGAIN_AFTER
+    message.due_at = until
     message.claimed_at = None
     message.outcome = because
     message.subject = message.body = ""
@@ -247,5 +381,7 @@ def _finish(
     message.status = status
     message.finished_at = at
     message.outcome = outcome
-    message.save(update_fields=["status", "finished_at", "outcome", "subject", "body"])
+    message.save(
+        update_fields=["status", "finished_at", "outcome", "subject", "body", "provider_id"]
+    )
     return status

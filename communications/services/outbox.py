@@ -7,10 +7,20 @@ from datetime import datetime
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection
+from django.db import connection, transaction
 
-from communications.enums import CalendarMethod, MessageStatus, Purpose
+from communications.enums import CalendarMethod, MessageChannel, MessageStatus, Purpose
 from communications.models import Message, MessageTemplate
+from members.models import User
+from members.services import audit
+
+
+class NotUnknown(Exception):
+    """Somebody has said already what became of the message, or it was never in doubt."""
+
+
+class NoReason(ValueError):
+    """How one knows is missing."""
 
 
 class UnknownTemplate(LookupError):
@@ -21,7 +31,7 @@ class UnknownTemplate(LookupError):
 class NewMessage:
     """A message to be queued; ``dedupe_key`` says what it is, so that it is said once."""
 
-    member_id: int
+    member_id: int | None
     person_id: int | None
     template_key: str
     variables: Mapping[str, Any]
@@ -31,22 +41,29 @@ class NewMessage:
     not_after: datetime | None = None
     calendar: str = ""
     calendar_method: CalendarMethod | str = ""
+    user_id: int | None = None
+    channel: MessageChannel = MessageChannel.EMAIL
 
 
 def queue_message(  # noqa: PLR0913  # a message has that many parts
     *,
-    member_id: int,
-    person_id: int | None,
+    member_id: int | None = None,
+    person_id: int | None = None,
+    user: User | None = None,
     template_key: str,
     variables: Mapping[str, Any],
     purpose: Purpose,
     dedupe_key: str,
     due_at: datetime,
     not_after: datetime | None = None,
+    channel: MessageChannel = MessageChannel.EMAIL,
     calendar: str = "",
     calendar_method: CalendarMethod | str = "",
 ) -> Message:
     """Put one message into the outbox and return its row; call it in your own transaction.
+
+    It is for a person of a member, or for a colleague (``user``), who is told at any hour and
+    as often as they ask to be. ``channel`` says which way it takes.
 
     ``dedupe_key`` makes it idempotent: a message already queued by that key, sent or not, is
     returned as it stands. ``calendar`` is an iCalendar object that goes along, and
@@ -65,6 +82,8 @@ def queue_message(  # noqa: PLR0913  # a message has that many parts
                 not_after=not_after,
                 calendar=calendar,
                 calendar_method=calendar_method,
+                user_id=user.pk if user else None,
+                channel=channel,
             )
         ]
     )
@@ -92,12 +111,14 @@ def queue_messages(messages: Iterable[NewMessage]) -> int:
         cursor.execute(
             """
             INSERT INTO communications_message
-                (member_id, person_id, template_id, purpose, dedupe_key, variables, due_at,
-                 not_after, calendar, calendar_method, status, outcome, subject, body)
-            SELECT member_id, person_id, template_id, purpose, dedupe_key, variables, due_at,
-                   not_after, calendar, calendar_method, %s, '', '', ''
+                (member_id, person_id, user_id, channel, template_id, purpose, dedupe_key,
+                 variables, due_at, not_after, calendar, calendar_method, status, outcome,
+                 subject, body)
+            SELECT member_id, person_id, user_id, channel, template_id, purpose, dedupe_key,
+                   variables, due_at, not_after, calendar, calendar_method, %s, '', '', ''
               FROM jsonb_to_recordset(%s::jsonb) AS new (
-                   member_id bigint, person_id bigint, template_id bigint, purpose text,
+                   member_id bigint, person_id bigint, user_id bigint, channel text,
+                   template_id bigint, purpose text,
                    dedupe_key text, variables jsonb, due_at timestamptz,
                    not_after timestamptz, calendar text, calendar_method text)
                 ON CONFLICT (dedupe_key) DO NOTHING
@@ -117,3 +138,33 @@ def withdraw(*, dedupe_keys: Collection[str], reason: str, at: datetime) -> int:
     return Message.objects.filter(
         dedupe_key__in=dedupe_keys, status=MessageStatus.QUEUED
     ).update(status=MessageStatus.SUPPRESSED, outcome=reason, finished_at=at)
+
+
+@transaction.atomic
+def settle(*, message: Message, was_sent: bool, reason: str, by: User, at: datetime) -> Message:
+    """Keep what a person found out about a message of which nobody knew whether it was sent.
+
+    It is not sent again, whatever they say: to send it, somebody writes anew. Raises
+    ``NotUnknown`` where that is settled, and ``NoReason``.
+    """
+    if not reason.strip():
+        raise NoReason("Say how you know.")
+    row = Message.objects.select_for_update().get(pk=message.pk)
+    if row.status != MessageStatus.UNKNOWN:
+        raise NotUnknown(f"It is settled already: {row.get_status_display()}.")
+    before = {"status": row.status, "outcome": row.outcome}
+    row.status = MessageStatus.SENT if was_sent else MessageStatus.SUPPRESSED
+    row.outcome = reason.strip()
+    row.save(update_fields=["status", "outcome"])
+    audit.record(
+        verb="message.settled",
+        subject=row,
+        member_id=row.member_id,
+        summary="It was found out that a message "
+        + ("was sent" if was_sent else "was not sent"),
+        before=before,
+        after={"status": row.status, "outcome": row.outcome},
+        by=by,
+        at=at,
+    )
+    return row

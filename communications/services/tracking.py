@@ -16,7 +16,7 @@ from communications.engine.replies import names_of_ours
 from communications.enums import EventKind, MessageStatus, NoticeKind, SuppressionKind
 from communications.models import Consent, DeliveryEvent, Message, Preference, Suppression
 from communications.services import notices
-from communications.services.gate import address_hash
+from communications.services.suppression import address_hash
 from coverage.models import Assignment
 from members.models import Person
 from members.services import audit

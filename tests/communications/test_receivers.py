@@ -12,7 +12,7 @@ from communications.models import (
     Reply,
     Suppression,
 )
-from communications.services.gate import address_hash
+from communications.services.suppression import address_hash
 from members.models import AuditEntry
 from tests.communications import hooks
 from tests.factories import (

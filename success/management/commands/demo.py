@@ -179,9 +179,13 @@ class Command(BaseCommand):
 
     def _night(self, day: date) -> None:
         """One night on its own day, and the messages that were due after it."""
+        begun_at = clock.now()
 
         def then() -> datetime:
-            return datetime.combine(day, clock.now().timetz())
+            if day == LEDGER_ENDS:
+                return datetime.combine(day, clock.now().timetz())
+            # in the morning, whenever the demonstration is made: at night nobody is written to
+            return datetime.combine(day, time(9), tzinfo=UTC) + (clock.now() - begun_at)
 
         self._agree(day, at=then())
         run_night(as_of=day, today=LEDGER_ENDS, clock=then)
