@@ -2,8 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from communications.views import outbox, panels, preferences
+from communications.views import notices, outbox, panels, preferences
 
+notice_patterns: list[URLPattern] = [
+    path("", notices.notices, name="notices"),
+    path("read/", notices.read_all, name="notices_read"),
+    path("<uuid:public_id>/read/", notices.read, name="notice_read"),
+    path("<uuid:public_id>/open/", notices.open_one, name="notice_open"),
+]
 app_name = "communications"
 urlpatterns: list[URLPattern] = [
     path("", outbox.outbox, name="outbox"),

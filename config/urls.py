@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from communications.urls import notice_patterns
 from communications.views import hooks
 from config.kernel import api_addresses, not_found
 from config.kernel.permissions import public
@@ -18,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("community/", include("community.urls")),
     path("coverage/", include("coverage.urls")),
     path("messages/", include("communications.urls")),
+    path("notices/", include(notice_patterns)),
     path("webhooks/mail/<path:rest>", hooks.hook, name="mail-hooks"),
     # The association enters addresses; allauth's page for one's own writes on being seen.
     path(
@@ -29,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("config.kernel.urls")),
     path("api/v1/", include("success.api.urls")),
     path("api/v1/", include("coverage.api.urls")),
+    path("api/v1/", include("communications.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path(
         "api/docs/",

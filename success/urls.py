@@ -23,7 +23,7 @@ from success.views import (
     templates,
     today,
 )
-from success.views.portal import experience, mine, review, said
+from success.views.portal import experience, messages, mine, review, said
 from success.views.portal import path as my_path
 
 app_name = "success"
@@ -192,6 +192,9 @@ urlpatterns: list[URLPattern] = [
     path("path/review/cancel/", review.cancel, name="path_review_cancel"),
     path("path/review/review.ics", review.calendar, name="path_review_calendar"),
     path("path/experience/", experience.questions, name="path_experience"),
+    path("path/messages/", messages.messages, name="path_messages"),
+    path("path/messages/read/", messages.read_all, name="path_messages_read"),
+    path("path/messages/<uuid:public_id>/read/", messages.read, name="path_message_read"),
     path("path/people/", mine.people, name="path_people"),
     path("path/data/", mine.data, name="path_data"),
     path("path/data/my-data.json", mine.data_export, name="path_data_export"),

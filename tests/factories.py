@@ -5,7 +5,15 @@ from decimal import Decimal
 from itertools import count
 
 from communications.enums import Purpose
-from communications.models import Message, MessageTemplate, Suppression, Topic
+from communications.models import (
+    DeliveryEvent,
+    Message,
+    MessageTemplate,
+    Notice,
+    Reply,
+    Suppression,
+    Topic,
+)
 from coverage.models import (
     Absence,
     Assignment,
@@ -501,3 +509,45 @@ def make_suppression(**overrides):
     number = next(_numbers)
     fields = {"address_hash": f"{number:064x}", "reason": "for a test", "at": MORNING}
     return Suppression.objects.create(**(fields | overrides))
+
+
+def make_notice(*, user=None, **overrides):
+    number = next(_numbers)
+    fields = {
+        "kind": "work",
+        "title": f"Notice {number}",
+        "dedupe_key": f"notice-{number}",
+        "at": MORNING,
+    }
+    return Notice.objects.create(user=user or make_user(), **(fields | overrides))
+
+
+def make_reply(*, message=None, **overrides):
+    """An answer to a message that was sent; ``message=None`` makes the message, too."""
+    number = next(_numbers)
+    message = message or make_message(status="sent", finished_at=MORNING)
+    fields = {
+        "message": message,
+        "member": message.member,
+        "person": message.person,
+        "provider": "Postmark",
+        "event_id": f"reply-{number}",
+        "received_at": NOON,
+        "subject": "Re: Your next step",
+        "body": "Yes, please.",
+    }
+    return Reply.objects.create(**(fields | overrides))
+
+
+def make_delivery_event(*, message=None, **overrides):
+    number = next(_numbers)
+    fields = {
+        "provider": "Postmark",
+        "event_id": f"event-{number}",
+        "kind": "delivered",
+        "at": MORNING,
+        "received_at": MORNING,
+    }
+    return DeliveryEvent.objects.create(
+        message=message or make_message(status="sent"), **(fields | overrides)
+    )

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from communications.access import Permission
 from communications.enums import MessageStatus
-from communications.queries import outbox_counts, recent_outbox
+from communications.queries import answers_to, events_of, outbox_counts, recent_outbox
 from config.kernel.keyset import BadCursor, page
 from config.kernel.permissions import requires
 
@@ -56,7 +56,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
 @requires(Permission.MESSAGE_VIEW)
 @require_safe
 def message(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """One message, readable as it was sent; before that, its words with their gaps."""
+    """One message as it was sent, or its words with their gaps, and what became of it."""
     shown = get_object_or_404(recent_outbox(), public_id=public_id)
     return render(
         request,
@@ -65,6 +65,8 @@ def message(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
             "message": shown,
             "is_written": bool(shown.subject or shown.body),
             "title": shown.subject or shown.template.subject,
+            "events": events_of(shown),
+            "answers": answers_to(shown),
             "crumbs": [(_("Messages"), reverse("communications:outbox"))],
         },
     )

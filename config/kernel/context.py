@@ -1,6 +1,8 @@
 """What every page of the shell needs; add ``config.kernel.context.shell`` to the settings."""
 
+from collections.abc import Callable
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +18,15 @@ ROLE_NAMES = {
     "operations": "Operations",
     "member": "Member",
 }
+
+
+Count = Callable[[Any], int]
+_counters: list[Count] = []
+
+
+def count_unread_by(count: Count) -> None:
+    """Have the bell of the top bar ask ``count`` how many notices a user has not read."""
+    _counters[:] = [count]
 
 
 class Shell:
@@ -42,6 +53,18 @@ class Shell:
     def log_url(self) -> str:
         allowed = ui.LOG.permission in self.permissions
         return ui.address(ui.LOG.url_name) if allowed else ""
+
+    @property
+    def notices_url(self) -> str:
+        allowed = ui.NOTICES.permission in self.permissions
+        return ui.address(ui.NOTICES.url_name) if allowed else ""
+
+    @cached_property
+    def unread(self) -> int:
+        """How many notices wait; asked of the database only by pages that show a bell."""
+        if self._user is None or not self._user.is_authenticated:
+            return 0
+        return sum(count(self._user) for count in _counters)
 
     @property
     def home_url(self) -> str:

@@ -55,6 +55,7 @@ NAVIGATION = (
     NavItem("Runs", "runs", "success:runs", "success.night.view"),
 )
 SEARCH = NavItem("Search", "search", "success:members", "members.member.view")
+NOTICES = NavItem("Notices", "bell", "notices", "communications.notice.view")
 LOG = NavItem("Log time", "clock", "coverage:effort_log", "coverage.effort.log")
 
 
@@ -150,6 +151,7 @@ ICONS = {
     "assumed": "outline/ruler-measure",
     "road": "outline/route",
     "segment": "outline/user-heart",
+    "bell": "outline/bell",
 }
 """Our name to the file in @tabler/icons; ``manage.py assets`` builds the sprite from it."""
 

@@ -29,6 +29,7 @@ LONGEST_KEPT = 4000
 PAGES = (
     ("success:path", gettext_lazy("My path")),
     ("success:path_review", gettext_lazy("Review")),
+    ("success:path_messages", gettext_lazy("Messages")),
     ("success:path_people", gettext_lazy("People")),
     ("success:path_data", gettext_lazy("My data")),
 )

@@ -5,7 +5,15 @@ import pytest
 from django.urls import reverse
 
 from members.enums import Role
-from tests.factories import MORNING, make_member, make_message, make_template, make_user
+from tests.factories import (
+    MORNING,
+    make_delivery_event,
+    make_member,
+    make_message,
+    make_reply,
+    make_template,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 URL = "/messages/"
@@ -99,7 +107,23 @@ def test_outbox_costs_the_same_for_any_length(client, item_count, django_assert_
         make_message()
     client.force_login(make_user(role=Role.OPERATIONS))
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         response = client.get(URL)
 
     assert len(response.context["rows"]) == item_count
+
+
+def test_message_shows_what_became_of_it_and_what_was_answered(client):
+    message = make_message(status="sent", subject="Your next step", body="Dear Ann")
+    make_delivery_event(message=message, kind="bounced", code="5.1.1", detail="no such user")
+    make_delivery_event(message=message, kind="opened", is_machine=True)
+    make_reply(message=message, body="Yes.\n\nOn Wed, somebody wrote:\n> Dear Ann")
+    make_reply()
+    client.force_login(make_user(role=Role.OPERATIONS))
+
+    response = client.get(f"{URL}{message.public_id}/")
+
+    assert [each.kind for each in response.context["events"]] == ["bounced", "opened"]
+    assert [each.words for each in response.context["answers"]] == ["Yes."]
+    assert "5.1.1" in response.text
+    assert response.text.count("by a program, in all likelihood") == 1

@@ -145,10 +145,10 @@ def test_the_page_costs_as_many_statements_for_many_people(
 ):
     client.force_login(make_user(role=Role.DIRECTOR))
     client.get(URL)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         client.get(URL)
     for number in range(3):
         hold(msm(f"More {number}"))
 
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         client.get(URL)

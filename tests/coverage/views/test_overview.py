@@ -103,7 +103,7 @@ def test_coverage_costs_the_same_for_any_length(client, item_count, django_asser
         make_book(owner=make_user(weekly_hours=10))
     client.force_login(make_user(role=Role.DIRECTOR))
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         response = client.get(URL)
 
     assert response.context["people"] == item_count

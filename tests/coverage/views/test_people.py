@@ -121,7 +121,7 @@ def test_page_costs_the_same_for_any_number(client, count, django_assert_num_que
         make_absence(cover=make_user())
     client.force_login(make_user(role=Role.DIRECTOR))
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         client.get(URL)
 
 

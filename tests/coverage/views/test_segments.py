@@ -177,5 +177,5 @@ def test_page_costs_the_same_for_any_number(client, director, count, django_asse
     for _ in range(count):
         make_segment()
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         client.get(URL)

@@ -596,7 +596,7 @@ def test_the_desk_shows_what_waits_at_the_same_number_of_queries(
         )
     client = sign_in(make_user())
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         page = client.get(reverse("success:plans"))
 
     assert text(page).count("“It runs”") == item_count

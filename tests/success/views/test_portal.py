@@ -411,7 +411,7 @@ def test_my_path_costs_the_same_for_any_length(client, item_count, django_assert
         login(member)
     client.force_login(login(member))
 
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(24):
         client.get(URL)
 
 

@@ -185,7 +185,7 @@ def test_people_cost_the_same_for_any_number(
     for _ in range(item_count):
         login(member)
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         client.get(address("path_people"))
 
 
@@ -304,5 +304,5 @@ def test_my_data_costs_the_same_for_any_length(
         declared(milestones[number], by=kim)
         make_message(member=member, person=kim.person, status="sent", finished_at=NOON)
 
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         client.get(address("path_data"))

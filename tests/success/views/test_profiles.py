@@ -124,5 +124,5 @@ def test_list_costs_the_same_number_of_queries(
     for _ in range(item_count):
         bring(client, sheet(client))
 
-    with django_assert_num_queries(3):  # session, user, imports
+    with django_assert_num_queries(4):  # session, user, imports, the bell
         client.get(reverse("success:profiles"))

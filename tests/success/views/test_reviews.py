@@ -115,7 +115,7 @@ def test_lists_cost_the_same_for_any_length(sign_in, amy, show, django_assert_nu
                 client.get(reverse("success:reviews"), {"show": show}).context["listed"].items
             )
         )
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             page = client.get(reverse("success:reviews"), {"show": show})
         assert len(page.context["listed"].items) == length
 

@@ -62,7 +62,7 @@ def test_runs_cost_the_same_for_any_length(client, item_count, django_assert_num
         make_step(make_night(as_of=TODAY - timedelta(days=number)))
     as_role(client, Role.OPERATIONS)
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         response = client.get(reverse("success:runs"))
 
     assert len(response.context["nights"]) == item_count

@@ -82,7 +82,7 @@ def test_the_list_costs_the_same_number_of_queries_for_any_length(
     client = sign_in(olga)
     client.get(url("templates"))
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         client.get(url("templates"))
 
 
