@@ -8,6 +8,7 @@ from members.enums import PortalRole, Role
 class Permission(StrEnum):
     CALENDAR_OWN = "success.calendar.own"
     COST_EDIT = "success.cost.edit"
+    QUEUE_LEAD = "success.queue.lead"
     QUEUE_VIEW = "success.queue.view"
     QUEUE_WORK = "success.queue.work"
     VECTOR_VIEW = "success.vector.view"
@@ -32,6 +33,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.COST_EDIT,
             Permission.REVIEW_VIEW,
             Permission.REVIEW_WORK,
+            Permission.QUEUE_LEAD,
             Permission.QUEUE_VIEW,
             Permission.QUEUE_WORK,
             Permission.VECTOR_VIEW,

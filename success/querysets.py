@@ -3,15 +3,21 @@
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+from django.apps import apps
 from django.db.models import (
     DateTimeField,
     DurationField,
+    Exists,
     ExpressionWrapper,
     F,
+    OuterRef,
     Q,
     QuerySet,
+    TextField,
     Value,
 )
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Concat
 
 from coverage.models import Absence
 from members.enums import Role
@@ -86,8 +92,35 @@ class InterventionQuerySet(QuerySet["Intervention"]):
         return self.filter(status=InterventionStatus.OPEN)
 
     def awake(self, *, on: date) -> Self:
-        """Not snoozed beyond ``on``."""
-        return self.filter(Q(snoozed_until=None) | Q(snoozed_until__lte=on))
+        """Not snoozed beyond ``on``, and not asleep until something changes that has not.
+
+        What sleeps until a change wakes once the member's state or the milestone they wait at
+        is another than when it was put to sleep, or on its day, whichever comes first. Facts
+        are looked up for those that sleep so, and for no others.
+        """
+        due = Q(snoozed_until__lte=on)
+        plainly = Q(sleeps_until_change=False) & (Q(snoozed_until=None) | due)
+        known = apps.get_model("success", "MemberFacts").objects
+        unchanged = known.annotate(
+            now=Concat(
+                "state", Value(" "), Cast("blocking_id", TextField()), output_field=TextField()
+            )
+        ).filter(
+            member=OuterRef("member"),
+            now=KeyTextTransform("asleep_at", OuterRef("evidence")),
+        )
+        return self.filter(plainly | (Q(sleeps_until_change=True) & (due | ~Exists(unchanged))))
+
+    def free_for(self, user: "User", *, at: datetime) -> Self:
+        """Claimed by nobody else at a moment."""
+        return self.filter(Q(claimed_by=None) | Q(claimed_by=user) | Q(claimed_until__lte=at))
+
+    def just_worked_by(self, user: "User", *, since: datetime) -> Self:
+        """Those in which ``user`` took a step since a moment, whoever has them now."""
+        events = apps.get_model("success", "InterventionEvent").objects
+        return self.filter(
+            Exists(events.filter(intervention=OuterRef("pk"), by=user, at__gte=since))
+        )
 
     def in_queue_order(self) -> Self:
         """Class first, then oldest evidence, then nearest term end. Dues have no part in it."""

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -15,8 +16,14 @@ from config.kernel.api import problems
 from config.kernel.problems import Conflict
 from members.api.idempotency import IDEMPOTENCY_KEY, idempotent
 from members.api.serializers import UserRef
+from members.models import User
 from success.access import Permission
-from success.api.serializers import CompleteInput, InterventionOutput, SnoozeInput
+from success.api.serializers import (
+    CompleteInput,
+    InterventionOutput,
+    ReassignInput,
+    SnoozeInput,
+)
 from success.enums import Outcome
 from success.filters import QueueFilter
 from success.models import Intervention
@@ -77,6 +84,8 @@ class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervent
         "release": Permission.QUEUE_WORK,
         "snooze": Permission.QUEUE_WORK,
         "complete": Permission.QUEUE_WORK,
+        "reassign": Permission.QUEUE_WORK,
+        "claim_next": Permission.QUEUE_WORK,
         "undo": Permission.QUEUE_WORK,
     }
 
@@ -85,7 +94,16 @@ class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervent
             return Intervention.objects.none()
         user: Any = self.request.user
         if self.action == "list":
-            return today(user, as_of=clock.today())
+            return today(user, as_of=clock.today(zone=user.time_zone)).select_related(
+                "step__version__play"
+            )
+        if self.action == "undo":
+            since = clock.now() - interventions.UNDO_WITHIN
+            mine = Intervention.objects.just_worked_by(user, since=since)
+            return Intervention.objects.filter(
+                Q(pk__in=mine.values("pk"))
+                | Q(pk__in=Intervention.objects.visible_to(user).values("pk"))
+            )
         return Intervention.objects.visible_to(user).select_related(
             "play", "step__version__play", "member", "owner", "claimed_by"
         )
@@ -112,7 +130,11 @@ class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervent
         return self._work(interventions.release)
 
     @_worked(
-        "snooze", "Snooze an item", "Put an item away until a day to come.", request=SnoozeInput
+        "snooze",
+        "Snooze an item",
+        "Put an item away until a day to come in the caller's zone, until the member's state "
+        "or the milestone they wait at changes, or until whichever comes first.",
+        request=SnoozeInput,
     )
     @action(detail=True, methods=["post"])
     @idempotent
@@ -124,7 +146,8 @@ class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervent
     @_worked(
         "complete",
         "Complete an item",
-        "Finish an item with its outcome.",
+        "Finish an item with its outcome. A next step with a day becomes a promise of the "
+        "caller's where the member has a plan.",
         request=CompleteInput,
     )
     @action(detail=True, methods=["post"])
@@ -138,9 +161,50 @@ class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervent
         )
 
     @_worked(
+        "reassign",
+        "Give an item to somebody else",
+        "Give an item to a colleague, or to the pool, with the reason. Who does not lead the "
+        "team gives away what is theirs; else it is 403.",
+        request=ReassignInput,
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def reassign(self, request: "Request", public_id: str) -> Response:
+        asked = ReassignInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        said = dict(asked.validated_data)
+        to = None
+        if named := said.pop("to"):
+            to = User.objects.filter(public_id=named, is_active=True).first()
+            if to is None:
+                raise ValidationError({"to": "There is nobody of that identifier."})
+        return self._work(interventions.reassign, to=to, **said)
+
+    @extend_schema(
+        operation_id="interventions_claim_next",
+        summary="Claim the next of the pool",
+        description=(
+            "Take the first item of the pool that nobody has, for thirty minutes. Many may ask "
+            "at once: no item is given to two. 404 where nothing is left."
+        ),
+        parameters=[IDEMPOTENCY_KEY],
+        request=None,
+        responses={200: InterventionOutput, **problems(400, 404, 409, 422)},
+    )
+    @action(detail=False, methods=["post"], url_path="claim-next")
+    @idempotent
+    def claim_next(self, request: "Request") -> Response:
+        user: Any = request.user
+        item = interventions.claim_next(user=user, at=clock.now())
+        if item is None:
+            raise NotFound("The pool is empty.")
+        return Response(InterventionOutput(item).data)
+
+    @_worked(
         "undo",
         "Undo the last act",
-        "Put back what the caller finished or snoozed a moment ago; later it is 409.",
+        "Put back what the caller finished, snoozed or gave away a moment ago; later it is "
+        "409.",
     )
     @action(detail=True, methods=["post"])
     @idempotent
@@ -161,6 +225,10 @@ class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervent
             raise Conflict("This item is no longer open.") from error
         except interventions.NotHeld as error:
             raise Conflict("Only what you have claimed can be given back.") from error
+        except interventions.NotYours as error:
+            raise PermissionDenied("You may give away what is yours.") from error
+        except interventions.NotAssignable as error:
+            raise ValidationError({"to": str(error)}) from error
         except interventions.NothingToUndo as error:
             raise Conflict("There is nothing of yours to undo here any more.") from error
         except interventions.SnoozedIntoThePast as error:

@@ -263,8 +263,13 @@ class InterventionOutput(serializers.Serializer[Intervention]):
     claimed_by = UserRef(allow_null=True)
     claimed_until = serializers.DateTimeField(allow_null=True)
     snoozed_until = serializers.DateField(allow_null=True)
+    sleeps_until_change = serializers.BooleanField()
     outcome = serializers.ChoiceField(choices=Outcome.choices, allow_blank=True)
     note = serializers.CharField(allow_blank=True)
+    learned = serializers.CharField(
+        allow_blank=True, help_text="What is known now and was not."
+    )
+    next_step = serializers.CharField(allow_blank=True)
     finished_at = serializers.DateTimeField(allow_null=True)
 
     @extend_schema_field(str)
@@ -273,7 +278,25 @@ class InterventionOutput(serializers.Serializer[Intervention]):
 
 
 class SnoozeInput(serializers.Serializer[Any]):
-    until = serializers.DateField(help_text="The day it comes back.")
+    until = serializers.DateField(
+        default=None,
+        allow_null=True,
+        help_text="The day it comes back, in the caller's zone.",
+    )
+    until_change = serializers.BooleanField(
+        default=False,
+        help_text="Until the state or the milestone they wait at is another.",
+    )
+
+    def validate(self, said: dict[str, Any]) -> dict[str, Any]:
+        if said["until"] is None and not said["until_change"]:
+            raise serializers.ValidationError({"until": "Say until when."})
+        return said
+
+
+class ReassignInput(serializers.Serializer[Any]):
+    to = serializers.UUIDField(allow_null=True, help_text="Null: to the pool.")
+    reason = serializers.CharField(max_length=LONGEST_NOTE)
 
 
 class CompleteInput(serializers.Serializer[Any]):
@@ -287,4 +310,11 @@ class CompleteInput(serializers.Serializer[Any]):
         min_value=0,
         max_value=MINUTES_A_DAY,
         help_text="Really spent; what was planned unless given.",
+    )
+    learned = serializers.CharField(default="", allow_blank=True, max_length=LONGEST_NOTE)
+    next_step = serializers.CharField(default="", allow_blank=True, max_length=LONGEST_NOTE)
+    next_on = serializers.DateField(
+        default=None,
+        allow_null=True,
+        help_text="With it the next step becomes a promise, where the member has a plan.",
     )

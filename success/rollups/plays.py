@@ -638,8 +638,11 @@ OPEN = f"""
      ORDER BY d.member_id
         ON CONFLICT DO NOTHING
 """
-# A promise is its own owner's, an item without one the member's.
+# A promise is its own owner's, an item without one the member's, and what a person gave to
+# somebody is theirs for as long as they are here.
 OWNER = """CASE WHEN i.claimed_until > %(at)s THEN i.owner_id
+    WHEN i.evidence -> 'given' IS NOT NULL AND (i.owner_id IS NULL OR EXISTS (
+        SELECT FROM members_user u WHERE u.id = i.owner_id AND u.is_active)) THEN i.owner_id
     WHEN i.promise_id IS NULL THEN f.owner_id
     ELSE coalesce((SELECT a.owner_id FROM success_accountability a WHERE a.id = i.promise_id),
                   f.owner_id) END"""

@@ -8,20 +8,37 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.urls import reverse
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 
+from communications.enums import NoticeKind
+from communications.services import notices
 from config.kernel.clock import association_zone, local_date
+from config.kernel.permissions import has
 from coverage.enums import EffortSource, Modality
 from coverage.models import AxProfile
 from coverage.services import effort
+from members.enums import Role
 from members.models import User
-from success.enums import InterventionStatus, Outcome
-from success.models import Intervention, InterventionEvent
+from members.services import audit
+from success.access import Permission
+from success.enums import InterventionStatus, Outcome, Side
+from success.models import (
+    Accountability,
+    Intervention,
+    InterventionEvent,
+    MemberFacts,
+    Plan,
+)
+from success.services import promises
 
 LEASE = timedelta(minutes=30)
 # Ten seconds are offered on screen; the rest is the way there and back.
 UNDO_WITHIN = timedelta(seconds=15)
-UNDOABLE = frozenset({"done", "snoozed"})
+UNDOABLE = frozenset({"done", "snoozed", "reassigned"})
+WORKERS = frozenset({Role.MSM.value, Role.DIRECTOR.value})
 # Of two that ask for the same time, the one with more people in it comes first.
 MODALITIES = (
     (Modality.TASKFORCE, "taskforce_minutes"),
@@ -49,6 +66,14 @@ class NotHeld(Exception):
 
 class SnoozedIntoThePast(ValueError):
     """An item sleeps until a day to come."""
+
+
+class NotYours(Exception):
+    """Who does not lead the team gives away what is theirs, and nothing else."""
+
+
+class NotAssignable(ValueError):
+    """It cannot be given to that person, or not without a reason; the message says which."""
 
 
 class NothingToUndo(Exception):
@@ -88,16 +113,63 @@ def release(*, intervention: Intervention, by: User, at: datetime) -> Interventi
 
 
 @transaction.atomic
-def snooze(*, intervention: Intervention, until: date, by: User, at: datetime) -> Intervention:
-    """Put an open item away until the morning of ``until``, and return it; frees the claim.
+def claim_next(*, user: User, at: datetime) -> Intervention | None:
+    """Take the first item of the pool that is open, awake and free, and return it.
 
-    Raises ``SnoozedIntoThePast`` unless ``until`` is after the association's day of ``at``,
-    ``AlreadyClaimed`` or ``NotOpen``.
+    None where nothing is left. Rows that somebody else is just taking are passed over, so many
+    may ask at once, nobody waits, and no item is given to two. Items are awake on the person's
+    own day (DOMAIN 2.10).
     """
-    if until <= local_date(at, zone=association_zone()):
+    found = (
+        Intervention.objects.visible_to(user)
+        .open()
+        .filter(owner=None)
+        .filter(Q(claimed_by=None) | Q(claimed_until__lte=at))
+        .awake(on=_day_of(user, at=at))
+        .in_queue_order()
+        .select_for_update(skip_locked=True, of=("self",))
+        .first()
+    )
+    if found is None:
+        return None
+    found.claimed_by, found.claimed_until = user, at + LEASE
+    found.save(update_fields=["claimed_by", "claimed_until"])
+    _record(found, verb="claimed", by=user, at=at)
+    return _fresh(found)
+
+
+@transaction.atomic
+def snooze(
+    *,
+    intervention: Intervention,
+    until: date | None,
+    until_change: bool = False,
+    by: User,
+    at: datetime,
+) -> Intervention:
+    """Put an open item away, and return it; frees the claim.
+
+    Until the morning of ``until`` in the zone of ``by``, or with ``until_change`` until the
+    member's state or the milestone they wait at is another, or until whichever of both comes
+    first. Raises ``SnoozedIntoThePast`` unless ``until`` is after the person's day of ``at``
+    (and where neither is said), ``AlreadyClaimed`` or ``NotOpen``.
+    """
+    if until is None and not until_change:
+        raise SnoozedIntoThePast
+    if until is not None and until <= _day_of(by, at=at):
         raise SnoozedIntoThePast(until.isoformat())
-    changes = {"snoozed_until": until, "claimed_by_id": None, "claimed_until": None}
-    return _step(intervention, verb="snoozed", changes=changes, note="", by=by, at=at)
+    row = _held(intervention)
+    evidence = {name: said for name, said in row.evidence.items() if name != "asleep_at"}
+    if until_change:
+        evidence["asleep_at"] = _situation(row.member_id)
+    changes = {
+        "snoozed_until": until,
+        "sleeps_until_change": until_change,
+        "evidence": evidence,
+        "claimed_by_id": None,
+        "claimed_until": None,
+    }
+    return _step(row, verb="snoozed", changes=changes, note="", by=by, at=at)
 
 
 @transaction.atomic
@@ -107,28 +179,42 @@ def complete(  # noqa: PLR0913  # what a person says when something is done
     outcome: Outcome,
     note: str,
     minutes: int | None,
+    learned: str = "",
+    next_step: str = "",
+    next_on: date | None = None,
     by: User,
     at: datetime,
 ) -> Intervention:
     """Finish an open item with its outcome, and return it; it need not be claimed before.
 
     ``minutes`` are those really spent; null leaves what was planned. They are logged as effort
-    for the member, in the modality that most of their experience asks for. Raises
-    ``AlreadyClaimed`` or ``NotOpen``.
+    for the member, in the modality that most of their experience asks for. ``learned`` is what
+    we know now and did not. ``next_step`` with a day becomes a promise of ours, of ``by``,
+    where the member has a plan; otherwise it stays as words, which the next item shows.
+    Raises ``AlreadyClaimed`` or ``NotOpen``.
     """
+    row = _held(intervention)
     changes: dict[str, Any] = {
         "status": InterventionStatus.DONE.value,
         "outcome": Outcome(outcome).value,
         "note": note,
+        "learned": learned.strip(),
+        "next_step": next_step.strip(),
         "finished_by_id": by.pk,
         "finished_at": at,
         "claimed_by_id": None,
         "claimed_until": None,
         "snoozed_until": None,
+        "sleeps_until_change": False,
     }
     if minutes is not None:
         changes["minutes"] = minutes
-    row = _step(intervention, verb="done", changes=changes, note=note, by=by, at=at)
+    _require_free(row, by=by, at=at)
+    if changes["next_step"] and next_on is not None:
+        changes["evidence"] = row.evidence | _promised(
+            row, title=changes["next_step"], due_on=next_on, by=by, at=at
+        )
+    row = _step(row, verb="done", changes=changes, note=note, by=by, at=at)
     if row.minutes:
         effort.log(
             member=row.member,
@@ -145,18 +231,99 @@ def complete(  # noqa: PLR0913  # what a person says when something is done
 
 
 @transaction.atomic
+def reassign(  # noqa: PLR0913  # what is to be said when work changes hands
+    *,
+    intervention: Intervention,
+    to: User | None,
+    reason: str,
+    by: User,
+    at: datetime,
+    tells: bool = True,
+) -> Intervention:
+    """Give an open item to a colleague, or to the pool (``to`` null), and return it.
+
+    Who leads the team may give away any item, others what is theirs: owned, claimed, or of
+    somebody they stand in for. The claim is freed, and the new owner is told once unless they
+    did it themselves (``tells``: bulk acts tell once for all). It stays given whoever looks
+    after the member. Raises ``NotYours``, ``NotAssignable``, ``AlreadyClaimed`` or ``NotOpen``.
+    """
+    row = _held(intervention)
+    _require_free(row, by=by, at=at)
+    is_mine = row.owner_id is not None or row.claimed_by_id == by.pk
+    seen = Intervention.objects.visible_to(by).filter(pk=row.pk)
+    if not has(by, Permission.QUEUE_LEAD) and not (is_mine and seen.exists()):
+        raise NotYours
+    words = reason.strip()
+    if not words:
+        raise NotAssignable(_("Say why in a few words."))
+    if to is not None and not (to.is_active and to.role in WORKERS):
+        raise NotAssignable(_("Choose somebody who works the queue."))
+    if to is None and row.owner_id is None and row.claimed_by_id is None:
+        raise NotAssignable(_("It is in the pool already."))
+    if to is not None and to.pk == row.owner_id:
+        raise NotAssignable(_("It is theirs already."))
+    owner_id = to.pk if to else None
+    before = {"owner": row.owner_id}
+    changes: dict[str, Any] = {
+        "owner_id": owner_id,
+        "claimed_by_id": None,
+        "claimed_until": None,
+        "evidence": row.evidence | {"given": True},
+    }
+    row = _step(row, verb="reassigned", changes=changes, note=words, by=by, at=at)
+    audit.record(
+        verb="item.reassigned",
+        subject=row,
+        member_id=row.member_id,
+        summary=_("An item was given to somebody else")
+        if to
+        else _("An item went to the pool"),
+        by=by,
+        at=at,
+        before=before,
+        after={"owner": owner_id},
+    )
+    if tells and to is not None and to.pk != by.pk:
+        notices.tell(
+            users=[to],
+            kind=NoticeKind.WORK,
+            title=_("%(who)s gave you work: %(member)s")
+            % {"who": by.name, "member": row.member.name},
+            body=words,
+            address=reverse("success:item", args=[row.public_id]),
+            dedupe_key=f"item {row.public_id} given {at.isoformat()}",
+            member=row.member,
+            at=at,
+        )
+    return row
+
+
+@transaction.atomic
 def undo(*, intervention: Intervention, by: User, at: datetime) -> Intervention:
-    """Put back what ``by`` did just now, if that was finishing or snoozing; return the item.
+    """Put back what ``by`` did just now: finishing, snoozing or giving away; return the item.
 
     Ten seconds are offered and fifteen are honoured. Raises ``NothingToUndo`` otherwise, and
     where the play has opened another item for the member in between.
+    """
+    return put_back(intervention=intervention, since=at - UNDO_WITHIN, by=by, at=at)
+
+
+@transaction.atomic
+def put_back(
+    *, intervention: Intervention, since: datetime, by: User, at: datetime
+) -> Intervention:
+    """Put back the last step of an item if ``by`` took it at or after ``since``; return it.
+
+    What the step brought with it goes too: the time logged, and a promise that was made.
+    Raises ``NothingToUndo``.
     """
     row = _held(intervention)
     last = row.events.order_by("-at", "-pk").first()
     if last is None or last.verb not in UNDOABLE or last.by_id != by.pk:
         raise NothingToUndo
-    if not timedelta(0) <= at - last.at <= UNDO_WITHIN:
+    if not since <= last.at <= at:
         raise NothingToUndo
+    promised = row.evidence.get("next_promise")
     for name, value in last.before.items():
         setattr(row, name, READERS.get(name, _as_it_is)(value))
     try:
@@ -168,8 +335,35 @@ def undo(*, intervention: Intervention, by: User, at: datetime) -> Intervention:
         effort.withdraw_source(
             source=EffortSource.INTERVENTION, source_key=str(row.public_id), by=by, at=at
         )
+        made = Accountability.objects.filter(pk=promised, done_on=None, waived_on=None).first()
+        if made is not None and promised != row.evidence.get("next_promise"):
+            promises.waive(promise=made, reason=_("Undone at once"), by=by, at=at)
     _record(row, verb="undone", by=by, at=at)
     return _fresh(row)
+
+
+def _promised(
+    row: Intervention, *, title: str, due_on: date, by: User, at: datetime
+) -> dict[str, Any]:
+    """Promise the next step where there is a plan; what the item then keeps of it."""
+    plan = Plan.objects.filter(member=row.member_id, closed_on=None).first()
+    if plan is None:
+        return {"next_on": due_on.isoformat()}
+    made = promises.make(
+        plan=plan, side=Side.ASSOCIATION, title=title, due_on=due_on, owner=by, by=by, at=at
+    )
+    return {"next_on": due_on.isoformat(), "next_promise": made.pk}
+
+
+def _situation(member_id: int) -> str:
+    """The state of a member and the milestone they wait at, as ``awake`` compares them."""
+    known = MemberFacts.objects.filter(member=member_id).first()
+    return "" if known is None else f"{known.state} {known.blocking_id or ''}"
+
+
+def _day_of(user: User, *, at: datetime) -> date:
+    """The day it is for a person: items sleep until a morning in their own zone."""
+    return local_date(at, zone=user.time_zone or association_zone())
 
 
 def _step(  # noqa: PLR0913  # a step has that many parts

@@ -10,7 +10,7 @@ from success.enums import InterventionStatus, QueueClass
 from tests.factories import make_intervention, make_play, make_user
 
 URL = "/api/v1/interventions/"
-VERBS = ["claim", "release", "snooze", "complete", "undo"]
+VERBS = ["claim", "release", "snooze", "complete", "reassign", "undo"]
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_each_role_may_do_what_access_says(api, role, reading, working):
 @pytest.mark.parametrize("verb", VERBS)
 def test_item_of_somebody_else_is_404(api, msm, verb):
     item = make_intervention(owner=make_user())
-    said = {"until": "2026-08-01", "outcome": "reached"}
+    said = {"until": "2026-08-01", "outcome": "reached", "to": None, "reason": "Away"}
 
     assert api(msm).get(f"{URL}{item.public_id}/").status_code == 404
     assert api(msm).post(f"{URL}{item.public_id}/{verb}/", said).status_code == 404
@@ -155,12 +155,41 @@ def test_item_is_worked_from_claim_to_completion(api, msm):
     assert (late.status_code, late.json()["detail"]) == (409, "This item is no longer open.")
 
 
+def test_item_is_given_away_and_taken_back(api, msm):
+    item, bob = make_intervention(owner=msm), make_user(name="Bob")
+    client, address = api(msm), f"{URL}{item.public_id}/"
+    said = {"to": str(bob.public_id), "reason": "Away"}
+
+    given = client.post(f"{address}reassign/", said)
+    gone = client.get(address)
+    back = client.post(f"{address}undo/")
+    pool = client.post(f"{address}reassign/", said | {"to": None})
+    again = client.post(f"{address}reassign/", said)
+
+    assert (given.json()["owner"]["name"], gone.status_code) == ("Bob", 404)
+    assert back.json()["owner"]["name"] == "Ada"
+    assert (pool.json()["owner"], again.status_code) == (None, 403)
+
+
+def test_next_of_the_pool_is_claimed(api, msm):
+    make_intervention(owner=make_user())
+    make_intervention(why="First")
+
+    first = api(msm).post(f"{URL}claim-next/")
+    second = api(msm).post(f"{URL}claim-next/")
+
+    assert (first.json()["why"], first.json()["claimed_by"]["name"]) == ("First", "Ada")
+    assert second.status_code == 404
+
+
 @pytest.mark.parametrize(
     ("verb", "said", "field"),
     [
         ("snooze", {}, "until"),
         ("snooze", {"until": "2026-07-29"}, "until"),
         ("complete", {}, "outcome"),
+        ("reassign", {"to": None}, "reason"),
+        ("reassign", {"to": "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "reason": "x"}, "to"),
         ("complete", {"outcome": "fine"}, "outcome"),
         ("complete", {"outcome": "reached", "minutes": -1}, "minutes"),
     ],
