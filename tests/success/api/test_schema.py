@@ -63,7 +63,7 @@ def test_every_operation_says_what_it_does_and_how_it_fails(schema):
 def test_every_post_is_said_to_take_an_idempotency_key(schema):
     posts = [o for (method, _), o in operations(schema).items() if method == "post"]
 
-    assert len(posts) == 65
+    assert len(posts) > 60  # a walk that finds few has lost its way
     assert {"Idempotency-Key" in [p["name"] for p in post["parameters"]] for post in posts} == {
         True
     }
