@@ -9,7 +9,7 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
-from communications.enums import CalendarMethod, MessageStatus, Purpose
+from communications.enums import CalendarMethod, MessageChannel, MessageStatus, Purpose
 from communications.models import Message, MessageTemplate
 
 
@@ -31,6 +31,7 @@ class NewMessage:
     not_after: datetime | None = None
     calendar: str = ""
     calendar_method: CalendarMethod | str = ""
+    channel: MessageChannel = MessageChannel.EMAIL
 
 
 def queue_message(  # noqa: PLR0913  # a message has that many parts
@@ -93,13 +94,13 @@ def queue_messages(messages: Iterable[NewMessage]) -> int:
             """
             INSERT INTO communications_message
                 (member_id, person_id, template_id, purpose, dedupe_key, variables, due_at,
-                 not_after, calendar, calendar_method, status, outcome, subject, body)
+                 not_after, calendar, calendar_method, channel, status, outcome, subject, body)
             SELECT member_id, person_id, template_id, purpose, dedupe_key, variables, due_at,
-                   not_after, calendar, calendar_method, %s, '', '', ''
+                   not_after, calendar, calendar_method, channel, %s, '', '', ''
               FROM jsonb_to_recordset(%s::jsonb) AS new (
                    member_id bigint, person_id bigint, template_id bigint, purpose text,
                    dedupe_key text, variables jsonb, due_at timestamptz,
-                   not_after timestamptz, calendar text, calendar_method text)
+                   not_after timestamptz, calendar text, calendar_method text, channel text)
                 ON CONFLICT (dedupe_key) DO NOTHING
             """,
             [MessageStatus.QUEUED.value, json.dumps(rows, cls=DjangoJSONEncoder)],
