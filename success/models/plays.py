@@ -190,6 +190,9 @@ class Enrolment(models.Model):
     next_on = models.DateField(null=True, help_text="the step that follows may open from then")
     reached_on = models.DateField(null=True, help_text="the aim, whatever became of the entry")
     ended_on = models.DateField(null=True)
+    gone_on = models.DateField(
+        null=True, help_text="what started it was gone, and may come about again"
+    )
     end = models.TextField(choices=EnrolmentEnd, blank=True, default="", db_default="")
     end_reason = models.TextField(blank=True, default="", db_default="", help_text="in words")
 
@@ -210,6 +213,18 @@ class Enrolment(models.Model):
                 fields=["play", "member"],
                 condition=Q(ended_on=None),
                 name="enrolment_under_way",
+            ),
+            # ended, and followed for as long as the aim would count
+            models.Index(
+                fields=["entered_on"],
+                condition=Q(reached_on=None, ended_on__isnull=False),
+                name="enrolment_to_follow",
+            ),
+            # ended, while the condition that started it still holds
+            models.Index(
+                fields=["version", "member"],
+                condition=Q(gone_on=None, ended_on__isnull=False),
+                name="enrolment_still_so",
             ),
         ]
 

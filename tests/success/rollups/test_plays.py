@@ -4,21 +4,32 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
-from communications.models import Message
+from communications.models import DeliveryEvent, Message, Preference, Reply
 from config.kernel.conditions import BadCondition, evaluate, parse
 from coverage.enums import Delivery
 from engagement.models import Fact, Involvement
 from members.enums import Origin
 from members.models import Term
 from members.rollups.scope import Scope, Written
+from success.engine import draw
 from success.engine.facts import FACTS
 from success.enums import State
-from success.models import Intervention, InterventionEvent, MemberFacts, Milestone, Play
+from success.models import (
+    Enrolment,
+    Intervention,
+    InterventionEvent,
+    MemberFacts,
+    Milestone,
+    Play,
+    PlayStep,
+    PlayVersion,
+)
 from success.rollups import plays
 from success.services.plays import ensure_default_plays
 from tests.factories import (
     MORNING,
     TODAY,
+    make_accountability,
     make_fact,
     make_intervention,
     make_involvement,
@@ -348,7 +359,7 @@ def test_nights_skipped_and_caught_up_open_the_same_as_nights_in_order():
         make_behind(anchor_on=TODAY - 30 * DAY + offset * DAY, since=TODAY + offset * DAY)
 
     def what(nights):
-        Intervention.objects.all().delete()
+        Enrolment.objects.all().delete()
         for night in nights:
             refresh(as_of=TODAY + night * DAY)
         return sorted(
@@ -640,7 +651,7 @@ def test_permuting_terms_tiers_moves_nothing():
         )
     refresh()
     before = opened()
-    Intervention.objects.all().delete()
+    Enrolment.objects.all().delete()
     for number, term in enumerate(Term.objects.order_by("-pk")):
         term.tier = f"Tier {number}"
         term.save()
@@ -847,3 +858,627 @@ def test_statements_agree_with_a_plain_reference_on_random_facts(seed):
     assert Message.objects.count() == sum(row[4] == "message" for row in found)
     assert refresh() == Written(rows_in=150, rows_out=0)
     assert Milestone.objects.count() > 0
+
+
+# The draw
+
+
+def test_draw_in_the_database_is_that_of_the_engine():
+    chance = random.Random(8)
+    ids = [*range(200), *(chance.randrange(2**62) for _ in range(2_000))]
+    number, held = plays.draw_sql("id")
+
+    for salt, percent in (("exp1", 15), ("ein Salz “é”", 50), ("x", 1)):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id, {number}, {held} FROM unnest(%(ids)s::bigint[]) AS id",
+                {"ids": ids, "salt": salt, "edge": draw.edge(percent=percent)},
+            )
+            found = cursor.fetchall()
+        assert found == [
+            (
+                each,
+                draw.draw(salt=salt, account=each),
+                draw.is_held(salt=salt, account=each, percent=percent),
+            )
+            for each in ids
+        ]
+
+
+def test_held_members_enter_and_are_left_alone_and_the_others_are_not():
+    play = make_play(
+        effective_from=SINCE, held_percent=50, salt="exp1", template=make_template()
+    )
+    members = [make_behind(segment=by_message()).member for _ in range(12)]
+
+    assert refresh() == Written(rows_in=12, rows_out=12)
+    assert refresh().rows_out == 0
+
+    entries = {entry.member_id: entry for entry in play.enrolments.all()}
+    for member in members:
+        entry = entries[member.pk]
+        number = draw.draw(salt="exp1", account=member.pk)
+        assert (entry.arm, entry.draw) == ("held" if number < 0.5 else "treated", number)
+        assert entry.interventions.count() == (entry.arm == "treated")
+    assert {entry.arm for entry in entries.values()} == {"held", "treated"}
+    assert Message.objects.count() == sum(e.arm == "treated" for e in entries.values())
+
+
+@pytest.mark.parametrize(
+    "change", [{"never_withheld": True}, {"start": {"kind": "promise.late"}}]
+)
+def test_what_is_owed_is_withheld_from_nobody(change):
+    fields = {"never_withheld": False, "held_percent": 50} | change
+    if fields["never_withheld"]:
+        fields["held_percent"] = 0
+    make_play(effective_from=SINCE, **fields)
+    for _ in range(8):
+        facts = make_behind()
+        make_accountability(plan=facts.plan, due_on=TODAY - DAY)
+
+    refresh()
+
+    assert Intervention.objects.count() == 8
+    assert set(Enrolment.objects.values_list("arm", "draw")) == {("treated", None)}
+
+
+# The ladder
+
+
+def step(play, position, **overrides):
+    fields = {"act": "Ask again", "minutes": 20, "due_days": 4, "wait_days": 5}
+    return PlayStep.objects.create(
+        version=play.current, position=position, **(fields | overrides)
+    )
+
+
+def ladder(*channels, delivery="message", steps=3, **overrides):
+    """A play whose steps change the channel, and a member in a segment of these channels."""
+    template = make_template()
+    play = make_play(effective_from=SINCE, template=template, **overrides)
+    for position in range(2, steps + 1):
+        step(play, position, template=template)
+    segment = make_segment(delivery=Delivery(delivery), channels=list(channels))
+    return play, make_behind(segment=segment)
+
+
+def sent(day=TODAY):
+    at = datetime(day.year, day.month, day.day, 10, tzinfo=UTC)
+    Message.objects.filter(status="queued").update(status="sent", finished_at=at)
+
+
+def steps_taken():
+    rows = Intervention.objects.select_related("step").order_by("pk")
+    return [
+        (row.step.position, row.channel, row.status, (row.opened_on - TODAY).days)
+        for row in rows
+    ]
+
+
+def nights(first, last, **overrides):
+    """Rows that each night from one day on wrote, counted from today."""
+    return [refresh(as_of=TODAY + day * DAY).rows_out for day in range(first, last + 1)]
+
+
+def test_next_step_opens_once_delivered_and_waited_for_and_changes_the_channel():
+    _, facts = ladder("email", "chat", "call")
+    owner = make_user()
+    set_facts(facts, owner=owner)
+
+    assert nights(0, 6) == [1, 0, 0, 0, 0, 0, 0]  # queued, and not yet sent
+    sent(TODAY + 6 * DAY)
+    assert nights(7, 11) == [0, 0, 0, 0, 1]
+    chat = Intervention.objects.get(status="open")
+    assert (chat.owner, chat.minutes, chat.due_on) == (owner, 20, TODAY + 15 * DAY)
+    assert nights(12, 20) == [0] * 9  # open, and not yet done
+    chat.status, chat.outcome = "done", "no_answer"
+    chat.finished_at = MORNING + 20 * DAY
+    chat.save()
+    assert nights(21, 26) == [0, 0, 0, 0, 1, 0]
+
+    assert steps_taken() == [
+        (1, "email", "message", 0), (2, "chat", "done", 11), (3, "call", "open", 25),
+    ]  # fmt: skip
+    assert Message.objects.count() == 1
+
+
+def test_last_step_has_the_whole_story():
+    ladder("email", "portal", steps=2)
+    refresh()
+    sent()
+    refresh(as_of=TODAY + 5 * DAY)
+
+    item = Intervention.objects.get(status="open")
+    assert item.occurrence.endswith(", step 2")
+    assert item.evidence["story"] == [
+        {
+            "step": 1,
+            "day": "2026-07-29",
+            "act": "Ring them",
+            "channel": "email",
+            "hand": "system",
+            "outcome": "sent",
+        }
+    ]
+    assert item.why == (
+        "Behind since 26 July 2026: “Milestone 1” was expected on 18 July 2026. "
+        "Step 1 on 29 July 2026, an e-mail: sent."
+    )
+
+
+@pytest.mark.parametrize(
+    ("refused", "channel"), [([], "chat"), (["chat"], "call"), (["chat", "call"], "email")]
+)
+def test_channels_that_the_contact_refused_are_skipped(refused, channel):
+    _, facts = ladder("email", "chat", "call")
+    Preference.objects.create(
+        person=facts.contact, refused_channels=refused, updated_at=MORNING
+    )
+    refresh()
+    sent()
+    refresh(as_of=TODAY + 5 * DAY)
+
+    assert steps_taken()[1:] == [(2, channel, "open", 5)]
+
+
+def test_message_over_a_second_channel_goes_out_as_a_notice_on_their_page():
+    _, facts = ladder("email", "portal", "call")
+    make_user(role="member", member=facts.member, person=facts.contact)
+    refresh()
+    sent()
+    refresh(as_of=TODAY + 5 * DAY)
+
+    assert steps_taken()[1:] == [(2, "portal", "message", 5)]
+    assert list(Message.objects.order_by("pk").values_list("channel", flat=True)) == [
+        "email",
+        "portal",
+    ]
+
+
+def test_step_of_another_person_goes_to_the_pool_and_stays_there():
+    play = make_play(effective_from=SINCE)
+    step(play, 2, changes="person")
+    make_behind(owner=make_user(), segment=make_segment(channels=["call"]))
+    refresh()
+    Intervention.objects.update(status="done", outcome="no_answer", finished_at=MORNING)
+    nights(1, 6)
+
+    item = Intervention.objects.get(status="open")
+    assert (item.channel, item.owner, item.evidence["hand"]) == ("call", None, "other")
+
+
+def test_what_we_owe_makes_the_next_step_a_persons():
+    _, facts = ladder("email", "portal", "call")
+    make_user(role="member", member=facts.member, person=facts.contact)
+    refresh()
+    sent()
+    set_facts(facts, we_owe_since=TODAY + DAY)
+    refresh(as_of=TODAY + 5 * DAY)
+
+    assert steps_taken()[1:] == [(2, "portal", "open", 5)]
+
+
+def test_third_try_never_happens():
+    play = make_play(effective_from=SINCE)
+    for position in (2, 3, 4):
+        step(play, position, changes="ask", act="Ring them", wait_days=0)
+    make_behind(segment=make_segment(channels=["call"]))
+    for day in range(6):
+        refresh(as_of=TODAY + day * DAY)
+        Intervention.objects.filter(status="open").update(
+            status="done", outcome="no_answer", finished_at=MORNING + day * DAY
+        )
+
+    assert [row[:2] for row in steps_taken()] == [(1, "call"), (2, "call")]
+    entry = Enrolment.objects.get()
+    assert (entry.end, entry.end_reason) == ("done", "Every way has been tried")
+
+
+def test_message_that_came_back_is_a_persons_and_the_ladder_waits():
+    ladder("email", "chat", "call")
+    refresh()
+    sent()
+    refresh(as_of=TODAY + DAY)
+    DeliveryEvent.objects.create(
+        message=Message.objects.get(),
+        provider="test",
+        event_id="1",
+        kind="bounced",
+        at=MORNING,
+        received_at=MORNING,
+    )
+
+    assert nights(2, 9) == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert steps_taken() == [(1, "email", "open", 0)]
+    assert Intervention.objects.get().why.endswith(" The message came back.")
+    assert Enrolment.objects.get().next_on is None
+
+
+# The end
+
+
+AIM = {"fact": "state", "op": "in", "value": ["on_track", "ahead"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "end", "reason"),
+    [
+        ({"state": "on_track"}, "reached", "The aim is reached"),
+        (
+            {"state": "achieved", "behind_since": None},
+            "gone",
+            "It is no longer so: the state is achieved",
+        ),
+        ({"tier": "Gold"}, "stopped", "It was to stop where: Tier is Gold"),
+    ],
+)
+@pytest.mark.parametrize("held_percent", [0, 50])
+def test_entry_ends_in_both_arms_and_its_open_item_says_so(change, end, reason, held_percent):
+    play = make_play(
+        effective_from=SINCE,
+        held_percent=held_percent,
+        aim_condition=AIM,
+        stop={"fact": "tier", "op": "eq", "value": "Gold"},
+    )
+    for _ in range(6):
+        make_behind()
+    refresh()
+    treated = Intervention.objects.count()
+    MemberFacts.objects.update(**change)
+
+    assert refresh(as_of=TODAY + DAY).rows_out == treated
+    assert refresh(as_of=TODAY + DAY).rows_out == 0
+
+    reached_on = TODAY + DAY if end == "reached" else None
+    assert set(play.enrolments.values_list("end", "end_reason", "ended_on", "reached_on")) == {
+        (end, reason, TODAY + DAY, reached_on)
+    }
+    assert closings() == [reason] * treated
+
+
+def test_aim_is_followed_after_the_end_for_as_long_as_it_counts():
+    play = make_play(effective_from=SINCE, aim_condition=AIM, aim_days=10)
+    first, second = make_behind(), make_behind()
+    refresh()
+    Intervention.objects.update(status="done", finished_at=MORNING)
+    refresh(as_of=TODAY + DAY)
+    set_facts(first, state="on_track")
+    refresh(as_of=TODAY + 10 * DAY)
+    set_facts(second, state="on_track")
+    refresh(as_of=TODAY + 11 * DAY)
+
+    assert dict(play.enrolments.values_list("member_id", "reached_on")) == {
+        first.pk: TODAY + 10 * DAY,
+        second.pk: None,
+    }
+    assert set(play.enrolments.values_list("end", flat=True)) == {"done"}
+
+
+def test_answer_ends_the_ladder_but_not_an_automatic_one_or_one_before_it_began():
+    ladder("email", "chat", "call")
+    refresh()
+    sent()
+    member = MemberFacts.objects.get().member
+
+    def answer(number, moment, *, is_automatic=False):
+        Reply.objects.create(
+            member=member,
+            provider="test",
+            event_id=str(number),
+            received_at=moment,
+            is_automatic=is_automatic,
+        )
+
+    answer(1, datetime(2026, 7, 29, 9, tzinfo=UTC))
+    answer(2, datetime(2026, 7, 30, 9, tzinfo=UTC), is_automatic=True)
+    refresh(as_of=TODAY + DAY)
+    assert Enrolment.objects.get().end == ""
+    answer(3, datetime(2026, 7, 31, 9, tzinfo=UTC))
+    nights(2, 8)
+
+    entry = Enrolment.objects.get()
+    assert (entry.end, entry.end_reason) == ("replied", "They replied on 31 July 2026")
+    assert steps_taken() == [(1, "email", "message", 0)]
+
+
+def test_whoever_wants_nothing_discretionary_goes_out_and_does_not_come_in():
+    play = make_play(effective_from=SINCE)
+    owed = make_play(effective_from=SINCE, never_withheld=True)
+    inside, outside = make_behind(), make_behind()
+    wish = {"no_discretionary": True, "updated_at": MORNING}
+    Preference.objects.create(person=outside.contact, **wish)
+    refresh()
+    Preference.objects.create(person=inside.contact, **wish)
+    refresh(as_of=TODAY + DAY)
+
+    assert list(play.enrolments.values_list("member_id", "end")) == [(inside.pk, "opted_out")]
+    assert set(owed.enrolments.values_list("member_id", "end")) == {
+        (inside.pk, ""), (outside.pk, ""),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("paused_because", "end"), [("", "switched_off"), ("Too many at once", "")]
+)
+def test_play_switched_off_lets_go_of_those_inside_and_a_paused_one_keeps_them(
+    paused_because, end
+):
+    make_play(effective_from=SINCE)
+    make_behind()
+    refresh()
+    Play.objects.update(is_active=False, paused_because=paused_because)
+    refresh()
+
+    assert Enrolment.objects.get().end == end
+
+
+def test_person_who_saw_no_need_ends_the_ladder():
+    play = make_play(effective_from=SINCE)
+    step(play, 2)
+    make_behind()
+    refresh()
+    Intervention.objects.update(status="done", outcome="not_needed", finished_at=MORNING)
+    nights(1, 9)
+
+    assert Intervention.objects.count() == 1
+    assert Enrolment.objects.get().end == "stopped"
+
+
+# Entering again
+
+
+@pytest.mark.parametrize(
+    ("reentry", "entries"),
+    [("never", 1), ("occurrence", 3), ("after_days", 2)],
+)
+def test_reentry(reentry, entries):
+    make_play(effective_from=SINCE, reentry=reentry, reentry_days=10)
+    facts = make_behind()
+    for day in (0, 5, 12):
+        set_facts(facts, behind_since=TODAY + day * DAY)
+        refresh(as_of=TODAY + day * DAY)
+        Intervention.objects.filter(status="open").update(
+            status="done", finished_at=MORNING + day * DAY
+        )
+        refresh(as_of=TODAY + (day + 1) * DAY)
+
+    assert Enrolment.objects.count() == entries
+
+
+# Other starts
+
+
+def test_condition_fires_when_it_becomes_true_and_again_only_after_it_was_not():
+    make_play(
+        effective_from=SINCE,
+        start={"while": {"fact": "people_involved", "op": "eq", "value": 0}, "why": "Nobody."},
+    )
+    facts = make_behind(people_involved=2)
+    assert nights(0, 1) == [0, 0]
+    set_facts(facts, people_involved=0)
+    assert nights(2, 4) == [1, 0, 0]
+    Intervention.objects.update(status="done", finished_at=MORNING + 4 * DAY)
+    assert nights(5, 40) == [0] * 36
+    set_facts(facts, people_involved=1)
+    assert nights(41, 42) == [0, 0]
+    set_facts(facts, people_involved=0)
+    assert nights(43, 44) == [1, 0]
+    set_facts(facts, people_involved=3)
+    assert nights(45, 46) == [1, 0]
+
+    entries = Enrolment.objects.order_by("pk").values_list("occurrence", "end")
+    assert list(entries) == [("since 2026-07-31", "done"), ("since 2026-09-10", "gone")]
+    assert closings() == ["It is no longer so"]
+
+
+def test_every_quarter_starts_on_its_first_day_or_when_the_night_catches_up():
+    make_play(
+        effective_from=date(2026, 7, 2),
+        start_kind="timed",
+        start={"every": "quarter", "why": "A quarter began on {day}."},
+    )
+    make_member_facts()
+
+    assert refresh(as_of=date(2026, 9, 30)).rows_out == 0  # began before it was in effect
+    assert refresh(as_of=date(2026, 10, 5)).rows_out == 1
+    assert refresh(as_of=date(2026, 12, 31)).rows_out == 0
+    assert refresh(as_of=date(2027, 1, 1)).rows_out == 2  # the one closes, the other opens
+
+    assert [row[1:] for row in opened()] == [
+        ("quarter from 2026-10-01", "closed"), ("quarter from 2027-01-01", "open"),
+    ]  # fmt: skip
+    assert closings() == ["A new quarter has begun"]
+
+
+def test_day_may_lie_before_the_fact_and_passes_with_it():
+    make_play(
+        effective_from=SINCE,
+        start_kind="timed",
+        start={"fact": "term_ends_on", "offset_days": -90, "why": "{offset} days to {ends}."},
+    )
+    on_time, early, late = (
+        make_member_facts(term_ends_on=TODAY + days * DAY) for days in (90, 91, 69)
+    )
+
+    assert nights(0, 1) == [1, 1]
+    set_facts(on_time, term_ends_on=TODAY + 455 * DAY)
+    assert refresh(as_of=TODAY + 2 * DAY).rows_out == 1
+
+    assert [(row[0], row[2]) for row in opened()] == [
+        (on_time.pk, "closed"), (early.pk, "open"),
+    ]  # fmt: skip
+    assert Intervention.objects.first().why == "90 days to 27 October 2026."
+    assert late.pk not in set(Enrolment.objects.values_list("member_id", flat=True))
+
+
+# What stops a play, and what goes on under an old version
+
+
+def test_play_that_takes_in_far_too_many_is_paused_and_asks_a_person():
+    director = make_user(role="director")
+    play = make_play(effective_from=SINCE, most_a_night=2)
+    for _ in range(3):
+        make_behind()
+
+    assert refresh().rows_out == 0
+    assert refresh().rows_out == 0
+
+    play.refresh_from_db()
+    assert not play.is_active
+    assert play.paused_because == (
+        "On 2026-07-29 it would have taken in 3 members; more than 2 in a night is for a "
+        "person to decide."
+    )
+    assert Enrolment.objects.count() == 0
+    assert list(director.notices.values_list("title", flat=True)) == [
+        f"“{play.title}” has stopped by itself"
+    ]
+
+
+def test_those_inside_go_on_under_the_version_they_entered():
+    play, _ = ladder("email", "chat", "call")
+    refresh()
+    sent()
+    old = play.current
+    PlayVersion.objects.filter(pk=old.pk).update(status="superseded")
+    play.current = PlayVersion.objects.create(
+        play=play,
+        number=2,
+        status="published",
+        aim="Another",
+        start_kind="data",
+        start={"fact": "behind_since"},
+        audience={"fact": "tier", "op": "eq", "value": "Gold"},
+        queue_class=4,
+        reentry="occurrence",
+        effective_from=TODAY,
+    )
+    play.save()
+    PlayStep.objects.create(
+        version=play.current, position=1, act="Write", minutes=5, due_days=1
+    )
+    nights(1, 5)
+
+    assert steps_taken()[1:] == [(2, "chat", "open", 5)]
+    assert Enrolment.objects.get().version == old
+
+
+# Catching up (DOMAIN 2.10)
+
+
+def test_nights_three_and_four_missed_are_made_up_on_the_fifth_once_each():
+    day_30(template=make_template())
+    segment = by_message()
+    for offset in range(5):
+        make_behind(anchor_on=TODAY - 30 * DAY + offset * DAY, segment=segment)
+
+    due = [refresh(as_of=TODAY + day * DAY).rows_out for day in (0, 1, 4, 4, 5)]
+
+    assert due == [1, 1, 3, 0, 0]
+    assert Message.objects.count() == 5
+    assert Message.objects.values("member").distinct().count() == 5
+
+
+def test_steps_missed_for_two_nights_open_once_each():
+    ladder("email", "chat", "call")
+    refresh()
+    sent()
+
+    assert refresh(as_of=TODAY + 8 * DAY).rows_out == 1
+    assert refresh(as_of=TODAY + 8 * DAY).rows_out == 0
+    assert steps_taken()[1:] == [(2, "chat", "open", 8)]
+
+
+# Looking
+
+
+def test_candidates_are_those_that_the_night_takes_in_and_nothing_is_written():
+    make_play(effective_from=SINCE, template=make_template(), held_percent=50, salt="exp1")
+    for delivery in ("message", "person", "message"):
+        segment = make_segment(delivery=Delivery(delivery), channels=["email", "call"])
+        make_behind(segment=segment)
+    version = PlayVersion.objects.get()
+
+    found = plays.candidates(version, as_of=TODAY, scope=EVERYBODY)
+    assert Enrolment.objects.count() == 0
+    refresh()
+
+    assert [(each.member_id, each.occurrence, each.occurred_on) for each in found] == list(
+        Enrolment.objects.order_by("member_id").values_list(
+            "member_id", "occurrence", "occurred_on"
+        )
+    )
+    acted_on = [each for each in found if not each.is_held]
+    assert [
+        (each.member_id, each.channel, each.why, each.hand == "system") for each in acted_on
+    ] == [
+        (item.member_id, item.channel, item.why, item.status == "message")
+        for item in Intervention.objects.order_by("member_id")
+    ]
+    assert plays.candidates(version, as_of=TODAY, scope=EVERYBODY) == []
+
+
+def test_draft_may_be_asked_who_would_enter():
+    play = make_play(effective_from=SINCE, is_active=False)
+    PlayVersion.objects.update(status="draft", effective_from=TODAY + 90 * DAY)
+    facts = make_behind(since=TODAY)
+
+    found = plays.candidates(PlayVersion.objects.get(play=play), as_of=TODAY, scope=EVERYBODY)
+
+    assert [each.member_id for each in found] == [facts.pk]
+
+
+@pytest.mark.parametrize(
+    ("change", "reasons"),
+    [
+        ({}, ()),
+        (
+            {"tier": "Gold", "standing": "lapsed"},
+            ("Not in the audience, which asks: Standing of the membership is in_force",),
+        ),
+        (
+            {"behind_since": None},
+            ("It has not started for them: nothing that would start it has happened",),
+        ),
+        ({"state": "on_track"}, ("The aim is reached already",)),
+        ({"tier": "Silver"}, ("The stop rule holds for them",)),
+    ],
+)
+def test_why_not_says_what_keeps_a_member_out(change, reasons):
+    play = make_play(
+        effective_from=SINCE,
+        aim_condition=AIM,
+        stop={"fact": "tier", "op": "eq", "value": "Silver"},
+        audience={"all": [{"fact": "standing", "op": "eq", "value": "in_force"}]},
+    )
+    facts = make_behind()
+    set_facts(facts, **change)
+
+    found = plays.why_not(play.current, member_id=facts.pk, as_of=TODAY)
+
+    assert found == reasons
+    assert (refresh().rows_out == 1) is (found == ())
+
+
+def test_why_not_speaks_of_earlier_entries_and_of_wishes():
+    play = make_play(effective_from=SINCE, reentry="never")
+    facts = make_behind()
+    refresh()
+    inside = plays.why_not(play.current, member_id=facts.pk, as_of=TODAY)
+    Intervention.objects.update(status="done", finished_at=MORNING)
+    refresh(as_of=TODAY + DAY)
+    set_facts(facts, behind_since=TODAY)
+    after = plays.why_not(play.current, member_id=facts.pk, as_of=TODAY + DAY)
+    other = make_behind()
+    Preference.objects.create(person=other.contact, no_discretionary=True, updated_at=MORNING)
+
+    assert inside == ("They are in it since 29 July 2026",)
+    assert after == (
+        "They were in it from 29 July 2026 to 30 July 2026, and may not enter again now",
+    )
+    assert plays.why_not(play.current, member_id=other.pk, as_of=TODAY) == (
+        "They asked not to be contacted",
+    )
+    assert plays.why_not(play.current, member_id=0, as_of=TODAY) == (
+        "Nothing is known of this member",
+    )

@@ -12,6 +12,7 @@ from members.models import DirtyMember
 from members.rollups.dirty import mark_dirty
 from success.enums import NightKind, NightStatus, StepStatus
 from success.models import (
+    Enrolment,
     Intervention,
     MemberFacts,
     Night,
@@ -128,7 +129,7 @@ def test_nights_missed_and_caught_up_leave_what_nights_in_order_leave():
     for back in (3, 2, 1, 0):
         run(TODAY - timedelta(days=back))
     in_order = kept()["facts"], kept()["items"]
-    for model in (MemberFacts, VectorChange, VectorRollup, Intervention, RevenuePeriod, Night):
+    for model in (MemberFacts, VectorChange, VectorRollup, Enrolment, RevenuePeriod, Night):
         model.objects.all().delete()
 
     run(TODAY - timedelta(days=3))
