@@ -11,10 +11,11 @@ from config.kernel import clock
 from coverage.queries.rebalancing import unfinished_rebalancing_ids
 from coverage.services import absences
 from coverage.tasks import work_out_rebalancing
+from success.queries.backtests import unfinished_ids as unfinished_backtest_ids
 from success.queries.batches import unfinished_batch_ids
 from success.queries.nights import unfinished_night_ids
 from success.queries.profiles import unfinished_import_ids
-from success.services import batches, handovers
+from success.services import batches, handovers, trials
 from success.services.nights import start_due_night, work_night
 from success.services.profiles import work_import
 
@@ -35,6 +36,8 @@ def tick(**_: object) -> None:
         work_profiles.delay(batch_id=batch_id)
     for rebalancing_id in unfinished_rebalancing_ids():
         work_out_rebalancing.delay(rebalancing_id=rebalancing_id)
+    for backtest_id in unfinished_backtest_ids():
+        work_backtest.delay(backtest_id=backtest_id)
     handovers.tell_moved(at=clock.now())
     outbox.release_stuck.delay()
     outbox.send_due.delay()
@@ -58,6 +61,12 @@ def work_profiles(*, batch_id: int, **_: object) -> None:
     work_import(batch_id=batch_id, now=clock.now, on=clock.today())
 
 
+@shared_task(name="success.work_backtest", acks_late=True, ignore_result=True)
+def work_backtest(*, backtest_id: int, **_: object) -> None:
+    """Walk a back-test through its nights, unless another worker is at it."""
+    trials.work(backtest_id=backtest_id, clock=clock.now)
+
+
 def wake_imports(*, batch_id: int) -> None:
     """Wake a worker for a sheet once the request has committed; without one, the tick does."""
     _wake(work_profiles, batch_id=batch_id)
@@ -68,10 +77,15 @@ def wake_batch(*, batch_id: int) -> None:
     _wake(work_batch, batch_id=batch_id)
 
 
-def _wake(task: Any, *, batch_id: int) -> None:
+def wake_backtest(*, backtest_id: int) -> None:
+    """Wake a worker for a back-test in the same way."""
+    _wake(work_backtest, backtest_id=backtest_id)
+
+
+def _wake(task: Any, **ids: int) -> None:
     def wake() -> None:
         try:
-            task.delay(batch_id=batch_id)
+            task.delay(**ids)
         except OperationalError:  # the row is there, and each minute's tick looks for it
             return
 
