@@ -1,6 +1,7 @@
 """What lists may be narrowed by: one set of questions for page and API."""
 
 import uuid
+from datetime import date, timedelta
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.drainage import set_override
 
+from coverage.enums import Channel
 from coverage.models import Segment
 from coverage.queries.experience import mismatched
 from members.enums import MemberKind
@@ -21,10 +23,13 @@ from success.enums import Overlay, QueueClass, Standing, State
 from success.models import Intervention
 from success.queries.members import ORDERS, WITH_OVERLAY
 from success.queries.nights import last_live_day
+from success.queries.queue import week
 
 if TYPE_CHECKING:
     from members.models import User
 
+OVERDUE, DUE_TODAY, DUE_THIS_WEEK = "overdue", "today", "week"
+SUNDAY = 6
 LONGEST_SEARCH = 200
 MOST_DAYS = 36_500
 
@@ -183,7 +188,7 @@ class MemberFilter(filters.FilterSet):
 
 
 class QueueFilter(filters.FilterSet):
-    """Narrows today's queue."""
+    """Narrows today's queue; ``on`` is the day it is for the person who asks."""
 
     owner = OwnerFilter(
         method="looked_after_by",
@@ -198,10 +203,51 @@ class QueueFilter(filters.FilterSet):
         help_text=_("Classes of the queue."),
     )
     play = filters.CharFilter(field_name="play__key", label=_("Play"))
+    state = filters.MultipleChoiceFilter(
+        field_name="member__known__state",
+        choices=State.choices,
+        distinct=False,
+        label=_("State"),
+    )
+    segment = SomeByKey(
+        field_name="member__known__segment__key",
+        queryset=Segment.objects.order_by("position"),
+        to_field_name="key",
+        label=_("Segment"),
+        help_text=_("Keys of coverage segments."),
+    )
+    tier = filters.CharFilter(field_name="member__known__tier", label=_("Tier"))
+    due = filters.ChoiceFilter(
+        method="due_by",
+        choices=[
+            (OVERDUE, _("Overdue")),
+            (DUE_TODAY, _("Until today")),
+            (DUE_THIS_WEEK, _("Until Sunday")),
+        ],
+        label=_("Due"),
+        help_text=_("Days are those of the person who asks."),
+    )
+    channel = filters.MultipleChoiceFilter(
+        choices=Channel.choices,
+        distinct=False,
+        label=_("Way"),
+        help_text=_("The way it is to be said."),
+    )
+    unserved = YesOrNo(
+        method="without_time",
+        label=_("Unserved"),
+        help_text=_("What does not fit into the hours that one has this week."),
+    )
 
     class Meta:
         model = Intervention
         fields: list[str] = []
+
+    def __init__(
+        self, data: Any = None, queryset: Any = None, *, on: date, **options: Any
+    ) -> None:
+        super().__init__(data, queryset, **options)
+        self.on = on
 
     def looked_after_by(
         self, queryset: "QuerySet[Intervention]", name: str, value: str | uuid.UUID
@@ -212,3 +258,21 @@ class QueueFilter(filters.FilterSet):
             user: User = self.request.user
             return queryset.filter(owner=user)
         return queryset.filter(owner__public_id=value)
+
+    def due_by(
+        self, queryset: "QuerySet[Intervention]", name: str, value: str
+    ) -> "QuerySet[Intervention]":
+        on = self.on
+        last = {
+            OVERDUE: on - timedelta(days=1),
+            DUE_TODAY: on,
+            DUE_THIS_WEEK: on + timedelta(days=SUNDAY - on.weekday()),
+        }[value]
+        return queryset.filter(due_on__lte=last)
+
+    def without_time(
+        self, queryset: "QuerySet[Intervention]", name: str, value: bool
+    ) -> "QuerySet[Intervention]":
+        user: User = self.request.user
+        left = Q(pk__in=week(user, as_of=self.on).unserved_ids)
+        return queryset.filter(left if value else ~left)

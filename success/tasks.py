@@ -15,7 +15,7 @@ from success.queries.backtests import unfinished_ids as unfinished_backtest_ids
 from success.queries.batches import unfinished_batch_ids
 from success.queries.nights import unfinished_night_ids
 from success.queries.profiles import unfinished_import_ids
-from success.services import batches, handovers, trials
+from success.services import batches, bulk, handovers, trials
 from success.services.nights import start_due_night, work_night
 from success.services.profiles import work_import
 
@@ -32,6 +32,8 @@ def tick(**_: object) -> None:
         work.delay(night_id=night_id)
     for batch_id in unfinished_batch_ids():
         work_batch.delay(batch_id=batch_id)
+    for bulk_id in bulk.unfinished_ids():
+        work_bulk.delay(bulk_id=bulk_id)
     for batch_id in unfinished_import_ids():
         work_profiles.delay(batch_id=batch_id)
     for rebalancing_id in unfinished_rebalancing_ids():
@@ -55,6 +57,12 @@ def work_batch(*, batch_id: int, **_: object) -> None:
     batches.work(batch_id=batch_id, clock=clock.now)
 
 
+@shared_task(name="success.work_bulk", acks_late=True, ignore_result=True)
+def work_bulk(*, bulk_id: int, **_: object) -> None:
+    """Do an act to many items of the queue, or put it back, unless another worker is at it."""
+    bulk.work(bulk_id=bulk_id, clock=clock.now)
+
+
 @shared_task(name="success.work_profiles", acks_late=True, ignore_result=True)
 def work_profiles(*, batch_id: int, **_: object) -> None:
     """Apply or undo a sheet of success profiles, member by member, until none is left."""
@@ -70,6 +78,11 @@ def work_backtest(*, backtest_id: int, **_: object) -> None:
 def wake_imports(*, batch_id: int) -> None:
     """Wake a worker for a sheet once the request has committed; without one, the tick does."""
     _wake(work_profiles, batch_id=batch_id)
+
+
+def wake_bulk(*, bulk_id: int) -> None:
+    """Wake a worker for an act on many items in the same way."""
+    _wake(work_bulk, bulk_id=bulk_id)
 
 
 def wake_batch(*, batch_id: int) -> None:

@@ -1,5 +1,6 @@
 // Single-letter shortcuts of a queue.
 // [data-queue] holds [data-queue-item]s; j and k move, and open the item's [data-queue-open].
+// x ticks the item's [data-bulk-row], Shift+X all from the one ticked last.
 // Any other letter presses the visible button with that data-key. "?" opens [data-help].
 // [data-shortcuts-switch] turns all of it off and on (WCAG 2.1.4), remembered here.
 const STORE = "waymark-shortcuts";
@@ -63,9 +64,30 @@ function move(step) {
   return true;
 }
 
+let lastTicked = null;
+
+function tick(range) {
+  const all = items();
+  const at = current(all);
+  const box = all[at]?.querySelector("[data-bulk-row]");
+  if (!box) return false;
+  const from = range ? all.indexOf(lastTicked) : at;
+  if (from < 0 || from === at) box.checked = !box.checked;
+  else {
+    for (const item of all.slice(Math.min(from, at), Math.max(from, at) + 1)) {
+      item.querySelector("[data-bulk-row]").checked = true;
+    }
+  }
+  lastTicked = all[at];
+  box.dispatchEvent(new Event("change", { bubbles: true }));
+  return true;
+}
+
 function press(key) {
-  const buttons = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)];
-  const button = buttons.find((one) => !one.disabled && one.checkVisibility?.() !== false);
+  const buttons = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)]
+    .filter((one) => !one.disabled && one.checkVisibility?.() !== false);
+  // What stands in a form that is open is meant before what stands around it.
+  const button = buttons.find((one) => one.closest("details[open] form")) || buttons[0];
   if (!button) return false;
   button.click();
   return true;
@@ -91,6 +113,7 @@ document.addEventListener("keydown", (event) => {
     done = Boolean(help);
   } else if (event.key === "j") done = move(1);
   else if (event.key === "k") done = move(-1);
-  else if (/^[a-z]$/.test(event.key)) done = press(event.key);
+  else if (event.key === "X") done = tick(true);
+  else if (/^[a-z]$/.test(event.key)) done = press(event.key) || (event.key === "x" && tick(false));
   if (done) event.preventDefault();
 });

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from config.kernel import clock
-from config.kernel.api import problems
+from config.kernel.api import FilterBackend, problems
 from config.kernel.problems import Conflict
 from members.api.idempotency import IDEMPOTENCY_KEY, idempotent
 from members.api.serializers import UserRef
@@ -53,6 +53,17 @@ def _worked(
     )
 
 
+class OfTheDay(FilterBackend):
+    """The filters of the queue know what day it is for the caller."""
+
+    def get_filterset_kwargs(
+        self, request: "Request", queryset: "QuerySet[Any]", view: Any
+    ) -> dict[str, Any]:
+        user: Any = request.user
+        said: dict[str, Any] = super().get_filterset_kwargs(request, queryset, view)
+        return said | {"on": clock.today(zone=user.time_zone)}
+
+
 @extend_schema(tags=["interventions"])
 @extend_schema_view(
     list=extend_schema(
@@ -75,6 +86,7 @@ def _worked(
 class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervention]):
     serializer_class = InterventionOutput
     filterset_class = QueueFilter
+    filter_backends = (OfTheDay,)
     lookup_field = "public_id"
     keyset_order = QUEUE_ORDER
     permission_map = {

@@ -1,6 +1,6 @@
 """What people say about an item, and the days and periods they want to look at."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from members.models import User
 from success.engine.revenue import Kind
 from success.enums import Dimension, Outcome, RevenueBasis
 from success.rollups.revenue import year_before
@@ -45,21 +46,42 @@ class CompleteForm(forms.Form):
         required=False,
         help_text=_("Left empty, the planned minutes count."),
     )
+    learned = forms.CharField(
+        label=_("What we know now and did not"), max_length=LONGEST_NOTE, required=False
+    )
+    next_step = forms.CharField(
+        label=_("What we do next"),
+        max_length=LONGEST_NOTE,
+        required=False,
+        help_text=_("With a day it becomes a promise of yours, where there is a plan."),
+    )
+    next_on = forms.DateField(
+        label=_("By"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        error_messages={"invalid": _("Choose a day.")},
+    )
 
     def clean(self) -> dict[str, Any]:
         said: dict[str, Any] = super().clean() or {}
         if said.get("outcome") in NEEDS_WORDS and not said.get("note"):
             self.add_error("note", _("Say in one line what changed, or what they wait for."))
+        if said.get("next_on") and not said.get("next_step"):
+            self.add_error("next_step", _("Say what is to be done by then."))
         return said
 
 
 class SnoozeForm(forms.Form):
-    """Until which morning an item is put away."""
+    """Until which morning an item is put away, or that it sleeps until something changes."""
 
     until = forms.DateField(
         label=_("Until the morning of"),
+        required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        error_messages={"required": _("Choose a day."), "invalid": _("Choose a day.")},
+        error_messages={"invalid": _("Choose a day.")},
+    )
+    until_change = forms.BooleanField(
+        label=_("Or as soon as their state or milestone changes"), required=False
     )
 
     def __init__(self, *args: Any, today: date, **options: Any) -> None:
@@ -67,11 +89,48 @@ class SnoozeForm(forms.Form):
         self.today = today
         self.fields["until"].widget.attrs["min"] = (today + timedelta(days=1)).isoformat()
 
-    def clean_until(self) -> date:
-        until: date = self.cleaned_data["until"]
-        if until <= self.today:
+    def clean_until(self) -> date | None:
+        until: date | None = self.cleaned_data["until"]
+        if until is not None and until <= self.today:
             raise forms.ValidationError(_("Choose a day after today."))
         return until
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or {}
+        if not self.errors and said.get("until") is None and not said.get("until_change"):
+            self.add_error("until", _("Choose a day."))
+        return said
+
+
+class GiveForm(forms.Form):
+    """Who has an item from now on, and why."""
+
+    POOL = "pool"
+
+    to = forms.ChoiceField(
+        label=_("To whom"), error_messages={"required": _("Choose who takes it.")}
+    )
+    reason = forms.CharField(
+        label=_("Why"),
+        max_length=LONGEST_NOTE,
+        error_messages={"required": _("Say why in a few words.")},
+    )
+
+    def __init__(self, *args: Any, people: Iterable[User], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.people = {str(each.public_id): each for each in people}
+        field = self.fields["to"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # narrows the type
+        field.choices = [
+            ("", _("Choose somebody")),
+            *((key, each.name) for key, each in self.people.items()),
+            (self.POOL, _("The pool")),
+        ]
+
+    @property
+    def chosen(self) -> User | None:
+        """Who was chosen; null: the pool."""
+        return self.people.get(self.cleaned_data["to"])
 
 
 class LookBackForm(forms.Form):

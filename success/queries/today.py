@@ -102,6 +102,57 @@ class TeamWeek:
     people: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """What nobody in particular has: how many items, and their hours."""
+
+    items: int
+    hours: Fraction
+
+
+def pool(*, as_of: date) -> Pool:
+    """Return what is open and awake and belongs to nobody; one statement over an index."""
+    found = (
+        Intervention.objects.open()
+        .filter(owner=None)
+        .awake(on=as_of)
+        .order_by()
+        .aggregate(items=Count("pk"), minutes=Sum("minutes"))
+    )
+    return Pool(items=found["items"], hours=Fraction(found["minutes"] or 0, MINUTES_AN_HOUR))
+
+
+def workers(*, without: int | None = None) -> list[User]:
+    """Return who may be given items, by name, but for the owner they have now."""
+    found = User.objects.filter(role__in=[Role.MSM, Role.DIRECTOR], is_active=True)
+    if without is not None:
+        found = found.exclude(pk=without)
+    return list(found.order_by("name", "pk"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """An earlier step of the ladder: on which day, which way, by whom, and what came of it."""
+
+    on: date | None
+    channel: str
+    hand: str
+    outcome: str
+
+
+def story(item: Intervention) -> list[Step]:
+    """Return what was tried before, oldest first, as the item carries it; no query."""
+    return [
+        Step(
+            on=_day(each.get("day")),
+            channel=each.get("channel", ""),
+            hand=each.get("hand", ""),
+            outcome=each.get("outcome", ""),
+        )
+        for each in item.evidence.get("story", ())
+    ]
+
+
 def team_week(*, as_of: date) -> TeamWeek:
     """Return the team's open hours beside what it has in a week; two statements (2.10)."""
     opened = Intervention.objects.open().awake(on=as_of).order_by()

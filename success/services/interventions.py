@@ -310,9 +310,16 @@ def undo(*, intervention: Intervention, by: User, at: datetime) -> Intervention:
 
 @transaction.atomic
 def put_back(
-    *, intervention: Intervention, since: datetime, by: User, at: datetime
+    *,
+    intervention: Intervention,
+    since: datetime,
+    until: datetime | None = None,
+    by: User,
+    at: datetime,
 ) -> Intervention:
-    """Put back the last step of an item if ``by`` took it at or after ``since``; return it.
+    """Put back the last step of an item if ``by`` took it from ``since`` on; return it.
+
+    ``until`` leaves alone what was done after it.
 
     What the step brought with it goes too: the time logged, and a promise that was made.
     Raises ``NothingToUndo``.
@@ -321,7 +328,7 @@ def put_back(
     last = row.events.order_by("-at", "-pk").first()
     if last is None or last.verb not in UNDOABLE or last.by_id != by.pk:
         raise NothingToUndo
-    if not since <= last.at <= at:
+    if not since <= last.at <= (until or at):
         raise NothingToUndo
     promised = row.evidence.get("next_promise")
     for name, value in last.before.items():

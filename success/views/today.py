@@ -13,6 +13,9 @@ from fractions import Fraction
 from typing import Any, cast
 from urllib.parse import urlencode
 
+from django.contrib import messages
+from django.db.models import Q
+from django.forms import Form, MultipleChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import date as spelled
@@ -26,14 +29,16 @@ from config.kernel.fragments import is_fragment, render_page_or_fragment
 from config.kernel.keyset import BadCursor, KeysetPage, page
 from config.kernel.permissions import has, requires
 from coverage.access import Permission as Coverage
+from coverage.enums import Channel
 from coverage.queries.capacity import overloaded_for_weeks
 from coverage.queries.people import standing_in
 from members.enums import Role
+from members.filters import POOL
 from members.models import User
 from success.access import Permission
 from success.enums import InterventionStatus, Outcome, QueueClass
 from success.filters import QueueFilter
-from success.forms import CompleteForm, SnoozeForm, snooze_days
+from success.forms import CompleteForm, GiveForm, SnoozeForm, snooze_days
 from success.models import Intervention, MemberFacts
 from success.queries import queue
 from success.queries import today as reads
@@ -43,6 +48,7 @@ from success.queries.roads import road_of
 from success.queries.timeline import timeline
 from success.querysets import InterventionQuerySet
 from success.services import interventions
+from success.views.members import OneOfMany
 
 PAGE_SIZE = 50
 TOUCHES = 5
@@ -61,7 +67,19 @@ EVIDENCE_WORDS = {
     "fact": gettext_lazy("On record"),
     "owed": gettext_lazy("A promise of ours is late"),
 }
-FILTERS = ("owner", "queue_class", "play", "member", "after", "before")
+MORE_FILTERS = ("state", "segment", "due", "channel", "tier", "unserved")
+NARROWING = ("owner", "queue_class", "play", "member", *MORE_FILTERS)
+FILTERS = (*NARROWING, "after", "before")
+NOTHING_LEFT = gettext_lazy("Nothing is left in the pool.")
+SHOWN = (
+    "play",
+    "step__version",
+    "member",
+    "owner",
+    "claimed_by",
+    "finished_by",
+    "message__template",
+)
 
 
 @requires(Permission.QUEUE_VIEW)
@@ -101,6 +119,19 @@ def claim(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 @requires(Permission.QUEUE_WORK)
 @require_POST
+def claim_next(request: HttpRequest) -> HttpResponse:
+    """Take the first of the pool that nobody has."""
+    taken = interventions.claim_next(user=_user(request), at=clock.now())
+    if taken is None:
+        if not is_fragment(request):
+            messages.info(request, NOTHING_LEFT)
+        listed = _desk(request).listed.items
+        return _answer(request, listed[0] if listed else None, said=str(NOTHING_LEFT))
+    return _answer(request, taken, said=_("%(member)s is yours.") % _names(taken))
+
+
+@requires(Permission.QUEUE_WORK)
+@require_POST
 def release(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     chosen = _visible(request, public_id)
     try:
@@ -114,19 +145,28 @@ def release(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def snooze(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     chosen = _visible(request, public_id)
-    form = SnoozeForm(request.POST, today=clock.today())
+    form = SnoozeForm(request.POST, today=_today(request))
     if not form.is_valid():
         return _stay(request, chosen, {"snooze_form": form, "open_act": "snooze"}, status=422)
     following = _following(request, chosen)
-    until = form.cleaned_data["until"]
+    until, until_change = form.cleaned_data["until"], form.cleaned_data["until_change"]
     try:
         interventions.snooze(
-            intervention=chosen, until=until, by=_user(request), at=clock.now()
+            intervention=chosen,
+            until=until,
+            until_change=until_change,
+            by=_user(request),
+            at=clock.now(),
         )
     except (interventions.AlreadyClaimed, interventions.NotOpen) as refused:
         return _refuse(request, chosen, refused)
-    words = {**_names(chosen), "day": spelled(until, "j F")}
-    said = _("%(member)s sleeps until %(day)s.") % words
+    words = {**_names(chosen), "day": spelled(until, "j F") if until else ""}
+    if until and until_change:
+        said = _("%(member)s sleeps until %(day)s, or until something changes.") % words
+    elif until:
+        said = _("%(member)s sleeps until %(day)s.") % words
+    else:
+        said = _("%(member)s sleeps until something changes.") % words
     return _answer(request, following, said=said, undo=chosen)
 
 
@@ -146,6 +186,9 @@ def complete(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
             outcome=Outcome(form.cleaned_data["outcome"]),
             note=form.cleaned_data["note"],
             minutes=form.cleaned_data["minutes"],
+            learned=form.cleaned_data["learned"],
+            next_step=form.cleaned_data["next_step"],
+            next_on=form.cleaned_data["next_on"],
             by=_user(request),
             at=clock.now(),
         )
@@ -159,8 +202,41 @@ def complete(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 @requires(Permission.QUEUE_WORK)
 @require_POST
-def undo(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+def give(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Give an item to a colleague, or to the pool."""
     chosen = _visible(request, public_id)
+    form = GiveForm(request.POST, people=reads.workers(without=chosen.owner_id))
+    if not form.is_valid():
+        return _stay(request, chosen, {"give_form": form, "open_act": "give"}, status=422)
+    following = _following(request, chosen)
+    try:
+        interventions.reassign(
+            intervention=chosen,
+            to=form.chosen,
+            reason=form.cleaned_data["reason"],
+            by=_user(request),
+            at=clock.now(),
+        )
+    except (
+        interventions.AlreadyClaimed,
+        interventions.NotAssignable,
+        interventions.NotOpen,
+        interventions.NotYours,
+    ) as refused:
+        kept = {"give_form": form, "open_act": "give"}
+        return _refuse(request, chosen, refused, kept)
+    if form.chosen is None:
+        said = _("%(member)s is in the pool.") % _names(chosen)
+    else:
+        words = {**_names(chosen), "who": form.chosen.name}
+        said = _("%(who)s has %(member)s now.") % words
+    return _answer(request, following, said=said, undo=chosen)
+
+
+@requires(Permission.QUEUE_WORK)
+@require_POST
+def undo(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    chosen = get_object_or_404(_lately(request), public_id=public_id)
     try:
         back = interventions.undo(intervention=chosen, by=_user(request), at=clock.now())
     except interventions.NothingToUndo as refused:
@@ -181,13 +257,13 @@ class _Desk:
 
 def _desk(request: HttpRequest) -> _Desk:
     """Read the filters from the address, of a POST as of a GET."""
-    user, on = _user(request), clock.today()
+    user, on = _user(request), _today(request)
     everything = queue.today(user, as_of=on)
-    filters = QueueFilter(request.GET, queryset=everything, request=request)
+    filters = QueueFilter(request.GET, queryset=everything, request=request, on=on)
     items = filters.qs if filters.form.is_valid() else everything.none()
     data = request.GET.copy()
     data.pop("queue_class", None)
-    without = QueueFilter(data, queryset=everything, request=request)
+    without = QueueFilter(data, queryset=everything, request=request, on=on)
     any_class = without.qs if without.form.is_valid() else everything.none()
     rows, lost = reads.with_row(items), False
     try:
@@ -209,7 +285,11 @@ def _desk(request: HttpRequest) -> _Desk:
 
 def _whole(request: HttpRequest, desk: _Desk, chosen: Intervention | None) -> dict[str, Any]:
     """Everything the page shows."""
-    user, at, on = _user(request), clock.now(), clock.today()
+    user, at, on = _user(request), clock.now(), _today(request)
+    pool = reads.pool(as_of=on)
+    form = QueueFilter(request.GET, queryset=desk.items, request=request, on=on).form
+    _simplify(form, request)
+    more = [form[name] for name in MORE_FILTERS]
     counts = reads.class_counts(desk.any_class)
     asked = request.GET.getlist("queue_class")
     owner = request.GET.get("owner", "")
@@ -238,16 +318,28 @@ def _whole(request: HttpRequest, desk: _Desk, chosen: Intervention | None) -> di
         "whose": [
             {
                 "label": label,
+                "is_pool": value == POOL,
                 "url": _here(request, owner=value or None),
                 "current": owner == value,
             }
             for value, label in _whose(user)
         ],
+        "pool": pool,
+        "pool_hours": _decimal(pool.hours),
+        "more_fields": more,
+        "more_active": sum(1 for name in MORE_FILTERS if request.GET.get(name)),
+        "kept_fields": [
+            (name, value)
+            for name in ("owner", "queue_class", "play", "member")
+            for value in request.GET.getlist(name)
+            if value
+        ],
+        "leads": has(user, Permission.QUEUE_LEAD),
         "filter_errors": []
         if desk.filters.form.is_valid()
         else desk.filters.form.errors.items(),
         "lost_place": desk.lost_place,
-        "is_filtered": bool(asked or owner or request.GET.get("member")),
+        "is_filtered": any(request.GET.get(name) for name in NARROWING),
         "known_on": (known_on := last_live_day()),
         "is_stale": reads.is_stale(known_on, on=on),
         "today_url": reverse("success:today"),
@@ -285,7 +377,7 @@ def _pane(request: HttpRequest, chosen: Intervention | None) -> dict[str, Any]:
     }
     if chosen is None:
         return context
-    user, at, on = _user(request), clock.now(), clock.today()
+    user, at, on = _user(request), clock.now(), _today(request)
     night = last_live_day() or on
     reading = vector_on(chosen.member, as_of=night)
     known = (
@@ -309,6 +401,12 @@ def _pane(request: HttpRequest, chosen: Intervention | None) -> dict[str, Any]:
         "held_by": held_by,
         "is_mine": held_by is not None and held_by == user,
         "is_open": chosen.status == InterventionStatus.OPEN,
+        "story": reads.story(chosen),
+        "channels": dict(Channel.choices),
+        "may_give": has(user, Permission.QUEUE_LEAD)
+        or chosen.owner_id is not None
+        or chosen.claimed_by_id == user.pk,
+        "give_form": GiveForm(people=reads.workers(without=chosen.owner_id)),
         "complete_form": CompleteForm(initial={"minutes": chosen.minutes}),
         "snooze_form": SnoozeForm(today=on),
         "outcomes": [
@@ -367,6 +465,12 @@ def _refuse(
         case interventions.AlreadyClaimed(holder=holder):
             title = _("%(holder)s has this.") % {"holder": holder.name}
             text = _("Nothing was changed, and nothing you wrote is lost.")
+        case interventions.NotAssignable():
+            title = str(refused)
+            text = _("Nothing was changed.")
+        case interventions.NotYours():
+            title = _("You may give away what is yours.")
+            text = _("Claim it first, or ask whoever leads the team. Nothing was changed.")
         case interventions.NotOpen():
             title = _("This is no longer open.")
             text = _("Somebody finished it, or its reason is gone. Nothing was changed.")
@@ -410,20 +514,37 @@ def _following(request: HttpRequest, chosen: Intervention) -> Intervention | Non
 
 
 def _visible(request: HttpRequest, public_id: uuid.UUID) -> Intervention:
-    rows = Intervention.objects.visible_to(_user(request)).select_related(
-        "play",
-        "step__version",
-        "member",
-        "owner",
-        "claimed_by",
-        "finished_by",
-        "message__template",
-    )
+    rows = Intervention.objects.visible_to(_user(request)).select_related(*SHOWN)
     return get_object_or_404(rows, public_id=public_id)
 
 
+def _lately(request: HttpRequest) -> InterventionQuerySet:
+    """What somebody sees, or has put away a moment ago: what was given away is to be undone."""
+    user = _user(request)
+    since = clock.now() - interventions.UNDO_WITHIN
+    worked = Intervention.objects.just_worked_by(user, since=since).values("pk")
+    seen = Intervention.objects.visible_to(user).values("pk")
+    rows = Intervention.objects.filter(Q(pk__in=worked) | Q(pk__in=seen))
+    return rows.select_related(*SHOWN)
+
+
+def _today(request: HttpRequest) -> date:
+    """The day it is for the person at the screen."""
+    return clock.today(zone=_user(request).time_zone)
+
+
+def _simplify(form: Form, request: HttpRequest) -> None:
+    """Drop-downs for the questions that may be asked of several values at once."""
+    for name in ("state", "segment", "channel"):
+        if len(request.GET.getlist(name)) < 2:
+            field = cast("MultipleChoiceField", form.fields[name])
+            choices = cast("list[tuple[Any, Any]]", list(field.widget.choices))
+            field.widget = OneOfMany(choices=[("", _("Any")), *choices])
+            field.widget.is_required = False
+
+
 def _refreshed(request: HttpRequest, chosen: Intervention) -> Intervention:
-    return _visible(request, chosen.public_id)
+    return get_object_or_404(_lately(request), public_id=chosen.public_id)
 
 
 def _just_done(request: HttpRequest) -> Intervention | None:
@@ -434,8 +555,8 @@ def _just_done(request: HttpRequest) -> Intervention | None:
         return None
     since = clock.now() - interventions.UNDO_WITHIN
     return (
-        Intervention.objects.visible_to(_user(request))
-        .filter(public_id=named, events__by=_user(request), events__at__gte=since)
+        Intervention.objects.just_worked_by(_user(request), since=since)
+        .filter(public_id=named)
         .select_related("member", "play")
         .first()
     )
@@ -456,10 +577,12 @@ def _query(request: HttpRequest) -> str:
 
 def _here(request: HttpRequest, **changes: object) -> str:
     """Today with one filter changed; the list then starts at its beginning."""
-    kept = {name: request.GET.getlist(name) for name in ("owner", "queue_class", "play")}
+    kept = {name: request.GET.getlist(name) for name in NARROWING}
     for name, value in changes.items():
         kept[name] = [] if value is None else [str(value)]
-    query = urlencode([(name, value) for name, values in kept.items() for value in values])
+    query = urlencode(
+        [(name, value) for name, values in kept.items() for value in values if value]
+    )
     path = reverse("success:today")
     return f"{path}?{query}" if query else path
 

@@ -11,7 +11,7 @@ from coverage.models import WeekLoad
 from coverage.rollups.loads import monday
 from members.enums import Role
 from success.enums import QueueClass
-from success.models import Intervention
+from success.models import Intervention, MemberFacts
 from tests.factories import (
     TODAY,
     make_ax_profile,
@@ -349,7 +349,7 @@ def test_today_costs_the_same_number_of_queries_for_any_length(
         make_item(owner=amy, name=f"Member {number}")
     client = sign_in(amy)
 
-    with django_assert_num_queries(26):
+    with django_assert_num_queries(30):
         client.get(URL)
 
 
@@ -408,3 +408,107 @@ def test_who_was_overloaded_for_two_weeks_is_said_to_the_director_and_to_themsel
     assert "It is not you" in own
     assert reverse("coverage:simulator") not in own
     assert "two weeks running" not in said(ben)
+
+
+def test_an_item_is_given_to_a_colleague_and_taken_back(sign_in, amy):
+    ben = make_user(name="Ben")
+    item = make_item(owner=amy)
+    client = sign_in(amy)
+
+    missing = act(client, item, "give", to=str(ben.public_id))
+    given = act(client, item, "give", to=str(ben.public_id), reason="Away")
+    hers = names(client.get(URL))
+    undone = act(client, item, "undo")
+
+    assert (missing.status_code, "Say why in a few words." in missing.content.decode()) == (
+        422,
+        True,
+    )
+    assert json.loads(given["HX-Trigger"])["toast"]["text"] == "Ben has Acme now."
+    assert (hers, in_hand(undone)) == ([], "Acme")
+    assert Intervention.objects.get().owner == amy
+
+
+def test_the_pools_items_are_claimed_before_they_are_given_away(sign_in, amy):
+    item = make_item()
+
+    refused = act(sign_in(amy), item, "give", to="pool", reason="Away")
+
+    assert (refused.status_code, "You may give away what is yours" in str(refused.content)) == (
+        409,
+        True,
+    )
+
+
+def test_next_of_the_pool_is_taken_and_shown(sign_in, amy):
+    make_item(owner=amy, name="Hers", queue_class=QueueClass.REGRESSING)
+    make_item(name="Pool")
+    client = sign_in(amy)
+
+    taken = client.post("/today/next/", headers=HTMX)
+    nothing = client.post("/today/next/", headers=HTMX)
+
+    assert in_hand(taken) == "Pool"
+    assert Intervention.objects.get(member__name="Pool").claimed_by == amy
+    assert json.loads(nothing["HX-Trigger"])["toast"]["text"] == "Nothing is left in the pool."
+    assert client.post("/today/next/").status_code == 302
+
+
+def test_an_item_sleeps_until_something_changes(sign_in, amy):
+    item = make_item(owner=amy)
+    client = sign_in(amy)
+
+    neither = act(client, item, "snooze")
+    asleep = act(client, item, "snooze", until_change="on")
+
+    assert neither.status_code == 422
+    assert names(asleep) == []
+    said = client.get(f"{URL}{item.public_id}/").content.decode()
+    assert "It sleeps until their state or milestone changes." in said
+
+
+def test_what_was_learned_and_comes_next_is_shown_last_time(sign_in, amy):
+    item = make_item(owner=amy)
+    later = make_intervention(member=item.member, owner=amy)
+    client = sign_in(amy)
+    said = {"learned": "They have a new lead", "next_step": "Write to the lead"}
+
+    refused = act(client, item, "complete", outcome="reached", next_on="2026-08-05")
+    act(client, item, "complete", outcome="reached", **said)
+    html = client.get(f"{URL}{later.public_id}/").content.decode()
+
+    assert refused.status_code == 422
+    assert ("They have a new lead" in html, "Write to the lead" in html) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("state=stalled", ["Late", "Soon"]),
+        ("state=slipping", ["Other"]),
+        ("due=overdue", ["Late"]),
+        ("due=today", ["Late"]),
+        ("due=week", ["Late", "Soon"]),
+        ("channel=call", ["Late"]),
+        ("tier=gold", ["Other"]),
+        ("unserved=true", ["Other"]),
+    ],
+)
+def test_more_filters_narrow_the_list(sign_in, amy, query, expected):
+    days = {"occurred_on": date(2026, 7, 2)}
+    make_item(owner=amy, name="Late", due_on=date(2026, 7, 28), channel="call", minutes=30)
+    make_item(owner=amy, name="Soon", due_on=date(2026, 8, 2), minutes=30, **days)
+    other = make_item(owner=amy, name="Other", due_on=date(2026, 8, 9), queue_class=5)
+    MemberFacts.objects.filter(member=other.member).update(state="slipping", tier="gold")
+
+    assert sorted(names(sign_in(amy).get(f"{URL}?{query}"))) == expected
+
+
+def test_what_was_tried_before_is_told(sign_in, amy):
+    step = {"day": "2026-07-20", "channel": "email", "hand": "system", "outcome": "No answer"}
+    item = make_item(owner=amy, evidence={"story": [step]})
+
+    html = sign_in(amy).get(f"{URL}{item.public_id}/").content.decode()
+
+    assert "What was tried before" in html
+    assert ("by the system" in html, "No answer" in html) == (True, True)
