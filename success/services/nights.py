@@ -62,6 +62,10 @@ class NightFailed(Exception):
     """A step failed; the night keeps what was done and goes on from there when run again."""
 
 
+class NightInterrupted(NightFailed):
+    """The database went away under a step; the next tick goes on, and nobody need be asked."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What a step is to do: for which night, over whom, and at what moment."""
@@ -370,8 +374,8 @@ def work_night(
 ) -> bool:
     """Work the steps of a night that nobody else holds; True once the night is done.
 
-    False means that others hold what is left. Raises ``NightFailed`` when a step fails; what
-    was done stays done.
+    False means that others hold what is left. Raises ``NightFailed`` when a step fails, and
+    ``NightInterrupted`` when the database went away under it; what was done stays done.
     """
     night = Night.objects.get(pk=night_id)
     while (position := _first_unfinished(night)) is not None:
@@ -447,8 +451,10 @@ def _work(night: Night, step: NightStep, *, clock: Clock) -> bool:
     stage = next(one for one in STAGES[NightKind(night.kind)] if one.name == step.stage)
     taken_by = night.pk if stage.is_ranged and not night.is_full else None
     scope = Scope(first=step.range_from, last=step.range_to, taken_by=taken_by)
+    line = None
     try:
         with transaction.atomic():
+            line = connection.connection
             held = (
                 NightStep.objects.select_for_update(skip_locked=True)
                 .filter(pk=step.pk)
@@ -467,6 +473,11 @@ def _work(night: Night, step: NightStep, *, clock: Clock) -> bool:
             step.error = ""
             step.save(update_fields=["status", "rows_in", "rows_out", "finished_at", "error"])
     except Exception as error:
+        if line is None or line.closed:
+            # Nothing is wrong with the step: its work is undone, and it is there to be taken.
+            raise NightInterrupted(
+                f"{stage.name} of members {step.range_from}-{step.range_to}"
+            ) from error
         reason = f"{type(error).__name__}: {error}"
         NightStep.objects.filter(pk=step.pk).update(status=StepStatus.FAILED, error=reason)
         Night.objects.filter(pk=night.pk).update(status=NightStatus.FAILED)

@@ -20,11 +20,12 @@ from success.models import (
     VectorChange,
     VectorRollup,
 )
-from success.queries.nights import last_live_day, progress
+from success.queries.nights import last_live_day, progress, unfinished_night_ids
 from success.services import nights, promises
 from success.services.nights import (
     FutureNight,
     NightFailed,
+    NightInterrupted,
     run_night,
     start_due_night,
     start_night,
@@ -168,6 +169,34 @@ def test_a_night_that_failed_goes_on_from_its_last_step(monkeypatch):
     night.refresh_from_db()
     assert (Night.objects.count(), night.status) == (1, NightStatus.DONE)
     assert set(night.steps.filter(stage="milestones").values_list("attempts", flat=True)) == {1}
+    assert MemberFacts.objects.count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_night_whose_database_goes_away_goes_on_without_a_person(monkeypatch):
+    association()
+    stages = list(nights.LIVE_STAGES)
+    broken = next(i for i, stage in enumerate(stages) if stage.name == "facts")
+
+    def go_away(job):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setitem(
+        nights.STAGES,
+        NightKind.LIVE,
+        (*stages[:broken], nights.Stage(name="facts", run=go_away), *stages[broken + 1 :]),
+    )
+    with pytest.raises(NightInterrupted, match="facts of members"):
+        run()
+    monkeypatch.undo()
+    night = Night.objects.get()
+    assert night.status == NightStatus.RUNNING
+    assert unfinished_night_ids() == [night.pk]
+
+    assert work_night(night_id=night.pk, clock=clock)
+
+    assert Night.objects.get().status == NightStatus.DONE
     assert MemberFacts.objects.count() == 3
 
 
