@@ -106,12 +106,14 @@ def send_due(*, at: datetime, limit: int = 100) -> Counts:
     """Send up to ``limit`` messages that are due, oldest first, and say what became of them.
 
     Sweeps may run side by side: rows another one holds are skipped. Must not run inside a
-    transaction, for the claim has to be durable before anything leaves.
+    transaction, for the claim has to be durable before anything leaves. They are claimed one
+    by one, so that of a sweep that dies only one message is left in doubt.
     """
-    claimed = _claim(at=at, limit=limit)
-    outcomes = Counter(_send(message_id, at=at) for message_id in claimed)
+    outcomes: Counter[MessageStatus | None] = Counter()
+    while outcomes.total() < limit and (message_id := _claim(at=at)) is not None:
+        outcomes[_send(message_id, at=at)] += 1
     return Counts(
-        claimed=len(claimed),
+        claimed=outcomes.total(),
         sent=outcomes[MessageStatus.SENT],
         suppressed=outcomes[MessageStatus.SUPPRESSED],
         postponed=outcomes[MessageStatus.QUEUED],
@@ -119,31 +121,33 @@ def send_due(*, at: datetime, limit: int = 100) -> Counts:
     )
 
 
+@transaction.atomic
 def release_stuck(*, at: datetime) -> int:
     """Mark what has been ``sending`` for ten minutes as unknown; return how many.
 
-    Whether those were sent nobody can tell, so they are not sent again. Idempotent.
+    Whether those were sent nobody can tell, so they are not sent again. One that a sweep holds
+    is being sent, however slowly, and is left to it. Idempotent.
     """
-    return Message.objects.filter(
+    stuck = Message.objects.select_for_update(skip_locked=True).filter(
         status=MessageStatus.SENDING, claimed_at__lte=at - STUCK_AFTER
-    ).update(
+    )
+    return Message.objects.filter(pk__in=stuck.values("pk")).update(
         status=MessageStatus.UNKNOWN,
         finished_at=at,
         outcome="The work stopped while it was being sent",
     )
 
 
-def _claim(*, at: datetime, limit: int) -> list[int]:
+def _claim(*, at: datetime) -> int | None:
+    """Mark the oldest message that is due as being sent, for good, and return its id."""
     with transaction.atomic(durable=True):
         due = (
             Message.objects.select_for_update(skip_locked=True)
             .filter(status=MessageStatus.QUEUED, due_at__lte=at)
             .order_by("due_at", "pk")
         )
-        claimed = list(due.values_list("pk", flat=True)[:limit])
-        Message.objects.filter(pk__in=claimed).update(
-            status=MessageStatus.SENDING, claimed_at=at
-        )
+        claimed: int | None = due.values_list("pk", flat=True).first()
+        Message.objects.filter(pk=claimed).update(status=MessageStatus.SENDING, claimed_at=at)
     return claimed
 
 

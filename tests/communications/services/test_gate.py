@@ -26,6 +26,11 @@ class Vanishing(BaseEmailBackend):
         raise TimeoutError("no answer")
 
 
+class Dying(BaseEmailBackend):
+    def send_messages(self, email_messages):
+        raise SystemExit("killed")
+
+
 @pytest.fixture
 def guard():
     """A guard that objects to members named in ``objections``."""
@@ -252,6 +257,39 @@ def test_message_left_half_sent_becomes_unknown_after_ten_minutes():
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True)
+def test_sweep_that_dies_leaves_one_message_in_doubt_and_the_others_in_the_queue(settings):
+    messages = [make_message() for _ in range(3)]
+    settings.EMAIL_BACKEND = f"{__name__}.Dying"
+    with pytest.raises(SystemExit):
+        gate.send_due(at=MORNING)
+    assert [fate(message)[0] for message in messages] == ["sending", "queued", "queued"]
+
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    gate.release_stuck(at=MORNING + gate.STUCK_AFTER)
+    assert gate.send_due(at=MORNING + gate.STUCK_AFTER) == Counts(claimed=2, sent=2)
+    assert [fate(message)[0] for message in messages] == ["unknown", "sent", "sent"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_message_that_a_sweep_still_holds_is_not_given_up():
+    message = make_message(status=MessageStatus.SENDING, claimed_at=MORNING)
+    given_up = []
+
+    def give_up():
+        given_up.append(gate.release_stuck(at=MORNING + gate.STUCK_AFTER))
+        connection.close()
+
+    with transaction.atomic():
+        Message.objects.select_for_update().get(pk=message.pk)
+        other = threading.Thread(target=give_up)
+        other.start()
+        other.join()
+
+    assert given_up == [0]
+    assert gate.release_stuck(at=MORNING + gate.STUCK_AFTER) == 1
+
+
 def test_claim_commits_before_anything_leaves():
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
         gate.send_due(at=MORNING)
