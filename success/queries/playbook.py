@@ -1,0 +1,380 @@
+"""What the plays are, say and do: for their desk, their pages, their editor and the API."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, Max, Prefetch, Q
+
+from communications.models import MessageTemplate
+from config.kernel.conditions import BadCondition, compile_sql, parse
+from coverage.models import Segment
+from members.models import AuditEntry
+from success.engine.facts import FACTS
+from success.engine.ladder import ThirdTry
+from success.engine.play_linting import (
+    CAP_DAYS,
+    Overlap,
+    Served,
+    Tonight,
+    contacts_in_cap,
+    ways_of,
+    words_used,
+)
+from success.engine.playing import PlannedPlay, PlannedStep, day_of
+from success.enums import Arm, EnrolmentEnd, VersionStatus
+from success.models import Enrolment, Play, PlayStep, PlayVersion
+
+OF_A_PLAY = (
+    "aim",
+    "aim_condition",
+    "aim_days",
+    "start_kind",
+    "start",
+    "audience",
+    "stop",
+    "reentry",
+    "reentry_days",
+    "queue_class",
+    "held_percent",
+    "never_withheld",
+    "most_a_night",
+    "too_late_days",
+)
+OF_A_STEP = ("act", "intent", "changes", "wait_days", "minutes", "due_days")
+SWITCHES = ("play.switched_on", "play.switched_off")
+STEPS = Prefetch("steps", PlayStep.objects.select_related("template").order_by("position"))
+
+
+def planned_of(version: PlayVersion) -> PlannedPlay:
+    """Return what a version says, in the shape of the editor. One query, none if prefetched."""
+    steps = sorted(
+        version.steps.select_related("template").all()
+        if "steps" not in getattr(version, "_prefetched_objects_cache", {})
+        else version.steps.all(),
+        key=lambda step: step.position,
+    )
+    return PlannedPlay(
+        **{name: getattr(version, name) for name in OF_A_PLAY},
+        steps=tuple(
+            PlannedStep(
+                **{name: getattr(step, name) for name in OF_A_STEP},
+                template=step.template.key if step.template is not None else "",
+            )
+            for step in steps
+        ),
+    )
+
+
+def served() -> dict[str, Served]:
+    """Return by key how the members of each segment in use are reached, as rules are tried."""
+    rows = Segment.objects.filter(is_retired=False).order_by("position")
+    return {
+        row.key: Served(name=row.name, channels=tuple(row.channels), delivery=row.delivery)
+        for row in rows
+    }
+
+
+def template_variables() -> dict[str, frozenset[str]]:
+    """Return by key which names the words of each message in use ask for, in any variant."""
+    rows = MessageTemplate.objects.filter(is_retired=False).prefetch_related("variants")
+    return {
+        row.key: words_used(
+            row.subject,
+            row.body,
+            *(text for each in row.variants.all() for text in (each.subject, each.body)),
+        )
+        for row in rows.order_by("key")
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """A step as the members of one segment meet it; a blank channel is any.
+
+    ``is_other``: another person than the one who looks after them.
+    """
+
+    position: int
+    channel: str
+    hand: str
+    is_other: bool
+    is_last: bool
+    day: int
+
+    @property
+    def is_message(self) -> bool:
+        return self.hand == "system"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentLadder:
+    """The ladder of a play in a segment; ``third_try`` is the step that is refused there."""
+
+    name: str
+    rungs: tuple[Rung, ...]
+    third_try: int | None = None
+
+
+def ladders(planned: PlannedPlay) -> list[SegmentLadder]:
+    """Return, by segment, over which channel and by whose hand each step is done.
+
+    Without rungs where a step would be a third try of one kind. One query (DOMAIN 2.10).
+    """
+    return [_ladder(planned, each) for each in served().values()]
+
+
+def _ladder(planned: PlannedPlay, each: Served) -> SegmentLadder:
+    try:
+        found = ways_of(planned, each)
+    except ThirdTry as third:
+        return SegmentLadder(name=each.name, rungs=(), third_try=third.position)
+    rungs = tuple(
+        Rung(
+            position=way.position,
+            channel=way.channel,
+            hand=way.hand,
+            is_other=way.is_other,
+            is_last=way.is_last,
+            day=day_of(planned, way.position),
+        )
+        for way in found
+    )
+    return SegmentLadder(name=each.name, rungs=rungs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayRow:
+    """A play on the desk, with what it did.
+
+    ``entered`` and ``held`` are of this month; of the entries of the last 90 days that were
+    ``acted_upon``, ``reached`` reached the aim.
+    ``state`` is on, off, paused (by itself) or new (never published); ``reason`` says why.
+    """
+
+    play: Play
+    version: PlayVersion | None
+    draft: PlayVersion | None
+    planned: PlannedPlay
+    inside: int
+    entered: int
+    held: int
+    acted_upon: int
+    reached: int
+    state: str
+    reason: str
+
+
+def desk(*, as_of: date) -> list[PlayRow]:
+    """Return every play, those that act first, in the order of the queue. Five queries."""
+    plays = list(Play.objects.all())
+    versions = PlayVersion.objects.filter(
+        status__in=(VersionStatus.PUBLISHED, VersionStatus.DRAFT)
+    ).prefetch_related(STEPS)
+    published: dict[int, PlayVersion] = {}
+    drafts: dict[int, PlayVersion] = {}
+    for each in versions.select_related("made_by"):
+        of_kind = published if each.status == VersionStatus.PUBLISHED else drafts
+        of_kind[each.play_id] = each
+    did = counts(as_of=as_of)
+    said = reasons()
+    rows = []
+    for play in plays:
+        version, draft = published.get(play.pk), drafts.get(play.pk)
+        shown = version or draft
+        done = did.get(play.pk, {})
+        state = state_of(play)
+        rows.append(
+            PlayRow(
+                play=play,
+                version=version,
+                draft=draft,
+                planned=planned_of(shown) if shown is not None else PlannedPlay(),
+                inside=done.get("inside", 0),
+                entered=done.get("entered", 0),
+                held=done.get("held", 0),
+                acted_upon=done.get("acted_upon", 0),
+                reached=done.get("reached", 0),
+                state=state,
+                reason=play.paused_because
+                if state == "paused"
+                else said.get(play.pk, "")
+                if state == "off"
+                else "",
+            )
+        )
+    order = {"paused": 0, "on": 1, "new": 2, "off": 3}
+    return sorted(
+        rows, key=lambda row: (order[row.state], row.planned.queue_class, row.play.title)
+    )
+
+
+def state_of(play: Play) -> str:
+    """Return whether a play is new, on, off, or paused by itself until a person has looked."""
+    if play.current_id is None:
+        return "new"
+    if play.paused_because:
+        return "paused"
+    return "on" if play.is_active else "off"
+
+
+def counts(*, as_of: date, play: Play | None = None) -> dict[int, dict[str, int]]:
+    """Return by play who is inside, who entered this month, and who reached the aim.
+
+    ``acted_upon`` and ``reached`` are of the entries of the last 90 days that were not left
+    alone. One query, by the play's own index where one is asked for.
+    """
+    since = as_of - timedelta(days=90)
+    month = as_of.replace(day=1)
+    recent = Q(entered_on__gte=since, arm=Arm.TREATED)
+    entries = Enrolment.objects.filter(
+        Q(ended_on=None) | Q(entered_on__gte=min(since, month)), entered_on__lte=as_of
+    )
+    if play is not None:
+        entries = entries.filter(play=play)
+    found = entries.values("play_id").annotate(
+        inside=Count("pk", filter=Q(ended_on=None)),
+        entered=Count("pk", filter=Q(entered_on__gte=month)),
+        held=Count("pk", filter=Q(entered_on__gte=month, arm=Arm.HELD)),
+        acted_upon=Count("pk", filter=recent),
+        reached=Count(
+            "pk", filter=recent & (Q(reached_on__isnull=False) | Q(end=EnrolmentEnd.REACHED))
+        ),
+    )
+    return {
+        int(row["play_id"]): {name: int(value) for name, value in row.items()}
+        for row in found.iterator()
+    }
+
+
+def reasons() -> dict[int, str]:
+    """Return by play why a person switched it off or on last, in their words. One query."""
+    entries = (
+        AuditEntry.objects.filter(subject_type="success.play", verb__in=SWITCHES)
+        .order_by("subject_id", "-at", "-pk")
+        .distinct("subject_id")
+    )
+    return {int(each.subject_id): str((each.after or {}).get("reason", "")) for each in entries}
+
+
+def versions_of(play: Play) -> list[PlayVersion]:
+    """Return the versions of a play that were published, the newest first, with their steps."""
+    rows = play.versions.exclude(status=VersionStatus.DRAFT).order_by("-number")
+    return list(rows.select_related("published_by").prefetch_related(STEPS))
+
+
+def draft_of(play: Play) -> PlayVersion | None:
+    """Return the version of a play that is being written, if any, with its steps."""
+    rows = play.versions.filter(status=VersionStatus.DRAFT).select_related("play", "made_by")
+    return rows.prefetch_related(STEPS).first()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """Members whom a condition fits, of those of whom anything is known."""
+
+    fits: int
+    asked: int
+
+
+def reach(condition: object, *, as_of: date) -> Reach:
+    """Count whom a condition fits on a day; raises ``BadCondition``. One statement."""
+    predicate, values = compile_sql(parse(condition, registry=FACTS), as_of=as_of)
+    statement = f"""
+        SELECT count(*) FILTER (WHERE {predicate}), count(*)
+          FROM success_memberfacts f
+          LEFT JOIN coverage_segment s ON s.id = f.segment_id
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        fits, asked = cursor.fetchone()
+    return Reach(fits=fits, asked=asked)
+
+
+def audience_of(planned: PlannedPlay, *, as_of: date) -> Reach | None:
+    """Count whom a play is for on a day; null where its audience cannot be asked."""
+    try:
+        return reach(planned.audience, as_of=as_of)
+    except BadCondition:
+        return None
+
+
+def tonight(version: PlayVersion, planned: PlannedPlay, *, as_of: date) -> Tonight | None:
+    """Return what a play would find today, for the linter; null where it cannot be asked."""
+    found = audience_of(planned, as_of=as_of)
+    if found is None:
+        return None
+    return Tonight(audience=found.fits, overlaps=overlaps(version, as_of=as_of))
+
+
+def overlaps(version: PlayVersion, *, as_of: date) -> tuple[Overlap, ...]:
+    """Return which other plays sent to members of this one's audience in fourteen days.
+
+    Those who are under way in them, or entered them within the days of the cap.
+    """
+    others = PlayVersion.objects.filter(
+        status=VersionStatus.PUBLISHED, play__is_active=True
+    ).exclude(play=version.play_id)
+    by_segment = served()
+    contacts: dict[int, tuple[str, int]] = {}
+    for other in others.select_related("play").prefetch_related(STEPS):
+        sent = max(
+            (contacts_in_cap(planned_of(other), each) for each in by_segment.values()),
+            default=0,
+        )
+        if sent:
+            contacts[other.play_id] = (other.play.title, sent)
+    if not contacts:
+        return ()
+    try:
+        predicate, values = compile_sql(parse(version.audience, registry=FACTS), as_of=as_of)
+    except BadCondition:
+        return ()
+    statement = f"""
+        SELECT e.play_id, count(DISTINCT e.member_id)
+          FROM success_enrolment e
+          JOIN success_memberfacts f ON f.member_id = e.member_id
+          LEFT JOIN coverage_segment s ON s.id = f.segment_id
+         WHERE {predicate} AND e.play_id = ANY (%s) AND e.arm = %s
+           AND e.entered_on > %s AND e.entered_on <= %s AND e.ended_on IS NULL
+         GROUP BY e.play_id
+    """
+    asked = [
+        *values,
+        list(contacts),
+        Arm.TREATED.value,
+        as_of - timedelta(days=CAP_DAYS),
+        as_of,
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, asked)
+        shared: Mapping[int, int] = dict(cursor.fetchall())
+    return tuple(
+        Overlap(title=title, members=shared[play_id], contacts=sent)
+        for play_id, (title, sent) in sorted(contacts.items(), key=lambda each: each[1])
+        if play_id in shared
+    )
+
+
+def usual_night(play: Play, *, as_of: date) -> int | None:
+    """Return the median of how many entered a night, of nights with entries; null for none.
+
+    Of the last ninety days. One query.
+    """
+    per_night = sorted(
+        Enrolment.objects.filter(
+            play=play, entered_on__gt=as_of - timedelta(days=90), entered_on__lte=as_of
+        )
+        .values("entered_on")
+        .annotate(entered=Count("pk"))
+        .values_list("entered", flat=True)
+    )
+    return per_night[len(per_night) // 2] if per_night else None
+
+
+def last_number(play: Play) -> int:
+    """Return the number of a play's newest version; 0 where there is none."""
+    found: dict[str, Any] = play.versions.aggregate(last=Max("number"))
+    return found["last"] or 0
