@@ -22,6 +22,8 @@ class Permission(StrEnum):
     PATH_SPEAK = "success.path.speak"
     PLAN_VIEW = "success.plan.view"
     PLAN_EDIT = "success.plan.edit"
+    PLAY_VIEW = "success.play.view"
+    PLAY_EDIT = "success.play.edit"
     TEMPLATE_VIEW = "success.template.view"
     TEMPLATE_EDIT = "success.template.edit"
 
@@ -41,6 +43,8 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.NIGHT_VIEW,
             Permission.PLAN_VIEW,
             Permission.PLAN_EDIT,
+            Permission.PLAY_VIEW,
+            Permission.PLAY_EDIT,
             Permission.TEMPLATE_VIEW,
             Permission.TEMPLATE_EDIT,
         }
@@ -55,6 +59,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.VECTOR_VIEW,
             Permission.PLAN_VIEW,
             Permission.PLAN_EDIT,
+            Permission.PLAY_VIEW,
             Permission.TEMPLATE_VIEW,
         }
     ),
@@ -71,6 +76,8 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.NIGHT_RUN,
             Permission.PLAN_VIEW,
             Permission.PLAN_EDIT,
+            Permission.PLAY_VIEW,
+            Permission.PLAY_EDIT,
             Permission.TEMPLATE_VIEW,
             Permission.TEMPLATE_EDIT,
         }

@@ -1,6 +1,6 @@
 """What the plays are, say and do: for their desk, their pages, their editor and the API."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -9,9 +9,12 @@ from django.db import connection
 from django.db.models import Count, Max, Prefetch, Q
 
 from communications.models import MessageTemplate
+from communications.services.gate import MissingVariable, render
 from config.kernel.conditions import BadCondition, compile_sql, parse
+from coverage.enums import Channel
 from coverage.models import Segment
-from members.models import AuditEntry
+from members.models import AuditEntry, Member, User
+from members.rollups.scope import Scope
 from success.engine.facts import FACTS
 from success.engine.ladder import ThirdTry
 from success.engine.play_linting import (
@@ -25,7 +28,8 @@ from success.engine.play_linting import (
 )
 from success.engine.playing import PlannedPlay, PlannedStep, day_of
 from success.enums import Arm, EnrolmentEnd, VersionStatus
-from success.models import Enrolment, Play, PlayStep, PlayVersion
+from success.models import Enrolment, MemberFacts, Play, PlayStep, PlayVersion
+from success.rollups.plays import candidates
 
 OF_A_PLAY = (
     "aim",
@@ -44,6 +48,19 @@ OF_A_PLAY = (
     "too_late_days",
 )
 OF_A_STEP = ("act", "intent", "changes", "wait_days", "minutes", "due_days")
+EVERYBODY = Scope(first=0, last=2**63 - 1)
+PAGE_SIZE = 50
+MOST_RENDERED = 3
+MOST_FOUND = 10
+ICONS = {
+    "portal": "messages",
+    "email": "mail",
+    "chat": "chat",
+    "video": "meeting",
+    "group": "group",
+    "call": "call",
+    "meeting": "person",
+}
 SWITCHES = ("play.switched_on", "play.switched_off")
 STEPS = Prefetch("steps", PlayStep.objects.select_related("template").order_by("position"))
 
@@ -108,6 +125,14 @@ class Rung:
     def is_message(self) -> bool:
         return self.hand == "system"
 
+    @property
+    def channel_label(self) -> str:
+        return str(Channel(self.channel).label) if self.channel else ""
+
+    @property
+    def icon(self) -> str:
+        return ICONS.get(self.channel, "person")
+
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentLadder:
@@ -146,11 +171,23 @@ def _ladder(planned: PlannedPlay, each: Served) -> SegmentLadder:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlayRow:
-    """A play on the desk, with what it did.
+class Did:
+    """What a play did: who is inside, and how many entered or were left alone this month.
 
-    ``entered`` and ``held`` are of this month; of the entries of the last 90 days that were
-    ``acted_upon``, ``reached`` reached the aim.
+    Of the entries of the last 90 days that were ``acted_upon``, ``reached`` reached the aim.
+    """
+
+    inside: int = 0
+    entered: int = 0
+    held: int = 0
+    acted_upon: int = 0
+    reached: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayRow:
+    """A play on the desk.
+
     ``state`` is on, off, paused (by itself) or new (never published); ``reason`` says why.
     """
 
@@ -158,11 +195,7 @@ class PlayRow:
     version: PlayVersion | None
     draft: PlayVersion | None
     planned: PlannedPlay
-    inside: int
-    entered: int
-    held: int
-    acted_upon: int
-    reached: int
+    did: Did
     state: str
     reason: str
 
@@ -184,7 +217,6 @@ def desk(*, as_of: date) -> list[PlayRow]:
     for play in plays:
         version, draft = published.get(play.pk), drafts.get(play.pk)
         shown = version or draft
-        done = did.get(play.pk, {})
         state = state_of(play)
         rows.append(
             PlayRow(
@@ -192,11 +224,7 @@ def desk(*, as_of: date) -> list[PlayRow]:
                 version=version,
                 draft=draft,
                 planned=planned_of(shown) if shown is not None else PlannedPlay(),
-                inside=done.get("inside", 0),
-                entered=done.get("entered", 0),
-                held=done.get("held", 0),
-                acted_upon=done.get("acted_upon", 0),
-                reached=done.get("reached", 0),
+                did=did.get(play.pk, Did()),
                 state=state,
                 reason=play.paused_because
                 if state == "paused"
@@ -220,7 +248,7 @@ def state_of(play: Play) -> str:
     return "on" if play.is_active else "off"
 
 
-def counts(*, as_of: date, play: Play | None = None) -> dict[int, dict[str, int]]:
+def counts(*, as_of: date, play: Play | None = None) -> dict[int, Did]:
     """Return by play who is inside, who entered this month, and who reached the aim.
 
     ``acted_upon`` and ``reached`` are of the entries of the last 90 days that were not left
@@ -243,9 +271,10 @@ def counts(*, as_of: date, play: Play | None = None) -> dict[int, dict[str, int]
             "pk", filter=recent & (Q(reached_on__isnull=False) | Q(end=EnrolmentEnd.REACHED))
         ),
     )
+    names = ("inside", "entered", "held", "acted_upon", "reached")
     return {
-        int(row["play_id"]): {name: int(value) for name, value in row.items()}
-        for row in found.iterator()
+        play_id: Did(**dict(zip(names, numbers, strict=True)))
+        for play_id, *numbers in found.values_list("play_id", *names)
     }
 
 
@@ -306,7 +335,19 @@ def tonight(version: PlayVersion, planned: PlannedPlay, *, as_of: date) -> Tonig
     found = audience_of(planned, as_of=as_of)
     if found is None:
         return None
-    return Tonight(audience=found.fits, overlaps=overlaps(version, as_of=as_of))
+    return Tonight(
+        audience=found.fits,
+        entering=entering_count(version, as_of=as_of),
+        overlaps=overlaps(version, as_of=as_of),
+    )
+
+
+def entering_count(version: PlayVersion, *, as_of: date) -> int | None:
+    """Return how many would enter a version on a day; null where it cannot be asked yet."""
+    try:
+        return len(candidates(version, as_of=as_of, scope=EVERYBODY))
+    except BadCondition:
+        return None
 
 
 def overlaps(version: PlayVersion, *, as_of: date) -> tuple[Overlap, ...]:
@@ -378,3 +419,177 @@ def last_number(play: Play) -> int:
     """Return the number of a play's newest version; 0 where there is none."""
     found: dict[str, Any] = play.versions.aggregate(last=Max("number"))
     return found["last"] or 0
+
+
+def offered_kinds() -> list[str]:
+    """Return the kinds of things that have happened, by which a play can begin.
+
+    By skips over the index of kinds, however many facts there are.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(KINDS)
+        return [kind for (kind,) in cursor.fetchall()]
+
+
+def offered_templates() -> list[tuple[str, str]]:
+    """Return the messages in use as (key, title), by title. One query."""
+    rows = MessageTemplate.objects.filter(is_retired=False)
+    return sorted(((row.key, str(row)) for row in rows), key=lambda row: row[1].casefold())
+
+
+KINDS = """
+    WITH RECURSIVE seen AS (
+        (SELECT kind FROM engagement_fact ORDER BY kind LIMIT 1)
+        UNION ALL
+        SELECT (SELECT f.kind FROM engagement_fact f WHERE f.kind > seen.kind
+                 ORDER BY f.kind LIMIT 1)
+          FROM seen WHERE seen.kind IS NOT NULL)
+    SELECT kind FROM seen WHERE kind IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A member who would enter a play today: why, how, or left alone to compare with."""
+
+    member: Member
+    occurred_on: date
+    why: str
+    channel: str
+    hand: str
+    is_held: bool
+
+    @property
+    def channel_label(self) -> str:
+        return str(Channel(self.channel).label) if self.channel else ""
+
+    @property
+    def is_message(self) -> bool:
+        return self.hand == "system" and not self.is_held
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entering:
+    """Who would enter a play on a day: how many of each, and a page of them by name of id.
+
+    ``after`` is where the next page goes on; null on the last.
+    """
+
+    total: int
+    messages: int
+    held: int
+    rows: tuple[Entry, ...]
+    after: int | None
+
+    @property
+    def items(self) -> int:
+        return self.total - self.messages - self.held
+
+
+def entering(
+    version: PlayVersion,
+    *,
+    user: User,
+    as_of: date,
+    after: int = 0,
+    size: int = PAGE_SIZE,
+) -> Entering:
+    """Return who would enter a version, draft or published, on a day, those ``user`` may see.
+
+    In the order in which they are taken in, ``after`` a member's id. Raises ``BadCondition``.
+    """
+    found = candidates(version, as_of=as_of, scope=EVERYBODY)
+    ids = [each.member_id for each in found if each.member_id > after]
+    shown = {
+        member.pk: member
+        for member in Member.objects.visible_to(user).filter(pk__in=ids[: size + 1])
+    }
+    page = [each for each in found if each.member_id > after][:size]
+    rows = tuple(
+        Entry(
+            member=shown[each.member_id],
+            occurred_on=each.occurred_on,
+            why=each.why,
+            channel=each.channel,
+            hand=each.hand,
+            is_held=each.is_held,
+        )
+        for each in page
+        if each.member_id in shown
+    )
+    return Entering(
+        total=len(found),
+        messages=sum(each.hand == "system" and not each.is_held for each in found),
+        held=sum(each.is_held for each in found),
+        rows=rows,
+        after=page[-1].member_id if len(ids) > size else None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """A message as a real member would get it; ``missing`` is the name that blocks it."""
+
+    step: int
+    member: Member
+    to: str
+    subject: str = ""
+    body: str = ""
+    missing: str = ""
+
+
+def rendered(
+    version: PlayVersion, *, members: Sequence[int], user: User, as_of: date
+) -> list[Rendered]:
+    """Return each message of a version as the first three of ``members`` would get it.
+
+    Members that ``user`` may see and of whom something is known, in that order. Nothing is
+    sent or written.
+    """
+    known = {
+        row.member_id: row
+        for row in MemberFacts.objects.filter(
+            member__in=Member.objects.visible_to(user).filter(pk__in=members[:MOST_RENDERED])
+        ).select_related("member", "contact", "plan", "blocking", "next_milestone")
+    }
+    steps = version.steps.filter(template__isnull=False).select_related("template")
+    return [
+        _rendered(step, known[member_id], as_of=as_of)
+        for step in steps.order_by("position")
+        for member_id in members[:MOST_RENDERED]
+        if member_id in known
+    ]
+
+
+def _rendered(step: PlayStep, known: MemberFacts, *, as_of: date) -> Rendered:
+    day = as_of
+    values = {
+        "name": known.contact.name if known.contact else None,
+        "member": known.member.name,
+        "goal": known.plan.goal if known.plan else None,
+        "next": known.next_milestone.title if known.next_milestone else None,
+        "milestone": known.blocking.title if known.blocking else None,
+        "day": f"{day.day} {day:%B %Y}",
+        "days": (as_of - known.anchor_on).days if known.anchor_on else None,
+    }
+    template = step.template
+    assert template is not None  # noqa: S101  # the caller asked for steps with one
+    to = known.contact.email if known.contact else ""
+    try:
+        return Rendered(
+            step=step.position,
+            member=known.member,
+            to=to,
+            subject=render(template.subject, variables=values),
+            body=render(template.body, variables=values),
+        )
+    except MissingVariable as missing:
+        return Rendered(step=step.position, member=known.member, to=to, missing=str(missing))
+
+
+def search(words: str, *, user: User) -> list[Member]:
+    """Return the first members whose name contains ``words``, by name; none for no words."""
+    if not words.strip():
+        return []
+    rows = Member.objects.visible_to(user).filter(name__icontains=words.strip())
+    return list(rows.order_by("name")[:MOST_FOUND])

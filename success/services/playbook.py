@@ -115,19 +115,27 @@ def start_draft(*, play: Play | None, title: str, by: User, at: datetime) -> Pla
 
 
 @transaction.atomic
-def save_draft(
-    *, version: PlayVersion, planned: PlannedPlay, revision: int, by: User, at: datetime
+def save_draft(  # noqa: PLR0913  # what a save says
+    *,
+    version: PlayVersion,
+    planned: PlannedPlay,
+    revision: int,
+    by: User,
+    at: datetime,
+    title: str | None = None,
 ) -> PlayVersion:
     """Keep what was written, if nobody saved since ``revision``; return it as it then is.
 
     One conditional update decides, so of two writers one wins and the other is told. The same
     text again is no conflict and no new revision. The trail gets an entry when a person begins
-    to write, not for every pause in it. Raises ``Overtaken``, ``NotADraft`` and, for what
-    cannot be kept at all, ``BadPlay``.
+    to write, not for every pause in it. ``title`` renames the play itself. Raises
+    ``Overtaken``, ``NotADraft`` and, for what cannot be kept at all, ``BadPlay``.
     """
     found = _fresh(version)
     if found.status != VersionStatus.DRAFT:
         raise NotADraft(str(found))
+    if title is not None:
+        found.play = rename(play=found.play, title=title, by=by, at=at)
     before = planned_of(found)
     if before == planned:
         return found
@@ -145,6 +153,26 @@ def save_draft(
     if found.made_by_id != by.pk or is_new_sitting or found.revision == 0:
         _record(now, "saved", f"Went on writing version {now.number}.", by=by, at=at)
     return now
+
+
+@transaction.atomic
+def write_draft(
+    *, play: Play, planned: PlannedPlay, revision: int | None, by: User, at: datetime
+) -> PlayVersion:
+    """Save what a play's next version says; without ``revision``, begin that version.
+
+    Raises what ``start_draft`` and ``save_draft`` raise; ``NotADraft`` where a revision is
+    named and nothing is being written.
+    """
+    if revision is None:
+        draft = start_draft(play=play, title=play.title, by=by, at=at)
+        revision = draft.revision
+    else:
+        begun = playbook.draft_of(play)
+        if begun is None:
+            raise NotADraft("No version of this play is being written.")
+        draft = begun
+    return save_draft(version=draft, planned=planned, revision=revision, by=by, at=at)
 
 
 @transaction.atomic
@@ -225,9 +253,9 @@ def publish(  # noqa: PLR0913  # what a publication says
     Those inside the version before ``stay`` in it to the end, ``move`` to the same step of the
     new one (or its last), or ``stop``: their entries end, open items that nobody is working on
     close and messages that wait are withdrawn, each with the reason. Without ``most_a_night``
-    it becomes ten times a usual night, at least 50 (DOMAIN 2.10). With ``revision``, exactly
-    the text that was shown is published. Raises ``NotPublishable``, ``Overtaken``,
-    ``NotADraft``.
+    it becomes ten times a usual night (or who would enter today), at least 50 (DOMAIN 2.10).
+    With ``revision``, exactly the text that was shown is published. Raises
+    ``NotPublishable``, ``Overtaken``, ``NotADraft``.
     """
     play = Play.objects.select_for_update().get(pk=version.play_id)
     held = PlayVersion.objects.select_for_update().filter(pk=version.pk).first()
@@ -371,7 +399,10 @@ def _end(entries: Any, *, because: str, at: datetime) -> int:
 
 
 def _most_a_night(version: PlayVersion, *, as_of: date) -> int:
-    usual = playbook.usual_night(version.play, as_of=as_of) or 0
+    """Ten usual nights; of a play that has had none, ten times who would enter today."""
+    usual = playbook.usual_night(version.play, as_of=as_of)
+    if usual is None:
+        usual = playbook.entering_count(version, as_of=as_of) or 0
     return max(TIMES_THE_USUAL * usual, LEAST_A_NIGHT)
 
 

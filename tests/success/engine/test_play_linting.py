@@ -14,7 +14,8 @@ from success.engine.play_linting import (
     words_used,
 )
 from success.engine.playing import PlannedPlay, PlannedStep
-from success.rollups.plays import HAPPENINGS, VARIABLES
+from success.rollups.plays import HAPPENINGS
+from success.rollups.plays.entering import VARIABLES
 
 SERVED = {
     "guided": Served(name="Guided", channels=("call", "meeting", "email"), delivery="person"),
