@@ -138,6 +138,7 @@ urlpatterns: list[URLPattern] = [
     path("plays/<slug:key>/drop/", plays.play_drop, name="play_drop"),
     path("plays/<slug:key>/publish/", plays.play_publish, name="play_publish"),
     path("plays/<slug:key>/entering/", plays.play_entering, name="play_entering"),
+    path("plays/<slug:key>/test/", plays.play_test, name="play_test"),
     path("plays/<slug:key>/switch/", plays.play_switch, name="play_switch"),
     path("plays/<slug:key>/versions/<int:number>/", plays.play_version, name="play_version"),
     path("members/<uuid:public_id>/review/", reviews.panel, name="member_review"),

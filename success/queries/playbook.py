@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Count, Max, Prefetch, Q
 
 from communications.models import MessageTemplate
-from communications.services.gate import MissingVariable, render
+from communications.services import preferences, templates
 from config.kernel.conditions import BadCondition, compile_sql, parse
 from coverage.enums import Channel
 from coverage.models import Segment
@@ -528,14 +528,14 @@ def entering(
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """A message as a real member would get it; ``missing`` is the name that blocks it."""
+    """A message as a real member would get it; the names in ``missing`` block it."""
 
     step: int
     member: Member
     to: str
-    subject: str = ""
-    body: str = ""
-    missing: str = ""
+    subject: str
+    body: str
+    missing: tuple[str, ...]
 
 
 def rendered(
@@ -546,12 +546,7 @@ def rendered(
     Members that ``user`` may see and of whom something is known, in that order. Nothing is
     sent or written.
     """
-    known = {
-        row.member_id: row
-        for row in MemberFacts.objects.filter(
-            member__in=Member.objects.visible_to(user).filter(pk__in=members[:MOST_RENDERED])
-        ).select_related("member", "contact", "plan", "blocking", "next_milestone")
-    }
+    known = _known(members[:MOST_RENDERED], user=user)
     steps = version.steps.filter(template__isnull=False).select_related("template")
     return [
         _rendered(step, known[member_id], as_of=as_of)
@@ -562,29 +557,54 @@ def rendered(
 
 
 def _rendered(step: PlayStep, known: MemberFacts, *, as_of: date) -> Rendered:
-    day = as_of
+    template = step.template
+    assert template is not None  # noqa: S101  # the caller asked for steps with one
+    wish = preferences.of(known.contact) if known.contact else None
+    preview = templates.preview(
+        template,
+        variables=_variables(known, as_of=as_of),
+        persona=wish.persona if wish else "",
+        language=wish.language if wish else "",
+    )
+    return Rendered(
+        step=step.position,
+        member=known.member,
+        to=known.contact.email if known.contact else "",
+        subject=preview.subject,
+        body=preview.body,
+        missing=preview.missing,
+    )
+
+
+def variables_of(
+    member_id: int, *, user: User, as_of: date
+) -> tuple[Member, dict[str, Any]] | None:
+    """Return a member that ``user`` may see, and what a play's message would tell them.
+
+    Null where nothing is known of them.
+    """
+    known = _known([member_id], user=user).get(member_id)
+    return None if known is None else (known.member, _variables(known, as_of=as_of))
+
+
+def _known(members: Sequence[int], *, user: User) -> dict[int, MemberFacts]:
+    rows = MemberFacts.objects.filter(
+        member__in=Member.objects.visible_to(user).filter(pk__in=members)
+    ).select_related("member", "contact", "plan", "blocking", "next_milestone")
+    return {row.member_id: row for row in rows}
+
+
+def _variables(known: MemberFacts, *, as_of: date) -> dict[str, Any]:
     values = {
         "name": known.contact.name if known.contact else None,
         "member": known.member.name,
         "goal": known.plan.goal if known.plan else None,
         "next": known.next_milestone.title if known.next_milestone else None,
         "milestone": known.blocking.title if known.blocking else None,
-        "day": f"{day.day} {day:%B %Y}",
+        "day": f"{as_of.day} {as_of:%B %Y}",
         "days": (as_of - known.anchor_on).days if known.anchor_on else None,
     }
-    template = step.template
-    assert template is not None  # noqa: S101  # the caller asked for steps with one
-    to = known.contact.email if known.contact else ""
-    try:
-        return Rendered(
-            step=step.position,
-            member=known.member,
-            to=to,
-            subject=render(template.subject, variables=values),
-            body=render(template.body, variables=values),
-        )
-    except MissingVariable as missing:
-        return Rendered(step=step.position, member=known.member, to=to, missing=str(missing))
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def search(words: str, *, user: User) -> list[Member]:

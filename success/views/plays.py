@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from communications.services import templates
 from config.kernel import clock
 from config.kernel.conditions import BadCondition
 from config.kernel.fragments import is_fragment, render_page_or_fragment
@@ -412,7 +413,7 @@ def play_entering(request: HttpRequest, key: str) -> HttpResponse:
         raise Http404
     user, today = user_of(request), clock.today()
     after = request.GET.get("after", "0")
-    if not (after.isascii() and after.isdecimal() and len(after) < 19):
+    if not _is_number(after):
         raise Http404
     words = request.GET.get("q", "")
     context: dict[str, Any] = {
@@ -433,6 +434,41 @@ def play_entering(request: HttpRequest, key: str) -> HttpResponse:
         context["rendered"] = found.rendered(version, members=first, user=user, as_of=today)
         context["has_messages"] = version.steps.filter(template__isnull=False).exists()
     return render(request, "success/plays/entering.html", context)
+
+
+@requires(Permission.PLAY_EDIT)
+@require_POST
+def play_test(request: HttpRequest, key: str) -> HttpResponse:
+    """Send oneself a step's message as a member would get it; no member is written to."""
+    row = _play(key)
+    version = found.draft_of(row) or row.current
+    number, member_id = request.POST.get("step", ""), request.POST.get("member", "")
+    if version is None or not all(_is_number(each) for each in (number, member_id)):
+        raise Http404
+    step = get_object_or_404(
+        version.steps.select_related("template"), position=int(number), template__isnull=False
+    )
+    user = user_of(request)
+    known = found.variables_of(int(member_id), user=user, as_of=clock.today())
+    if known is None or step.template is None:
+        raise Http404
+    try:
+        templates.send_test(
+            template=step.template, variables=known[1], to=user, by=user, at=clock.now()
+        )
+    except templates.MissingVariable as missing:
+        words = _("Not sent: “%(name)s” is not known of %(member)s.")
+        messages.warning(request, words % {"name": missing, "member": known[0].name})
+    else:
+        words = _("It is on its way to %(address)s, and to no member.")
+        messages.success(request, words % {"address": user.email})
+    address = reverse("success:play_entering", args=[row.key])
+    is_draft = version.status == VersionStatus.DRAFT
+    return redirect(f"{address}{'?version=draft' if is_draft else ''}#messages")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def _asked(request: HttpRequest, version: PlayVersion) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from html import unescape
 import pytest
 from django.urls import reverse
 
+from communications.models import Message
 from members.enums import Role
 from members.models import AuditEntry
 from success.engine.playing import PlannedPlay, PlannedStep
@@ -126,7 +127,7 @@ def test_the_desk_costs_the_same_number_of_queries_for_any_length(
         make_enrolment(play=publish(make_draft(olga, title=f"Play {number}")).play)
     client = sign_in(olga)
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         client.get(url("plays"))
 
 
@@ -507,6 +508,22 @@ def test_messages_are_shown_as_real_members_would_get_them(sign_in, olga):
 
     assert f"For {member.name} Dear {affiliation.person.name}" in page
     assert "“goal” is not known of them: it is not sent, and a person does it." in page
+
+
+def test_a_message_is_tried_on_oneself_and_on_no_member(sign_in, olga):
+    template = make_template(subject="For {{ member }}", body="Dear {{ name }}")
+    affiliation = make_affiliation(is_primary_contact=True)
+    member = make_behind(member=affiliation.member, contact=affiliation.person)
+    steps = (replace(SOUND.steps[0], template=template.key),)
+    draft = make_draft(olga, planned=replace(SOUND, steps=steps))
+    client = sign_in(olga)
+
+    sent = client.post(url("play_test", draft.play), {"step": "1", "member": str(member.pk)})
+    unknown = client.post(url("play_test", draft.play), {"step": "2", "member": str(member.pk)})
+
+    assert (sent.status_code, unknown.status_code) == (302, 404)
+    message = Message.objects.get()
+    assert (message.user, message.member, message.person) == (olga, None, None)
 
 
 def test_a_play_that_cannot_be_asked_says_so(sign_in, olga):
