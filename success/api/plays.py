@@ -106,7 +106,7 @@ class VersionOutput(serializers.Serializer[PlayVersion]):
         return to_data(found.planned_of(version))
 
 
-@extend_schema_serializer(component_name="Play")
+@extend_schema_serializer(component_name="PlayInUse")
 class PlayOutput(serializers.Serializer[Play]):
     key = serializers.CharField()
     title = serializers.CharField()
