@@ -23,6 +23,8 @@ class Permission(StrEnum):
     PATH_SPEAK = "success.path.speak"
     PLAN_VIEW = "success.plan.view"
     PLAN_EDIT = "success.plan.edit"
+    PLAY_VIEW = "success.play.view"
+    PLAY_EDIT = "success.play.edit"
     TEMPLATE_VIEW = "success.template.view"
     TEMPLATE_EDIT = "success.template.edit"
 
@@ -43,6 +45,8 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.NIGHT_VIEW,
             Permission.PLAN_VIEW,
             Permission.PLAN_EDIT,
+            Permission.PLAY_VIEW,
+            Permission.PLAY_EDIT,
             Permission.TEMPLATE_VIEW,
             Permission.TEMPLATE_EDIT,
         }
@@ -58,6 +62,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.VECTOR_VIEW,
             Permission.PLAN_VIEW,
             Permission.PLAN_EDIT,
+            Permission.PLAY_VIEW,
             Permission.TEMPLATE_VIEW,
         }
     ),
@@ -75,6 +80,8 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.NIGHT_RUN,
             Permission.PLAN_VIEW,
             Permission.PLAN_EDIT,
+            Permission.PLAY_VIEW,
+            Permission.PLAY_EDIT,
             Permission.TEMPLATE_VIEW,
             Permission.TEMPLATE_EDIT,
         }

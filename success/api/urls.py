@@ -11,6 +11,7 @@ from success.api.milestones import Declarations
 from success.api.outcomes import Fits, GoalChanges, Outcomes
 from success.api.paths import Lint
 from success.api.plans import Plans
+from success.api.plays import Plays
 from success.api.profiles import ProfileImports, ProfilesExport
 from success.api.promises import Promises
 from success.api.reviews import Reviews
@@ -24,6 +25,7 @@ router.register("interventions", Interventions, basename="interventions")
 router.register("templates", Templates, basename="templates")
 router.register("paths/lint", Lint, basename="paths-lint")
 router.register("plans", Plans, basename="plans")
+router.register("plays", Plays, basename="plays")
 router.register("plan-batches", PlanBatches, basename="plan-batches")
 router.register("outcomes", Outcomes, basename="outcomes")
 router.register("goal-changes", GoalChanges, basename="goal-changes")

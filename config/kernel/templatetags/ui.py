@@ -48,6 +48,7 @@ NAVIGATION = (
     NavItem("Today", "today", "success:today", "success.queue.view"),
     NavItem("Members", "members", "success:members", "members.member.view"),
     NavItem("Plans", "road", "success:plans", "success.plan.view"),
+    NavItem("Plays", "plays", "success:plays", "success.play.view"),
     NavItem("Reviews", "calendar", "success:reviews", "success.review.view"),
     NavItem("Measures", "measures", "success:measures", "success.vector.view"),
     NavItem("Coverage", "coverage", "coverage:overview", "coverage.view"),
