@@ -147,6 +147,8 @@ def _claim(*, at: datetime) -> int | None:
             .order_by("due_at", "pk")
         )
         claimed: int | None = due.values_list("pk", flat=True).first()
+        if claimed is None:
+            return None
         Message.objects.filter(pk=claimed).update(status=MessageStatus.SENDING, claimed_at=at)
     return claimed
 
