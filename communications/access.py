@@ -1,4 +1,4 @@
-"""Who may see what was said to members; everything not granted here is denied."""
+"""Who may see and write what is said to members; everything not granted here is denied."""
 
 from enum import StrEnum
 
@@ -6,12 +6,24 @@ from members.enums import Role
 
 
 class Permission(StrEnum):
+    MESSAGE_SETTLE = "communications.message.settle"
     MESSAGE_VIEW = "communications.message.view"
     NOTICE_VIEW = "communications.notice.view"
+    SUPPRESSION_EDIT = "communications.suppression.edit"
+    TEMPLATE_EDIT = "communications.template.edit"
 
 
+DESK = frozenset(
+    {
+        Permission.MESSAGE_SETTLE,
+        Permission.MESSAGE_VIEW,
+        Permission.NOTICE_VIEW,
+        Permission.SUPPRESSION_EDIT,
+        Permission.TEMPLATE_EDIT,
+    }
+)
 GRANTS: dict[str, frozenset[Permission]] = {
-    Role.DIRECTOR: frozenset({Permission.MESSAGE_VIEW, Permission.NOTICE_VIEW}),
+    Role.DIRECTOR: DESK,
     Role.MSM: frozenset({Permission.NOTICE_VIEW}),
-    Role.OPERATIONS: frozenset({Permission.MESSAGE_VIEW, Permission.NOTICE_VIEW}),
+    Role.OPERATIONS: DESK,
 }

@@ -2,13 +2,21 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from communications.engine.replies import shown
 from communications.enums import MessageStatus
-from communications.models import DeliveryEvent, Message, Notice, Reply
-from members.models import User
+from communications.models import (
+    DeliveryEvent,
+    Message,
+    MessageTemplate,
+    Notice,
+    Reply,
+    Topic,
+)
+from members.models import AuditEntry, User
 
+HISTORY = 10
 MOST_COUNTED = 100
 
 
@@ -25,11 +33,11 @@ def messages_of(*, member_id: int) -> QuerySet[Message]:
 
 
 def recent_outbox() -> QuerySet[Message]:
-    """Return all messages with member, person and template, the newest first.
+    """Return all messages with whom they are for and template, the newest first.
 
     For readers with ``Permission.MESSAGE_VIEW``; to be paged by (due_at, id).
     """
-    return Message.objects.select_related("member", "person", "template").order_by(
+    return Message.objects.select_related("member", "person", "user", "template").order_by(
         "-due_at", "-pk"
     )
 
@@ -74,3 +82,39 @@ def notices_of(user: User, *, unread: bool = False) -> QuerySet[Notice]:
 def unread_count(user: User) -> int:
     """Return how many notices a log-in has not read, a hundred at most; one indexed query."""
     return Notice.objects.filter(user=user, read_at=None).order_by()[:MOST_COUNTED].count()
+
+
+def templates_with_counts() -> QuerySet[MessageTemplate]:
+    """Return every template with its topic, those that are retired last, by title.
+
+    ``variant_count`` says in how many further ways it is written.
+    """
+    return (
+        MessageTemplate.objects.select_related("topic")
+        .annotate(variant_count=Count("variants"))
+        .order_by("is_retired", "title", "key")
+    )
+
+
+def topics_with_counts() -> QuerySet[Topic]:
+    """Return every topic in its place, those that are retired last.
+
+    ``refused`` counts people who said that they do not want to hear of it, ``written`` the
+    templates about it.
+    """
+    return Topic.objects.annotate(
+        refused=Count("choices", filter=Q(choices__is_wanted=False), distinct=True),
+        written=Count("templates", distinct=True),
+    ).order_by("is_retired", "position", "title")
+
+
+def history_of(template: MessageTemplate) -> QuerySet[AuditEntry]:
+    """Return the latest of what was done to a template, and by whom, the newest first."""
+    return (
+        AuditEntry.objects.filter(
+            subject_type=MessageTemplate._meta.label_lower,  # noqa: SLF001  # Django's own name
+            subject_id=str(template.pk),
+        )
+        .annotate(who=F("by__name"))
+        .order_by("-at", "-pk")[:HISTORY]
+    )

@@ -14,8 +14,11 @@ class SuccessConfig(AppConfig):
 
     def ready(self) -> None:
         from communications.services.gate import guards  # noqa: PLC0415  # models come first
+        from communications.services.templates import audiences  # noqa: PLC0415
+        from success.queries.readers import readers  # noqa: PLC0415
         from success.services import plays, reviews  # noqa: PLC0415
 
+        audiences.register("success.play", readers)
         guards.register("success.play", plays.objection)
         guards.register("success.review", reviews.objection)
         _register_panels()

@@ -3,6 +3,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from communications.api import desk
 from communications.api.messages import Messages
 from communications.api.notices import Notices
 
@@ -10,6 +11,10 @@ app_name = "communications-api"
 
 router = SimpleRouter()
 router.register("messages", Messages, basename="messages")
+router.register("message-templates", desk.MessageTemplates, basename="message-templates")
 router.register("notices", Notices, basename="notices")
+router.register("preferences", desk.Preferences, basename="preferences")
+router.register("suppressions", desk.Suppressions, basename="suppressions")
+router.register("topics", desk.Topics, basename="topics")
 
 urlpatterns = [path("", include(router.urls))]

@@ -21,12 +21,13 @@ from django.utils.translation import override
 
 from communications.engine import rendering
 from communications.enums import Purpose, VariableKind
-from communications.models import Message, MessageTemplate, TemplateVariant, Topic
+from communications.models import Message, MessageTemplate, Preference, TemplateVariant, Topic
 from communications.services import outbox, preferences
 from members.models import Person, User
 from members.services import audit
 
 SHOWN_BLOCKED = 20
+MOST_READERS = 1000  # that a page looks at; where there are more, it says so
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 MARK = "[{name}]"
 
@@ -97,13 +98,14 @@ class Blocked:
     blocked: int
     by_name: Mapping[str, int]
     first: tuple[tuple[Reader, tuple[str, ...]], ...]
+    is_cut: bool = False
 
 
 class Audience(Protocol):
     """Tells who would be written to with a template, as the upper app would do it today."""
 
     def __call__(
-        self, *, template: MessageTemplate, on: date, member_id: int | None
+        self, *, template: MessageTemplate, on: date, member_id: int | None, limit: int
     ) -> Sequence[Reader]: ...
 
 
@@ -123,11 +125,16 @@ class Audiences:
     def readers(
         self, *, template: MessageTemplate, on: date, member_id: int | None = None
     ) -> list[Reader]:
-        """Return whom the upper apps would write to, or what one member would get."""
+        """Return whom the upper apps would write to, or what one member would get.
+
+        Each app names ``MOST_READERS`` at most, by name.
+        """
         return [
             reader
             for audience in self._audiences.values()
-            for reader in audience(template=template, on=on, member_id=member_id)
+            for reader in audience(
+                template=template, on=on, member_id=member_id, limit=MOST_READERS
+            )
         ]
 
 
@@ -139,18 +146,8 @@ def variant_for(template: MessageTemplate, *, persona: str, language: str) -> Wo
 
     A language with a region (``de-AT``) also takes words in the language alone (``de``).
     """
-    variants = {(one.persona, one.language.lower()): one for one in template.variants.all()}
-    tongues = _tongues(language)
-    for key in [
-        *((persona, tongue) for tongue in tongues if persona),
-        *(("", tongue) for tongue in tongues),
-        (persona, ""),
-    ]:
-        if (one := variants.get(key)) is not None:
-            return Words(
-                subject=one.subject, body=one.body, persona=one.persona, language=one.language
-            )
-    return Words(subject=template.subject, body=template.body)
+    written = {(one.persona, one.language): one for one in template.variants.all()}
+    return _nearest(template, written, persona=persona, language=language)
 
 
 def variables_of(template: MessageTemplate) -> tuple[Variable, ...]:
@@ -267,20 +264,24 @@ def preview(
     )
 
 
-def blocked(template: MessageTemplate, *, on: date) -> Blocked:
-    """Return for whom of those it would go to a gap has no value: all counted, the first named.
+def blocked(template: MessageTemplate, *, readers: Sequence[Reader]) -> Blocked:
+    """Return for whom of ``readers`` a gap has no value: all counted, the first named.
 
-    Each reader is judged by the words that they would get.
+    Each is judged by the words that they would get. ``is_cut`` says that there may be more
+    readers than the ``audiences`` named. Two statements, however many there are.
     """
-    readers = audiences.readers(template=template, on=on)
+    people = [reader.person.pk for reader in readers if reader.person]
+    said = {row.person_id: row for row in Preference.objects.filter(person__in=people)}
+    written = {(one.persona, one.language): one for one in template.variants.all()}
     found: list[tuple[Reader, tuple[str, ...]]] = []
     names: Counter[str] = Counter()
     for reader in readers:
-        wish = preferences.of(reader.person) if reader.person else None
-        words = variant_for(
+        wish = said.get(reader.person.pk) if reader.person else None
+        words = _nearest(
             template,
+            written,
             persona=wish.persona if wish else "",
-            language=wish.language if wish else "",
+            language=(wish.language if wish else "") or settings.LANGUAGE_CODE,
         )
         gaps = rendering.missing(words.subject, words.body, variables=reader.variables)
         if gaps:
@@ -291,6 +292,7 @@ def blocked(template: MessageTemplate, *, on: date) -> Blocked:
         blocked=len(found),
         by_name=dict(names.most_common()),
         first=tuple(found[:SHOWN_BLOCKED]),
+        is_cut=len(readers) >= MOST_READERS,
     )
 
 
@@ -462,6 +464,27 @@ def send_test(
         at=at,
     )
     return message
+
+
+def _nearest(
+    template: MessageTemplate,
+    written: Mapping[tuple[str, str], TemplateVariant],
+    *,
+    persona: str,
+    language: str,
+) -> Words:
+    variants = {(sort, tag.lower()): one for (sort, tag), one in written.items()}
+    tongues = _tongues(language)
+    for key in [
+        *((persona, tongue) for tongue in tongues if persona),
+        *(("", tongue) for tongue in tongues),
+        (persona, ""),
+    ]:
+        if (one := variants.get(key)) is not None:
+            return Words(
+                subject=one.subject, body=one.body, persona=one.persona, language=one.language
+            )
+    return Words(subject=template.subject, body=template.body)
 
 
 def _require_possible(

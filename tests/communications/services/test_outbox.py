@@ -2,10 +2,18 @@ from datetime import timedelta
 
 import pytest
 
-from communications.enums import MessageStatus, Purpose
+from communications.enums import MessageChannel, MessageStatus, Purpose
 from communications.models import Message
 from communications.services import outbox
-from tests.factories import MORNING, make_member, make_person, make_template
+from members.models import AuditEntry
+from tests.factories import (
+    MORNING,
+    make_member,
+    make_message,
+    make_person,
+    make_template,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -116,3 +124,43 @@ def test_withdraw_takes_back_what_waits_and_nothing_else():
         ("sent", "", None),
         ("queued", "", None),
     ]
+
+
+def test_a_colleague_may_be_written_to_and_nobody_of_a_member():
+    user, template = make_user(), make_template()
+
+    message = outbox.queue_message(
+        user=user,
+        template_key=template.key,
+        variables={},
+        purpose=Purpose.REPLY,
+        dedupe_key="digest",
+        due_at=MORNING,
+        channel=MessageChannel.PORTAL,
+    )
+
+    assert (message.user, message.member, message.person) == (user, None, None)
+    assert message.channel == MessageChannel.PORTAL
+
+
+@pytest.mark.parametrize(("was_sent", "status"), [(True, "sent"), (False, "suppressed")])
+def test_settle_keeps_what_a_person_found_out(was_sent, status):
+    message, by = make_message(status=MessageStatus.UNKNOWN, outcome="timed out"), make_user()
+
+    outbox.settle(
+        message=message, was_sent=was_sent, reason="The provider's log", by=by, at=MORNING
+    )
+
+    message.refresh_from_db()
+    [entry] = AuditEntry.objects.filter(verb="message.settled")
+    assert (message.status, message.outcome) == (status, "The provider's log")
+    assert (entry.by, entry.before["outcome"]) == (by, "timed out")
+    with pytest.raises(outbox.NotUnknown):
+        outbox.settle(message=message, was_sent=True, reason="x", by=by, at=MORNING)
+
+
+def test_settle_asks_how_one_knows():
+    message = make_message(status=MessageStatus.UNKNOWN)
+
+    with pytest.raises(outbox.NoReason):
+        outbox.settle(message=message, was_sent=True, reason=" ", by=make_user(), at=MORNING)

@@ -191,8 +191,8 @@ def audience():
     """Readers that an upper app would write to."""
     readers = []
 
-    def ask(*, template, on, member_id):
-        assert (template.pk, on) == (ask.template.pk, TODAY)
+    def ask(*, template, on, member_id, limit):
+        assert (template.pk, on, limit) == (ask.template.pk, TODAY, 1000)
         return [each for each in readers if member_id in {None, each.member_id}]
 
     ask.template = make_template(subject="{{ name }}", body="{{ goal }}")
@@ -212,7 +212,7 @@ def reader(*, person=None, **variables):
     )
 
 
-def test_blocked_counts_and_names_whom_a_gap_stops(audience):
+def test_blocked_counts_and_names_whom_a_gap_stops(audience, django_assert_num_queries):
     template, readers = audience
     german = make_person()
     Preference.objects.create(person=german, language="de", updated_at=MORNING)
@@ -224,8 +224,11 @@ def test_blocked_counts_and_names_whom_a_gap_stops(audience):
         reader(person=german),
     ]
 
-    found = templates.blocked(template, on=TODAY)
+    asked = templates.audiences.readers(template=template, on=TODAY)
+    with django_assert_num_queries(2):
+        found = templates.blocked(template, readers=asked)
 
+    assert not found.is_cut
     assert (found.readers, found.blocked, found.by_name) == (4, 2, {"goal": 2, "name": 1})
     assert [(each.member_id, gaps) for each, gaps in found.first] == [
         (readers[1].member_id, ("goal",)),

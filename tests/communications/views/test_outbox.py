@@ -127,3 +127,25 @@ def test_message_shows_what_became_of_it_and_what_was_answered(client):
     assert [each.words for each in response.context["answers"]] == ["Yes."]
     assert "5.1.1" in response.text
     assert response.text.count("by a program, in all likelihood") == 1
+
+
+def test_what_nobody_knows_says_what_to_do_and_is_settled_by_a_person(client):
+    message = make_message(status="unknown", outcome="timed out")
+    client.force_login(make_user(role=Role.OPERATIONS))
+    page = reverse("communications:message", args=[message.public_id])
+    settle = reverse("communications:message_settle", args=[message.public_id])
+
+    assert (
+        "None is sent again by itself"
+        in client.get(URL, {"status": "unknown"}).content.decode()
+    )
+    assert "Do you know what became of it?" in client.get(page).content.decode()
+    refused = client.post(settle, {"was_sent": "yes", "reason": ""})
+    client.post(settle, {"was_sent": "yes", "reason": "They have answered it"})
+    again = client.post(settle, {"was_sent": "no", "reason": "x"}, follow=True)
+
+    message.refresh_from_db()
+    assert refused.status_code == 422
+    assert (message.status, message.outcome) == ("sent", "They have answered it")
+    assert "It is settled already" in again.content.decode()
+    assert "Do you know what became of it?" not in client.get(page).content.decode()

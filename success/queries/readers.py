@@ -1,0 +1,84 @@
+"""Whom a play would write to with a template, and how it would fill the gaps."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from django.db import connection
+from django.utils.dateformat import format as spelled
+
+from communications.models import MessageTemplate
+from communications.services.templates import Reader
+from config.kernel.conditions import BadCondition, compile_sql, parse
+from success.engine.facts import FACTS
+from success.enums import VersionStatus
+from success.models import MemberFacts, PlayVersion
+
+BY_MESSAGE = "message"
+
+
+def readers(
+    *, template: MessageTemplate, on: date, member_id: int | None = None, limit: int
+) -> Sequence[Reader]:
+    """Return up to ``limit`` members in the audience of published plays that use ``template``.
+
+    By name; only those whose segment is served by messages, and who have a main contact, for
+    nobody else is written to. Each has the variables that a play would fill in on ``on``;
+    what is not known is null. With ``member_id`` only that member. One statement a play, and
+    one for the rows.
+    """
+    found: set[int] = set()
+    for version in _versions(template):
+        found |= _audience(version, on=on, member_id=member_id, limit=limit)
+    rows = (
+        MemberFacts.objects.filter(pk__in=found)
+        .select_related("member", "contact", "plan", "blocking", "next_milestone")
+        .order_by("member__name", "pk")[:limit]
+    )
+    return [_reader(row, on=on) for row in rows]
+
+
+def _versions(template: MessageTemplate) -> list[PlayVersion]:
+    versions = PlayVersion.objects.filter(
+        status=VersionStatus.PUBLISHED, play__is_active=True, steps__template=template
+    )
+    return list(versions.distinct().order_by("pk"))
+
+
+def _audience(version: PlayVersion, *, on: date, member_id: int | None, limit: int) -> set[int]:
+    try:
+        predicate, values = compile_sql(parse(version.audience, registry=FACTS), as_of=on)
+    except BadCondition:
+        return set()  # such a play enters nobody, and says so itself
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT f.member_id
+              FROM success_memberfacts f
+              JOIN members_member m ON m.id = f.member_id
+              JOIN coverage_segment s ON s.id = f.segment_id
+             WHERE ({predicate}) AND f.contact_id IS NOT NULL AND s.delivery = %s
+               AND (%s::bigint IS NULL OR f.member_id = %s)
+             ORDER BY m.name, m.id
+             LIMIT %s
+            """,
+            [*values, BY_MESSAGE, member_id, member_id, limit],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _reader(row: MemberFacts, *, on: date) -> Reader:
+    return Reader(
+        member_id=row.member_id,
+        public_id=row.member.public_id,
+        name=row.member.name,
+        person=row.contact,
+        variables={
+            "name": row.contact.name if row.contact else None,
+            "member": row.member.name,
+            "goal": row.plan.goal if row.plan else None,
+            "next": row.next_milestone.title if row.next_milestone else None,
+            "milestone": row.blocking.title if row.blocking else None,
+            "day": spelled(on, "j F Y"),
+            "days": (on - row.anchor_on).days if row.anchor_on else None,
+        },
+    )
