@@ -8,6 +8,7 @@ from members.enums import PortalRole, Role
 class Permission(StrEnum):
     CALENDAR_OWN = "success.calendar.own"
     COST_EDIT = "success.cost.edit"
+    DIGEST_VIEW = "success.digest.view"
     QUEUE_LEAD = "success.queue.lead"
     QUEUE_VIEW = "success.queue.view"
     QUEUE_WORK = "success.queue.work"
@@ -31,6 +32,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
         {
             Permission.CALENDAR_OWN,
             Permission.COST_EDIT,
+            Permission.DIGEST_VIEW,
             Permission.REVIEW_VIEW,
             Permission.REVIEW_WORK,
             Permission.QUEUE_LEAD,
@@ -48,6 +50,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
     Role.MSM: frozenset(
         {
             Permission.CALENDAR_OWN,
+            Permission.DIGEST_VIEW,
             Permission.REVIEW_VIEW,
             Permission.REVIEW_WORK,
             Permission.QUEUE_VIEW,
@@ -62,6 +65,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
         {
             Permission.CALENDAR_OWN,
             Permission.COST_EDIT,
+            Permission.DIGEST_VIEW,
             Permission.REVIEW_VIEW,
             Permission.REVIEW_WORK,
             Permission.QUEUE_VIEW,

@@ -15,7 +15,7 @@ from success.queries.backtests import unfinished_ids as unfinished_backtest_ids
 from success.queries.batches import unfinished_batch_ids
 from success.queries.nights import unfinished_night_ids
 from success.queries.profiles import unfinished_import_ids
-from success.services import batches, bulk, handovers, trials
+from success.services import batches, bulk, digests, handovers, replies, telling, trials
 from success.services.nights import start_due_night, work_night
 from success.services.profiles import work_import
 
@@ -41,6 +41,9 @@ def tick(**_: object) -> None:
     for backtest_id in unfinished_backtest_ids():
         work_backtest.delay(backtest_id=backtest_id)
     handovers.tell_moved(at=clock.now())
+    replies.handle_due(at=clock.now())
+    digests.send_due(at=clock.now())
+    telling.tell_due(on=clock.today(), at=clock.now())
     outbox.release_stuck.delay()
     outbox.send_due.delay()
 

@@ -14,8 +14,8 @@ from communications.engine.bounces import GONE, enhanced_code, is_permanent
 from communications.engine.machines import Touch, is_program, likely_machine
 from communications.engine.replies import names_of_ours
 from communications.enums import EventKind, MessageStatus, NoticeKind, SuppressionKind
-from communications.models import Consent, DeliveryEvent, Message, Preference, Suppression
-from communications.services import notices
+from communications.models import DeliveryEvent, Message, Suppression
+from communications.services import notices, preferences
 from communications.services.suppression import address_hash
 from coverage.models import Assignment
 from members.models import Person
@@ -238,25 +238,11 @@ def _nothing_discretionary(
     else:
         return
     for person in people:
-        Preference.objects.update_or_create(
+        preferences.unsubscribe(
             person=person,
-            defaults={"no_discretionary": True, "updated_at": event.received_at},
-        )
-        Consent.objects.create(
-            person=person,
-            is_given=False,
             said_in="provider",
             words=str(EventKind(event.kind).label),
-            at=event.at,
-        )
-        audit.record(
-            verb="preference.changed",
-            subject=person,
-            member_id=message.member_id if message else None,
-            summary="Nothing discretionary any more, as a provider passed on",
-            by=None,
             at=event.received_at,
-            after={"no_discretionary": True},
         )
 
 

@@ -10,7 +10,8 @@ from django.core.signing import BadSignature, Signer
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, TruncDate
 
-from communications.models import Message
+from communications.engine.replies import shown
+from communications.models import Message, Reply
 from config.kernel.clock import association_zone
 from config.kernel.keyset import BadCursor, KeysetPage
 from engagement.models import Fact
@@ -18,6 +19,8 @@ from members.models import Member, Term, User
 from success.engine import wording
 from success.enums import EvidenceSource, State
 from success.models import Intervention, InterventionEvent, MilestoneEvent, VectorChange
+
+LONGEST_REPLY = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +66,10 @@ def timeline(  # noqa: PLR0913  # what may be asked of a page of it
 ) -> KeysetPage[TimelineEntry]:
     """A page of what happened to a member up to ``as_of``, newest first.
 
-    Facts, terms, plan milestones, vector changes, messages and work on items that ``user`` may
-    see; ``kinds`` names some of ``TIMELINE_KINDS``, none means all. A query a kind, each of one
-    page at most. Raises ``BadCursor`` for a cursor that is not ours, or two at once.
+    Facts, terms, plan milestones, vector changes, messages, answers and work on items that
+    ``user`` may see; ``kinds`` names some of ``TIMELINE_KINDS``, none means all. A query a
+    kind, each of one page at most. Raises ``BadCursor`` for a cursor that is not ours, or two
+    at once.
     """
     if after and before:
         raise BadCursor("Ask for what comes after a row or before it, not both.")
@@ -236,6 +240,22 @@ def _say_message(message: Message) -> tuple[str, str, str, bool]:
     return f"Message: {subject}", detail, "", person.is_simulated if person else False
 
 
+def _replies(member: Member) -> "QuerySet[Reply]":
+    replies = Reply.objects.filter(member=member).select_related("person")
+    return replies.annotate(day=_day_of("received_at"))
+
+
+def _say_reply(reply: Reply) -> tuple[str, str, str, bool]:
+    words = shown(reply.body)
+    if len(words) > LONGEST_REPLY:
+        words = f"{words[:LONGEST_REPLY]}…"
+    person = reply.person
+    who = person.name if person else "Somebody with an address we do not know"
+    kind = "Automatic answer" if reply.is_automatic else "Answer"
+    title = f"{kind}: {reply.subject}" if reply.subject else kind
+    return title, f"{who}: {words}", "", person.is_simulated if person else False
+
+
 def _work(member: Member) -> "QuerySet[InterventionEvent]":
     events = InterventionEvent.objects.filter(intervention__member=member)
     return events.select_related("intervention__play", "by").annotate(day=_day_of("at"))
@@ -252,6 +272,7 @@ _SOURCES: dict[str, _Source] = {
     "fact": _Source(_facts, "occurred_on", _say_fact),
     "message": _Source(_messages, "day", _say_message),
     "milestone": _Source(_turns, "on", _say_turn),
+    "reply": _Source(_replies, "day", _say_reply),
     "term": _Source(_terms, "starts_on", _say_term),
     "vector": _Source(_changes, "on", _say_change),
     "work": _Source(_work, "day", _say_work),

@@ -7,12 +7,14 @@ import pytest
 from config.kernel.keyset import BadCursor
 from success.queries.timeline import TIMELINE_KINDS, timeline
 from tests.factories import (
+    MORNING,
     TODAY,
     make_fact,
     make_intervention,
     make_member,
     make_message,
     make_person,
+    make_reply,
     make_user,
 )
 
@@ -72,3 +74,18 @@ def test_timeline_costs_the_same_number_of_queries_for_any_length(
 def test_two_cursors_at_once_are_refused():
     with pytest.raises(BadCursor):
         read(make_member(), after="a", before="b")
+
+
+def test_answers_stand_without_what_they_quote():
+    member = make_member()
+    message = make_message(member=member, status="sent", finished_at=MORNING)
+    make_reply(message=message, body="Yes.\n\nOn Wed, you wrote:\n> Hello", subject="Re: Hello")
+    make_reply(message=message, person=None, is_automatic=True, body="a" * 900, subject="")
+    make_reply()
+
+    page = read(member, kinds=["reply"])
+
+    assert [(each.title, len(each.detail)) for each in page.items] == [
+        ("Automatic answer", len("Somebody with an address we do not know: ") + 401),
+        ("Answer: Re: Hello", len(f"{message.person.name}: Yes.")),
+    ]

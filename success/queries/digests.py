@@ -1,0 +1,275 @@
+"""What a colleague's week came to: learned, changed, earned, at risk, and due next."""
+
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from config.kernel.clock import association_zone, local_date
+from coverage.models import Assignment
+from members.enums import Role
+from members.models import Member, User
+from success.engine.digest import Digest, Line, Section, section
+from success.enums import (
+    AskKind,
+    AskStatus,
+    EvidenceSource,
+    InterventionStatus,
+    Outcome,
+    Side,
+    Standing,
+    State,
+)
+from success.models import (
+    Accountability,
+    Ask,
+    GoalChange,
+    Intervention,
+    MemberFacts,
+    MilestoneEvent,
+    VectorChange,
+)
+from success.queries.promises import open_on
+from success.queries.queue import week
+
+LISTED: Final = 12
+AHEAD: Final = timedelta(days=7)
+AT_RISK: Final = (State.REGRESSING, State.STALLED)
+# The worst first, so that what is listed is what matters.
+WORST_FIRST: Final = (State.REGRESSING, State.STALLED, State.SLIPPING)
+IN_MEMBERSHIP: Final = (Standing.IN_FORCE, Standing.IN_GRACE)
+
+
+def digest_of(user: User, *, since: datetime, until: datetime, as_of: date) -> Digest:
+    """Return what happened between two moments to the members ``user`` answers for (2.10).
+
+    An MSM's own members; the whole association for a director and operations. Members that
+    ``user`` may not see are in none of it. A dozen lines a section, with how many there are.
+    ``as_of`` is the day by which promises fall due and are late. Hours that do not fit into the
+    week are those of an MSM; null for the others. About fifteen statements, whatever the number
+    of members.
+    """
+    members = _members_of(user)
+    first, last = (local_date(each, zone=association_zone()) for each in (since, until))
+    days = (first, last)
+    load = week(user, as_of=as_of) if user.role == Role.MSM else None
+    return Digest(
+        since=first,
+        until=last,
+        is_house=user.role != Role.MSM,
+        sections=(
+            _due(user, as_of=as_of),
+            _at_risk(members),
+            _changed(members, days=days),
+            _learned(members, since=since, until=until),
+            _earned(members, since=since, until=until, days=days),
+        ),
+        unserved_hours=load.unserved_hours if load else None,
+        unserved_items=len(load.unserved_ids) if load else 0,
+    )
+
+
+def _members_of(user: User) -> QuerySet[Member]:
+    """Those whom a user sees and answers for."""
+    visible = Member.objects.visible_to(user)
+    match user.role:
+        case Role.DIRECTOR | Role.OPERATIONS:
+            return visible
+        case Role.MSM:
+            own = Assignment.objects.filter(owner=user, member=OuterRef("pk"))
+            return visible.filter(Exists(own))
+    return visible.none()
+
+
+def _page(member: Member) -> str:
+    return reverse("success:member", args=[member.public_id])
+
+
+def _due(user: User, *, as_of: date) -> Section:
+    """Promises of ours that the reader has to keep within a week, and those late already."""
+    promises = Accountability.objects.filter(
+        open_on(as_of),
+        Q(plan__closed_on=None) | Q(plan__closed_on__gt=as_of),
+        side=Side.ASSOCIATION,
+        owner=user,
+        due_on__lte=as_of + AHEAD,
+    )
+    lines = [
+        Line(
+            member=promise.plan.member.name,
+            text=_("%(promise)s (late)") % {"promise": promise.title}
+            if promise.due_on < as_of
+            else promise.title,
+            on=promise.due_on,
+            address=_page(promise.plan.member),
+        )
+        for promise in promises.select_related("plan__member").order_by("due_on", "pk")[:LISTED]
+    ]
+    return section("due", lines, total=promises.count())
+
+
+def _at_risk(members: QuerySet[Member]) -> Section:
+    """Members in force or in grace who go backwards or have stopped; longest behind first."""
+    known = MemberFacts.objects.filter(
+        member__in=members, state__in=AT_RISK, standing__in=IN_MEMBERSHIP
+    )
+    rows = known.select_related("member", "blocking").order_by(
+        "state", F("behind_since").asc(nulls_last=True), "pk"
+    )
+    lines = [
+        Line(
+            member=row.member.name,
+            text=_risk(row),
+            on=row.behind_since,
+            address=_page(row.member),
+        )
+        for row in rows[:LISTED]
+    ]
+    return section("at_risk", lines, total=known.count())
+
+
+def _risk(row: MemberFacts) -> str:
+    state = str(State(row.state).label)
+    if row.we_owe_since:
+        return _("%(state)s, and waits for us") % {"state": state}
+    if row.blocking:
+        return _("%(state)s, at “%(milestone)s”") % {
+            "state": state,
+            "milestone": row.blocking.title,
+        }
+    return state
+
+
+def _changed(members: QuerySet[Member], *, days: tuple[date, date]) -> Section:
+    """Members whose state is another than at the beginning; those that got worse come first."""
+    first, last = days
+    within = VectorChange.objects.filter(member__in=members, on__gt=first, on__lte=last)
+    before = VectorChange.objects.filter(member=OuterRef("member"), on__lte=first)
+    later = VectorChange.objects.filter(
+        member=OuterRef("member"), on__gt=OuterRef("on"), on__lte=last
+    )
+    moved = (
+        within.filter(~Exists(later))
+        .annotate(was=Subquery(before.order_by("-on").values("state")[:1]))
+        .filter(was__isnull=False)
+        .exclude(state=F("was"))
+        .select_related("member")
+    )
+    total = moved.count()
+    rows: list[Any] = []
+    for worse in (True, False):
+        side = Q(state__in=WORST_FIRST)
+        part = moved.filter(side if worse else ~side).order_by("-on", "pk")
+        rows += list(part[: LISTED - len(rows)])
+    lines = [
+        Line(
+            member=row.member.name,
+            text=_("%(before)s → %(after)s")
+            % {"before": State(row.was).label, "after": State(row.state).label},
+            on=row.on,
+            address=_page(row.member),
+        )
+        for row in rows
+    ]
+    return section("changed", lines, total=total)
+
+
+def _learned(members: QuerySet[Member], *, since: datetime, until: datetime) -> Section:
+    """What was written down about members when work was done, and goals they changed."""
+    done = (
+        Intervention.objects.filter(
+            member__in=members,
+            status=InterventionStatus.DONE,
+            finished_at__gt=since,
+            finished_at__lte=until,
+        )
+        .exclude(learned="", note="")
+        .select_related("member")
+    )
+    goals = GoalChange.objects.filter(
+        member__in=members, at__gt=since, at__lte=until
+    ).select_related("member")
+    found = [
+        (each.at, each.member, _("The goal has changed: %(words)s") % {"words": each.words})
+        for each in goals.order_by("-at", "-pk")[:LISTED]
+    ]
+    found += [
+        (each.finished_at, each.member, each.learned or each.note)
+        for each in done.order_by("-finished_at", "-pk")[:LISTED]
+        if each.finished_at
+    ]
+    return section("learned", _newest(found), total=done.count() + goals.count())
+
+
+def _earned(
+    members: QuerySet[Member], *, since: datetime, until: datetime, days: tuple[date, date]
+) -> Section:
+    """Milestones not on one side's word alone, advocacy, and problems that are solved."""
+    reached = (
+        MilestoneEvent.objects.filter(
+            milestone__plan__member__in=members,
+            achieved=True,
+            recorded_at__gt=since,
+            recorded_at__lte=until,
+        )
+        .exclude(source=EvidenceSource.DECLARED)
+        .select_related("milestone__plan__member")
+    )
+    spoken = Ask.objects.filter(
+        plan__member__in=members,
+        kind=AskKind.ADVOCACY,
+        status=AskStatus.ACCEPTED,
+        answered_on__gt=days[0],
+        answered_on__lte=days[1],
+    ).select_related("plan__member")
+    solved = Intervention.objects.filter(
+        member__in=members,
+        status=InterventionStatus.DONE,
+        outcome=Outcome.REACHED,
+        finished_at__gt=since,
+        finished_at__lte=until,
+    ).select_related("member", "play")
+    found = [
+        (
+            each.recorded_at,
+            each.milestone.plan.member,
+            _("reached “%(milestone)s”") % {"milestone": each.milestone.title},
+        )
+        for each in reached.order_by("-recorded_at", "-pk")[:LISTED]
+    ]
+    found += [
+        (each.finished_at, each.member, _("moving again: %(play)s") % {"play": each.play.title})
+        for each in solved.order_by("-finished_at", "-pk")[:LISTED]
+        if each.finished_at
+    ]
+    lines = _newest(found)
+    lines += [
+        Line(
+            member=each.plan.member.name,
+            text=_("speaks for us: %(what)s") % {"what": each.get_advocacy_display()},
+            on=each.answered_on,
+            address=_page(each.plan.member),
+        )
+        for each in spoken.order_by("-answered_on", "-pk")[:LISTED]
+    ]
+    total = reached.count() + spoken.count() + solved.count()
+    return section("earned", _by_day(lines), total=total)
+
+
+def _newest(found: list[tuple[datetime, Member, str]]) -> list[Line]:
+    found.sort(key=lambda each: each[0], reverse=True)
+    return [
+        Line(
+            member=member.name,
+            text=words,
+            on=local_date(at, zone=association_zone()),
+            address=_page(member),
+        )
+        for at, member, words in found[:LISTED]
+    ]
+
+
+def _by_day(lines: list[Line]) -> list[Line]:
+    return sorted(lines, key=lambda line: line.on or date.min, reverse=True)[:LISTED]
