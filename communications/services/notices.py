@@ -42,7 +42,7 @@ def tell(  # noqa: PLR0913  # a notice has that many parts
             """,
             [
                 member.pk if member else None,
-                kind.value,
+                NoticeKind(kind).value,
                 title,
                 body,
                 address,

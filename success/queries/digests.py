@@ -111,12 +111,12 @@ def _due(user: User, *, as_of: date) -> Section:
 
 
 def _at_risk(members: QuerySet[Member]) -> Section:
-    """Members in force or in grace who go backwards or have stopped; longest behind first."""
+    """Members in force or in grace who go backwards or have stopped; the newest first."""
     known = MemberFacts.objects.filter(
         member__in=members, state__in=AT_RISK, standing__in=IN_MEMBERSHIP
     )
     rows = known.select_related("member", "blocking").order_by(
-        "state", F("behind_since").asc(nulls_last=True), "pk"
+        "state", F("behind_since").desc(nulls_last=True), "pk"
     )
     lines = [
         Line(
