@@ -259,7 +259,7 @@ def opened(as_of):
 
 def test_renewal_has_a_reason_of_its_own_at_each_day_and_stops_when_it_is_known():
     make_default_plays(effective_from=TODAY - 30 * DAY)
-    facts = make_member_facts(term_ends_on=TODAY + 120 * DAY, state="on_track", review_on=TODAY)
+    facts = make_member_facts(term_ends_on=TODAY + 120 * DAY, state="no_plan")
 
     seen = [opened(TODAY + days * DAY) for days in (0, 29, 30, 60, 90)]
     assert seen == [
