@@ -10,15 +10,19 @@ class SuccessConfig(AppConfig):
     remade_by_the_night = {
         "MemberFacts": Q(pk__isnull=False),
         "VectorChange": Q(pk__isnull=False),
+        "Heard": Q(pk__isnull=False),
     }
 
     def ready(self) -> None:
         from communications.services.gate import guards  # noqa: PLC0415  # models come first
         from communications.services.templates import audiences  # noqa: PLC0415
+        from engagement.signals import facts_recorded  # noqa: PLC0415
         from success.queries.readers import readers  # noqa: PLC0415
+        from success.receivers import hear_facts  # noqa: PLC0415
         from success.services import plays, reviews  # noqa: PLC0415
 
         audiences.register("success.play", readers)
+        facts_recorded.connect(hear_facts, dispatch_uid="success.hear_facts")
         guards.register("success.play", plays.objection)
         guards.register("success.review", reviews.objection)
         _register_panels()

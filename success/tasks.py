@@ -1,5 +1,6 @@
 """What the workers do for success. Beat only ticks; what is due is found in the tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from celery import shared_task
@@ -15,7 +16,16 @@ from success.queries.backtests import unfinished_ids as unfinished_backtest_ids
 from success.queries.batches import unfinished_batch_ids
 from success.queries.nights import unfinished_night_ids
 from success.queries.profiles import unfinished_import_ids
-from success.services import batches, bulk, digests, handovers, replies, telling, trials
+from success.services import (
+    batches,
+    bulk,
+    digests,
+    handovers,
+    plays,
+    replies,
+    telling,
+    trials,
+)
 from success.services.nights import start_due_night, work_night
 from success.services.profiles import work_import
 
@@ -40,6 +50,7 @@ def tick(**_: object) -> None:
         work_out_rebalancing.delay(rebalancing_id=rebalancing_id)
     for backtest_id in unfinished_backtest_ids():
         work_backtest.delay(backtest_id=backtest_id)
+    hear_soon(member_ids=plays.unheard(on=clock.today()))
     handovers.tell_moved(at=clock.now())
     replies.handle_due(at=clock.now())
     digests.send_due(at=clock.now())
@@ -76,6 +87,25 @@ def work_profiles(*, batch_id: int, **_: object) -> None:
 def work_backtest(*, backtest_id: int, **_: object) -> None:
     """Walk a back-test through its nights, unless another worker is at it."""
     trials.work(backtest_id=backtest_id, clock=clock.now)
+
+
+@shared_task(name="success.hear", acks_late=True, ignore_result=True)
+def hear(*, member_ids: list[int], **_: object) -> None:
+    """Bring members of whom something was recorded just now to the newest night."""
+    plays.hear(member_ids=member_ids, at=clock.now())
+
+
+def hear_soon(*, member_ids: Sequence[int]) -> None:
+    """Wake a worker for members of whom something was recorded; without one, the tick does.
+
+    More than are looked at between two nights are the night's.
+    """
+    if not member_ids:
+        return
+    try:
+        hear.delay(member_ids=list(member_ids)[: plays.MOST_HEARD])
+    except OperationalError:  # the facts are there, and each minute's tick looks for them
+        return
 
 
 def wake_imports(*, batch_id: int) -> None:

@@ -52,6 +52,7 @@ from success.models import (
     Review,
     VectorRollup,
 )
+from success.services.plays import ensure_default_plays
 
 NOON = datetime(2026, 7, 29, 12, tzinfo=UTC)
 MORNING = datetime(2026, 7, 29, 8, 30, tzinfo=UTC)
@@ -551,3 +552,10 @@ def make_delivery_event(*, message=None, **overrides):
     return DeliveryEvent.objects.create(
         message=message or make_message(status="sent"), **(fields | overrides)
     )
+
+
+def make_default_plays(*, effective_from=date(2026, 7, 1)):
+    """The plays that come with Waymark, where nobody is left alone to compare with."""
+    made = ensure_default_plays(effective_from=effective_from)
+    PlayVersion.objects.update(held_percent=0)
+    return made

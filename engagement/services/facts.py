@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,58 @@ from django.db import transaction
 from engagement.ingestion import staging
 from engagement.ingestion.facts import FactRow, read_facts
 from engagement.ingestion.mapping import FactMapping
+from engagement.models import Fact
+from engagement.signals import facts_recorded
+from members.enums import Origin
 from members.ingestion.ledger import RefusedRow
 from members.ingestion.tables import Refusal, read
+from members.models import Member, Person
+from members.rollups.dirty import mark_dirty
 
 UNKNOWN = "not a member: the id is unknown"
+
+
+@transaction.atomic
+def record(  # noqa: PLR0913  # a fact has that many parts
+    *,
+    member: Member,
+    kind: str,
+    subject: str,
+    occurred_on: date,
+    source: str,
+    external_id: str,
+    at: datetime,
+    person: Person | None = None,
+    details: Mapping[str, Any] | None = None,
+    origin: Origin = Origin.LIVE,
+) -> Fact | None:
+    """Record one fact, mark its member from its day, and return it; None where it is known.
+
+    A fact is known by source and external id, so saying it again records nothing. After the
+    commit, what is live is told by ``facts_recorded``; what is brought in later never is.
+    """
+    fact, is_new = Fact.objects.get_or_create(
+        source=source,
+        external_id=external_id,
+        defaults={
+            "member": member,
+            "person": person,
+            "kind": kind,
+            "subject": subject,
+            "occurred_on": occurred_on,
+            "origin": origin,
+            "recorded_at": at,
+            "details": dict(details or {}),
+        },
+    )
+    if not is_new:
+        return None
+    mark_dirty([(member.pk, occurred_on)])
+    if origin == Origin.LIVE:
+        transaction.on_commit(
+            partial(facts_recorded.send, sender=Fact, member_ids=[member.pk]), robust=True
+        )
+    return fact
 
 
 @dataclass(kw_only=True)

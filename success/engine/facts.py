@@ -149,5 +149,26 @@ for _name, _kind, _label, _explain, _column in (
         "Last heard of on {value}, {ago}",
         "f.last_fact_on",
     ),
+    (
+        "next_term_on",
+        Kind.DATE,
+        "Next term begins",
+        "They have renewed: the next term begins on {value}, {ago}",
+        "f.next_term_on",
+    ),
+    (
+        "decider_last_on",
+        Kind.DATE,
+        "Decision maker last heard of",
+        "A decision maker was last heard of on {value}, {ago}",
+        "f.decider_last_on",
+    ),
+    (
+        "review_on",
+        Kind.DATE,
+        "Latest review",
+        "The newest review was or is on {value}, {ago}",
+        "f.review_on",
+    ),
 ):
     FACTS.register(Fact(name=_name, kind=_kind, label=_label, explain=_explain, column=_column))

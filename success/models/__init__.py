@@ -25,6 +25,7 @@ from success.models.plans import (
 )
 from success.models.plays import (
     Enrolment,
+    Heard,
     Intervention,
     InterventionEvent,
     Play,
@@ -51,6 +52,7 @@ __all__ = [
     "FitAssessment",
     "GapAnswer",
     "GoalChange",
+    "Heard",
     "Helpfulness",
     "Intervention",
     "InterventionEvent",

@@ -90,6 +90,15 @@ class MemberFacts(models.Model):
     people_involved = models.PositiveIntegerField(default=0)
     subjects_involved = models.PositiveIntegerField(default=0)
     last_fact_on = models.DateField(null=True)
+    next_term_on = models.DateField(
+        null=True, help_text="a term that is known already begins; null in a past night"
+    )
+    decider_last_on = models.DateField(
+        null=True, help_text="last fact of the primary contact or of somebody who decides"
+    )
+    review_on = models.DateField(
+        null=True, help_text="of the newest review that was held or is agreed"
+    )
     recheck_on = models.DateField(
         null=True, help_text="first day on which the calendar alone may change this row"
     )

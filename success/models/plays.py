@@ -361,3 +361,15 @@ class InterventionEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Heard(models.Model):
+    """The newest fact of a member that plays have looked at between two nights."""
+
+    member = models.OneToOneField(
+        Member, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    fact_id = models.BigIntegerField(help_text="a live fact after it has not been looked at")
+
+    def __str__(self) -> str:
+        return f"{self.member} up to {self.fact_id}"

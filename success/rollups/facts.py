@@ -10,9 +10,13 @@ from datetime import date
 
 from django.db import connection, transaction
 
+from config.kernel.clock import association_zone
 from members.rollups.scope import Scope, Written
 from success.engine.overlays import GOAL_HOLDS_DAYS
 from success.rollups.vector import BASELINE, vector_parameters, vector_sql
+
+# Titles of people who decide; the primary contact is taken for one in any case.
+DECIDES = r"\m(chief|c[efimot]o|president|chair\w*|owner|founder|partner|director|vp|head)\M"
 
 # An ordinary night: those whose facts changed, whose day has come, or who are new.
 PEOPLE = """
@@ -110,6 +114,39 @@ coming_outcome AS (
     WHERE {scope_outcome} AND o.is_primary AND o.said_on > %(as_of)s
     GROUP BY o.member_id
 ),
+reviewed AS (
+    -- the newest that was held or is agreed; what was agreed later was not known yet
+    SELECT r.member_id,
+           max(CASE WHEN r.held_on <= %(as_of)s THEN r.held_on
+                    ELSE (r.starts_at AT TIME ZONE %(zone)s)::date END) AS review_on
+    FROM success_review r
+    WHERE {scope_review} AND r.status <> 'cancelled'
+      AND (r.created_at AT TIME ZONE %(zone)s)::date <= %(as_of)s
+    GROUP BY r.member_id
+),
+decider AS (
+    SELECT a.member_id, a.person_id
+    FROM members_affiliation a
+    WHERE {scope_affiliation} AND a.starts_on <= %(as_of)s
+      AND (a.ends_on IS NULL OR a.ends_on > %(as_of)s)
+      AND (a.is_primary_contact OR a.title ~* %(decides)s)
+),
+decider_seen AS (
+    SELECT d.member_id, max(f.occurred_on) AS last_on
+    FROM decider d
+    JOIN engagement_fact f
+        ON f.person_id = d.person_id AND f.member_id = d.member_id
+       AND f.occurred_on <= %(as_of)s
+    GROUP BY d.member_id
+),
+coming_place AS (
+    SELECT a.member_id,
+           least(min(a.starts_on) FILTER (WHERE a.starts_on > %(as_of)s),
+                 min(a.ends_on) FILTER (WHERE a.ends_on > %(as_of)s)) AS next_on
+    FROM members_affiliation a
+    WHERE {scope_affiliation} AND (a.starts_on > %(as_of)s OR a.ends_on > %(as_of)s)
+    GROUP BY a.member_id
+),
 involved AS (
     SELECT i.member_id,
            count(DISTINCT i.person_id)::int AS people,
@@ -149,9 +186,15 @@ said AS (
            coalesce(i.people, 0) AS people_involved,
            coalesce(i.subjects, 0) AS subjects_involved,
            lf.occurred_on AS last_fact_on,
+           -- when a term became known is not kept: of a past night nobody can tell
+           CASE WHEN (SELECT NOT EXISTS (
+                   SELECT FROM success_night later
+                    WHERE later.kind = 'live' AND later.as_of > %(as_of)s))
+               THEN ct.starts_on END AS next_term_on,
+           ds.last_on AS decider_last_on, rv.review_on,
            least(
                v.recheck_on, b.recheck_on, pr.next_due_on, lf.next_on, ct.starts_on,
-               cp.counts_from, co.said_on, o.recheck_on,
+               cp.counts_from, co.said_on, o.recheck_on, pl.next_on,
                -- plays may ask about a goal that goes stale
                CASE WHEN o.confirmed_on + %(goal_stale)s > %(as_of)s
                    THEN o.confirmed_on + %(goal_stale)s END,
@@ -170,6 +213,9 @@ said AS (
     LEFT JOIN coming_outcome co ON co.member_id = m.id
     LEFT JOIN promise pr ON pr.member_id = m.id
     LEFT JOIN involved i ON i.member_id = m.id
+    LEFT JOIN reviewed rv ON rv.member_id = m.id
+    LEFT JOIN decider_seen ds ON ds.member_id = m.id
+    LEFT JOIN coming_place pl ON pl.member_id = m.id
     -- two steps in an index, whatever the number of facts
     LEFT JOIN LATERAL (
         SELECT (SELECT max(f.occurred_on) FROM engagement_fact f
@@ -248,6 +294,9 @@ COLUMNS = (
     "people_involved",
     "subjects_involved",
     "last_fact_on",
+    "next_term_on",
+    "decider_last_on",
+    "review_on",
     "recheck_on",
 )
 
@@ -266,6 +315,8 @@ def refresh(*, as_of: date, scope: Scope, grace_days: int) -> Written:
     parameters = vector_parameters(as_of=as_of, scope=scope) | {
         "grace": grace_days,
         "goal_stale": GOAL_HOLDS_DAYS + 1,
+        "decides": DECIDES,
+        "zone": association_zone(),
     }
     with connection.cursor() as cursor:
         if scope.taken_by is not None:
@@ -287,6 +338,8 @@ def _facts_sql(scope: Scope) -> str:
         scope_term=scope.condition("t.member_id"),
         scope_plan=scope.condition("p.member_id"),
         scope_involvement=scope.condition("i.member_id"),
+        scope_review=scope.condition("r.member_id"),
+        scope_affiliation=scope.condition("a.member_id"),
         columns=", ".join(COLUMNS),
         said_columns=", ".join(f"said.{column}" for column in COLUMNS),
         old_columns=", ".join(f"old.{column}" for column in COLUMNS),

@@ -490,14 +490,23 @@ def _work(night: Night, step: NightStep, *, clock: Clock) -> bool:
 # One member, at once.
 
 
-def refresh_member(*, member_id: int, at: datetime) -> bool:
+def newest_day() -> date | None:
+    """Return the day of the newest live night, finished or not; None before the first."""
+    newest: date | None = Night.objects.filter(kind=NightKind.LIVE).aggregate(day=Max("as_of"))[
+        "day"
+    ]
+    return newest
+
+
+def refresh_member(*, member_id: int, at: datetime, with_facts: bool = False) -> bool:
     """Bring one member's evidence, facts and queue items to the day of the newest live night.
 
     For a change that somebody waits to see; called in its transaction, after the change. False
     where no night has run yet, or where a night's step holds the member: the member is marked
-    dirty, so a night brings the same. Idempotent; a few statements over indexes.
+    dirty, so a night brings the same. ``with_facts``: what was recorded of them just now is
+    worked into their involvement first. Idempotent; a few statements over indexes.
     """
-    newest = Night.objects.filter(kind=NightKind.LIVE).aggregate(day=Max("as_of"))["day"]
+    newest = newest_day()
     if newest is None:
         return False
     scope = Scope(first=member_id, last=member_id)
@@ -507,6 +516,8 @@ def refresh_member(*, member_id: int, at: datetime) -> bool:
         try:
             with transaction.atomic():
                 cursor.execute(WITHOUT_WAITING)
+                if with_facts:
+                    involvement.refresh(as_of=newest, scope=scope)
                 milestones.refresh(scope=scope)
                 facts.refresh(
                     as_of=newest, scope=scope, grace_days=Association.current().grace_days

@@ -1,28 +1,24 @@
-"""The plays an association starts with, and what stops a play's message at the last moment."""
+"""The plays to start with, those inside them, what just happened, and what stops a message."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
+from typing import Literal
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 
 from communications.enums import Purpose
 from communications.models import Message, MessageTemplate
 from config.kernel.clock import association_zone, local_date
+from members.models import User
+from members.services import audit
 from success.engine.evidence import stands
-from success.engine.vector import PLAN_SLA_DAYS
-from success.enums import (
-    QueueClass,
-    Reentry,
-    Side,
-    Standing,
-    StartKind,
-    State,
-    VersionStatus,
-)
+from success.enums import EnrolmentEnd, InterventionStatus, Side, VersionStatus
 from success.models import (
     Accountability,
+    Enrolment,
     Intervention,
+    InterventionEvent,
     MemberFacts,
     Milestone,
     Play,
@@ -30,222 +26,10 @@ from success.models import (
     PlayVersion,
 )
 from success.rollups import plays
-from success.rollups.obligations import NEXT_GOAL_DAYS, NEXT_GOAL_PLAY
+from success.services import nights
+from success.services.starter import DEFAULT_PLAYS, DEFAULT_TEMPLATES, STEP, VERSION
 
-MEMBER = {
-    "fact": "standing",
-    "op": "in",
-    "value": [Standing.IN_FORCE.value, Standing.IN_GRACE.value],
-}
-
-GOAL_STALE_DAYS = 180
-
-DEFAULT_TEMPLATES: tuple[dict[str, Any], ...] = (
-    {
-        "key": "first-value",
-        "subject": "A hand with “{{ next }}”",
-        "body": (
-            "Dear {{ name }},\n\n"
-            "{{ days }} days ago {{ member }} set out towards this goal: “{{ goal }}”."
-            "\n\n"
-            "The next point on the way is “{{ next }}”. If something stands between you and "
-            "it, tell us what it is, and we will find the person or the page that helps. If "
-            "you are there already, tell us too: a line is enough.\n\n"
-            "Just reply to this message.\n"
-        ),
-    },
-    {
-        "key": "next-point",
-        "subject": "What would help with “{{ milestone }}”?",
-        "body": (
-            "Dear {{ name }},\n\n"
-            "the point that {{ member }} wanted to reach next is “{{ milestone }}”, on the "
-            "way to this goal: “{{ goal }}”.\n\n"
-            "What would help most now: an introduction to a member who has done it, an hour "
-            "with one of us, or a different order of steps? Reply with a word, and we will "
-            "arrange it. If the goal has changed, say so, and we will plan anew.\n"
-        ),
-    },
-)
-
-OF_A_VERSION = ("aim", "start_kind", "start", "audience", "queue_class")
-OF_A_STEP = ("act", "minutes", "due_days")
-
-DEFAULT_PLAYS: tuple[dict[str, Any], ...] = (
-    {
-        "key": "day-30-without-first-value",
-        "title": "Day 30 without first value",
-        "aim": "The member reaches the first point of their path",
-        "start_kind": StartKind.TIMED,
-        "start": {
-            "fact": "anchor_on",
-            "offset_days": 30,
-            "why": "Day 30 of the path was {day}, and nothing on it has been reached yet: "
-            "next is {next}.",
-        },
-        "audience": {"all": [MEMBER, {"fact": "first_value_on", "op": "is_null"}]},
-        "queue_class": QueueClass.SLIPPING,
-        "act": "Ask what stands in the way, and offer a working session",
-        "minutes": 20,
-        "due_days": 5,
-        "template": "first-value",
-    },
-    {
-        "key": "milestone-overdue",
-        "title": "A milestone is overdue",
-        "aim": "The member reaches the milestone they are waiting at, or agrees another way",
-        "start_kind": StartKind.DATA,
-        "start": {"fact": "behind_since"},
-        "audience": {
-            "all": [
-                MEMBER,
-                {
-                    "fact": "state",
-                    "op": "in",
-                    "value": [State.STALLED.value, State.SLIPPING.value],
-                },
-            ]
-        },
-        "queue_class": QueueClass.SLIPPING,
-        "act": "Find out what would help with this milestone, and who has solved it",
-        "minutes": 30,
-        "due_days": 5,
-        "template": "next-point",
-    },
-    {
-        "key": "last-maintainer-left",
-        "title": "The last maintainer has left",
-        "aim": "Somebody at the member maintains a project again",
-        "start_kind": StartKind.TRIGGER,
-        "start": {
-            "kind": "maintainer.removed",
-            "last": True,
-            "why": "Since {day} nobody at this member maintains a project any more; the last "
-            "was {subject}.",
-        },
-        "audience": MEMBER,
-        "queue_class": QueueClass.REGRESSING,
-        "act": "Ask who takes over, and introduce them to the project",
-        "minutes": 30,
-        "due_days": 3,
-        "template": None,
-    },
-    {
-        "key": "promise-of-ours-late",
-        "title": "A promise of ours is late",
-        "aim": "We have done what we promised, or agreed with them that we shall not",
-        "start_kind": StartKind.DATA,
-        "start": {
-            "kind": "promise.late",
-            "fact": "we_owe_since",
-            "why": "We promised “{subject}” for {day}, and it is not done.",
-        },
-        "audience": MEMBER,
-        "queue_class": QueueClass.ASSOCIATION_PROMISE_OVERDUE,
-        "act": "Do it, or tell them when; then mark it done",
-        "minutes": 30,
-        "due_days": 1,
-        "template": None,
-    },
-    {
-        # They are kept waiting by us: it goes with what we owe them, late or not.
-        "key": "declaration-waiting",
-        "title": "A member waits for our answer",
-        "aim": "The member knows where they stand",
-        "start_kind": StartKind.TRIGGER,
-        "start": {
-            "kind": "answer.waiting",
-            "why": "On {day} they told us that {subject}, and they wait for our answer.",
-        },
-        "audience": MEMBER,
-        "queue_class": QueueClass.ASSOCIATION_PROMISE_OVERDUE,
-        "act": "Confirm it, or say what is missing",
-        "minutes": 10,
-        "due_days": 2,
-        "template": None,
-    },
-    {
-        "key": "no-plan-by-day-14",
-        "title": "No plan by day 14",
-        "aim": "A goal in the member's own words, and a path to it that both sides have agreed",
-        "start_kind": StartKind.TIMED,
-        "start": {
-            "fact": "joined_on",
-            "offset_days": PLAN_SLA_DAYS,
-            "why": "They joined on {joined}, and by {day} no plan was agreed.",
-        },
-        "audience": {
-            "all": [MEMBER, {"fact": "state", "op": "eq", "value": State.NO_PLAN.value}]
-        },
-        "queue_class": QueueClass.NO_PLAN,
-        "act": "Ask what they want to achieve, and agree a plan",
-        "minutes": 45,
-        "due_days": 5,
-        "template": None,
-    },
-    {
-        "key": NEXT_GOAL_PLAY,
-        "title": "The goal is achieved",
-        "aim": "The next goal is agreed",
-        "start_kind": StartKind.DATA,
-        "start": {
-            "fact": "achieved_on",
-            "why": "{goal} was achieved on {day}: the next goal is ours to ask for.",
-            "replaced": "The next goal is agreed",
-        },
-        "audience": MEMBER,
-        "queue_class": QueueClass.NEXT_GOAL,
-        "act": "Celebrate it with them, and agree the next goal",
-        "minutes": 45,
-        "due_days": NEXT_GOAL_DAYS,
-        "template": None,
-    },
-    {
-        "key": "goal-stale",
-        "title": "The goal has not been confirmed for half a year",
-        "aim": "We know that the goal still holds, or what has taken its place",
-        "start_kind": StartKind.TIMED,
-        "start": {
-            "fact": "goal_confirmed_on",
-            "offset_days": GOAL_STALE_DAYS,
-            "why": "Since {confirmed} nobody has said that {goal} still holds.",
-            "ended": "The goal was confirmed",
-            "replaced": "The goal was agreed anew",
-        },
-        "audience": {
-            "all": [
-                MEMBER,
-                {
-                    "fact": "state",
-                    "op": "not_in",
-                    "value": [State.NO_PLAN.value, State.ACHIEVED.value],
-                },
-            ]
-        },
-        "queue_class": QueueClass.NEXT_GOAL,
-        "act": "Ask whether this is still what they want to achieve",
-        "minutes": 15,
-        "due_days": 10,
-        "template": None,
-    },
-    {
-        "key": "ask-eligible",
-        "title": "Ready to be asked",
-        "aim": "They have been asked what they agreed to be asked, once",
-        "start_kind": StartKind.TRIGGER,
-        "start": {
-            "kind": "ask.eligible",
-            "why": "Since {day} they may be asked what they agreed to when “{subject}” was "
-            "planned.",
-        },
-        "audience": MEMBER,
-        "queue_class": QueueClass.ELIGIBLE_ASK,
-        "act": "Ask what was announced at this point, in their words",
-        "minutes": 20,
-        "due_days": 14,
-        "template": None,
-    },
-)
+MOST_HEARD = 200
 
 
 @transaction.atomic
@@ -257,7 +41,7 @@ def ensure_default_plays(*, effective_from: date) -> list[Play]:
     """
     templates: dict[str, MessageTemplate] = {}
     for words in DEFAULT_TEMPLATES:
-        defaults = words | {"purpose": Purpose.DISCRETIONARY}
+        defaults = {"purpose": Purpose.DISCRETIONARY} | words
         templates[words["key"]], _ = MessageTemplate.objects.get_or_create(
             key=words["key"], defaults=defaults
         )
@@ -267,22 +51,157 @@ def ensure_default_plays(*, effective_from: date) -> list[Play]:
             key=said["key"], defaults={"title": said["title"]}
         )
         if is_new:
+            of_version = VERSION | said["version"]
             version = PlayVersion.objects.create(
                 play=play,
                 number=1,
                 status=VersionStatus.PUBLISHED,
                 salt=play.key,
-                reentry=Reentry.OCCURRENCE,
                 effective_from=effective_from,
-                **{name: said[name] for name in OF_A_VERSION},
+                **of_version,
             )
-            template = templates.get(said["template"] or "")
-            step = {name: said[name] for name in OF_A_STEP}
-            PlayStep.objects.create(version=version, position=1, template=template, **step)
+            PlayStep.objects.bulk_create(
+                PlayStep(
+                    version=version,
+                    position=position,
+                    **(STEP | step | {"template": templates.get(step.get("template", ""))}),
+                )
+                for position, step in enumerate(said["steps"], start=1)
+            )
             play.current = version
             play.save(update_fields=["current"])
         made.append(play)
     return made
+
+
+How = Literal["stay", "move", "stop"]
+
+
+@transaction.atomic
+def move_inside(
+    *, play: Play, to_version: PlayVersion, how: How, by: User | None, at: datetime
+) -> int:
+    """Say what becomes of those inside a play whose new version is published; return how many.
+
+    *stay*: they go on under the version that they entered. *move*: under ``to_version``, from
+    the step they are at; whoever it would not have let in, or who started for another reason
+    than it knows, is let go by the next night. *stop*: their entries end and their open items
+    close, save those that somebody is working on. Idempotent.
+    """
+    inside = Enrolment.objects.filter(play=play, ended_on=None).exclude(version=to_version)
+    if how == "stay":
+        return inside.count()
+    if how == "move":
+        moved = inside.update(version=to_version, next_on=None)
+        _record_move(play, to_version, how=how, count=moved, by=by, at=at)
+        return moved
+    busy = Intervention.objects.filter(status=InterventionStatus.OPEN, claimed_until__gt=at)
+    ending = list(
+        inside.exclude(pk__in=busy.values("enrolment")).select_for_update(of=("self",))
+    )
+    today = local_date(at, zone=association_zone())
+    reason = "The play was published anew, and let them go"
+    ids = [entry.pk for entry in ending]
+    Enrolment.objects.filter(pk__in=ids).update(
+        ended_on=today,
+        gone_on=today,
+        end=EnrolmentEnd.SWITCHED_OFF,
+        end_reason=reason,
+        next_on=None,
+    )
+    items = Intervention.objects.filter(enrolment__in=ids, status=InterventionStatus.OPEN)
+    closing = list(items.values_list("pk", flat=True))
+    items.update(
+        status=InterventionStatus.CLOSED,
+        finished_at=at,
+        claimed_by=None,
+        claimed_until=None,
+        snoozed_until=None,
+    )
+    InterventionEvent.objects.bulk_create(
+        InterventionEvent(intervention_id=pk, verb="closed", at=at, note=reason)
+        for pk in closing
+    )
+    _record_move(play, to_version, how=how, count=len(ids), by=by, at=at)
+    return len(ids)
+
+
+def _record_move(  # noqa: PLR0913  # the parts of an entry
+    play: Play,
+    to_version: PlayVersion,
+    *,
+    how: How,
+    count: int,
+    by: User | None,
+    at: datetime,
+) -> None:
+    if count:
+        verb = "moved to" if how == "move" else "let go at"
+        audit.record(
+            verb="play.moved",
+            subject=play,
+            member_id=None,
+            summary=f"{count} inside were {verb} version {to_version.number}",
+            by=by,
+            at=at,
+        )
+
+
+# Facts that a play waits for, newer than what was heard of their member.
+UNHEARD = """
+    SELECT f.member_id FROM engagement_fact f
+      LEFT JOIN success_heard heard ON heard.member_id = f.member_id
+     WHERE f.kind = ANY (%(kinds)s) AND f.origin = 'live' AND f.occurred_on >= %(since)s
+       AND f.id > coalesce(heard.fact_id, 0)
+     GROUP BY f.member_id ORDER BY min(f.id) LIMIT %(limit)s
+"""
+HEAR = """
+    INSERT INTO success_heard (member_id, fact_id)
+    VALUES (%(member)s, %(fact)s)
+        ON CONFLICT (member_id) DO UPDATE SET fact_id = excluded.fact_id
+     WHERE success_heard.fact_id < excluded.fact_id
+"""
+
+
+def unheard(*, on: date) -> list[int]:
+    """Return members with a live fact that a play waits for and that nobody has looked at.
+
+    Of the days since the newest night; older ones a night has seen. At most ``MOST_HEARD``,
+    the longest waiting first.
+    """
+    kinds = [
+        start["kind"]
+        for start in PlayVersion.objects.filter(
+            status=VersionStatus.PUBLISHED, play__is_active=True, effective_from__lte=on
+        ).values_list("start", flat=True)
+        if start.get("kind") and start["kind"] not in plays.HAPPENINGS
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            UNHEARD, {"kinds": kinds, "since": nights.newest_day() or on, "limit": MOST_HEARD}
+        )
+        return [member_id for (member_id,) in cursor.fetchall()]
+
+
+def hear(*, member_ids: Iterable[int], at: datetime) -> int:
+    """Bring members to the newest night with what was recorded since; return how many.
+
+    One whom a night's step holds is left for the next minute. Idempotent.
+    """
+    heard = 0
+    for member_id in sorted(set(member_ids))[:MOST_HEARD]:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT max(id) FROM engagement_fact WHERE member_id = %s", [member_id]
+            )
+            newest = cursor.fetchone()[0]
+            if newest is None or not nights.refresh_member(
+                member_id=member_id, at=at, with_facts=True
+            ):
+                continue
+            cursor.execute(HEAR, {"member": member_id, "fact": newest})
+            heard += 1
+    return heard
 
 
 def objection(*, message: Message, at: datetime) -> str | None:
@@ -291,9 +210,12 @@ def objection(*, message: Message, at: datetime) -> str | None:
     Asked in the sending transaction: the reason may be gone since the night (the milestone is
     reached, the member has left, the play was switched off), or we may have come to owe them,
     which silences whatever is discretionary (DOMAIN 2.10, stop on success and blocker side).
+    So do the aim, the stop rule, an answer and a wish that came since.
     """
     intervention = (
-        Intervention.objects.select_related("step__version__play", "member__known")
+        Intervention.objects.select_related(
+            "step__version__play", "enrolment__version__play", "member__known"
+        )
         .filter(message_id=message.pk)
         .first()
     )
@@ -309,7 +231,7 @@ def objection(*, message: Message, at: datetime) -> str | None:
         return None
     return plays.why_gone(
         intervention_id=intervention.pk,
-        version=intervention.step.version,
+        version=intervention.enrolment.version,
         member_id=intervention.member_id,
         as_of=today,
     )

@@ -24,6 +24,7 @@ from config.kernel.clock import association_zone, local_date
 from coverage.enums import EffortSource, Modality
 from coverage.services import effort
 from members.models import Member, Person, User
+from members.rollups.dirty import mark_dirty
 from members.services import audit
 from success.enums import ConfirmedIn, GapAnswerChoice, ReviewStatus
 from success.models import (
@@ -792,6 +793,8 @@ def _record(  # noqa: PLR0913  # an entry has that many parts
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
+    # plays ask when the last review was, or the next one is
+    mark_dirty([(review.member_id, _day(at))])
     audit.record(
         verb=verb,
         subject=review,

@@ -28,9 +28,8 @@ from success.queries.nights import progress
 from success.rollups import milestones
 from success.services import demonstration as made_up
 from success.services.nights import run_night
-from success.services.plays import ensure_default_plays
 from success.services.templates import agree_from_template
-from tests.factories import make_user
+from tests.factories import make_default_plays, make_user
 
 DATA = Path(settings.BASE_DIR) / "data" / "cncf"
 AT = datetime(2026, 7, 29, 8, tzinfo=UTC)
@@ -91,7 +90,7 @@ def association():
         cursor.execute("ANALYZE success_plan, success_milestone, engagement_involvement")
     milestones.refresh(scope=EVERYBODY)
     made_up.ensure_agreements(on=TODAY, at=AT)
-    ensure_default_plays(effective_from=date(2026, 7, 1))
+    make_default_plays(effective_from=date(2026, 7, 1))
 
 
 @pytest.mark.django_db

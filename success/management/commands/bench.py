@@ -165,6 +165,7 @@ KEPT = (
     "coverage_assignment",
     "success_memberfacts",
     "success_vectorchange",
+    "success_enrolment",
     "success_intervention",
 )
 READ = (

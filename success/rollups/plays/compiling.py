@@ -32,6 +32,7 @@ WORDS = {
     "expected": spelled("f.blocked_since - 1"),
     "next": "'“' || coming.title || '”'",
     "subject": "nullif(d.subject, '')",
+    "quiet": spelled("f.decider_last_on"),
     "goal": "'“' || plan.goal || '”'",
 }
 

@@ -8,7 +8,6 @@ from members.rollups.scope import Scope
 from success.models import Ask, GoalChange, Intervention, InterventionEvent, MemberFacts
 from success.rollups import plays
 from success.services import asks
-from success.services.plays import ensure_default_plays
 from tests.factories import (
     MORNING,
     NOON,
@@ -16,6 +15,7 @@ from tests.factories import (
     make_accountability,
     make_ask,
     make_declaration,
+    make_default_plays,
     make_member_facts,
     make_milestone_of,
     make_plan,
@@ -31,7 +31,7 @@ SINCE = TODAY - 20 * DAY
 
 @pytest.fixture(autouse=True)
 def default_plays():
-    ensure_default_plays(effective_from=SINCE)
+    make_default_plays(effective_from=SINCE)
 
 
 def refresh(as_of=TODAY):

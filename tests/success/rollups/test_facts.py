@@ -1,6 +1,6 @@
 """MemberFacts: standing as the engine says, written only where it differs."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,9 +18,14 @@ from tests.examples import example
 from tests.factories import (
     NOON,
     make_accountability,
+    make_affiliation,
     make_assignment,
+    make_fact,
     make_member,
+    make_night,
+    make_person,
     make_plan,
+    make_review,
     make_term,
     make_user,
 )
@@ -538,3 +543,91 @@ def test_what_was_reached_in_between_and_dropped_since_counts_on_the_first_days(
     known = MemberFacts.objects.get()
     assert (known.held_on, known.baseline_held_on) == (None, None)
     assert vector_on(first.member, as_of=day(55)).baseline.position == 0
+
+
+# What plays ask beside the plan
+
+
+def test_a_term_to_come_is_known_tonight_and_not_in_a_past_night():
+    member = make_member()
+    make_term(member=member, starts_on=day(-300), ends_on=day(60))
+    make_term(member=member, starts_on=day(60), ends_on=day(425))
+
+    refresh(day(0))
+    assert MemberFacts.objects.get().next_term_on == day(60)
+    make_night(as_of=day(1))
+    refresh(day(0))
+    assert MemberFacts.objects.get().next_term_on is None
+    refresh(day(60))
+    assert MemberFacts.objects.get().next_term_on is None
+
+
+def test_decider_is_the_main_contact_or_has_the_title_for_as_long_as_they_hold_it():
+    titles = ["CTO", "Chief Architect", "Vice President", "Head of Platform", "Director, IT"]
+    others = ["Engineer", "Directory editor", "Section header", ""]
+    seen = {}
+    for title in (*titles, *others):
+        member = make_member()
+        person = make_person()
+        make_affiliation(
+            member=member, person=person, title=title, starts_on=day(-50),
+            is_primary_contact=False,
+        )  # fmt: skip
+        make_fact(member=member, person=person, occurred_on=day(-9))
+        make_fact(member=member, person=person, occurred_on=day(3))
+        make_fact(member=member, occurred_on=day(-1))
+        seen[title] = member.pk
+    main, gone = make_member(), make_member()
+    for member, fields in (
+        (main, {"is_primary_contact": True}),
+        (gone, {"title": "CEO", "is_primary_contact": False, "ends_on": day(0)}),
+    ):
+        person = make_person()
+        make_affiliation(member=member, person=person, starts_on=day(-50), **fields)
+        make_fact(member=member, person=person, occurred_on=day(-9))
+
+    refresh(day(0))
+
+    found = set(
+        MemberFacts.objects.filter(decider_last_on=day(-9)).values_list("pk", flat=True)
+    )
+    assert found == {seen[title] for title in titles} | {main.pk}
+    assert MemberFacts.objects.filter(decider_last_on__isnull=False).count() == len(found)
+
+
+def test_a_place_that_begins_or_ends_is_looked_at_on_its_day():
+    member = make_member()
+    make_affiliation(member=member, title="CEO", starts_on=day(4), ends_on=day(9))
+
+    refresh(day(0))
+    assert MemberFacts.objects.get().recheck_on == day(4)
+    refresh(day(4))
+    assert MemberFacts.objects.get().recheck_on == day(9)
+
+
+def test_newest_review_is_the_one_held_or_agreed_by_then():
+    member = make_member()
+
+    def review(number, status, agreed, **fields):
+        at = datetime.combine(day(number), time(12), tzinfo=UTC)
+        make_review(
+            member=member, starts_at=at, status=status,
+            created_at=datetime.combine(day(agreed), time(12), tzinfo=UTC), **fields,
+        )  # fmt: skip
+
+    review(-40, "held", -60, held_on=day(-39))
+    review(20, "cancelled", -30)
+    review(10, "scheduled", -5)
+
+    told = {}
+    for number in (-61, -50, -39, -6, -5, 30):
+        refresh(day(number))
+        told[number] = MemberFacts.objects.get().review_on
+    assert told == {
+        -61: None,
+        -50: day(-40),
+        -39: day(-39),
+        -6: day(-39),
+        -5: day(10),
+        30: day(10),
+    }

@@ -6,8 +6,7 @@ from members.models import DirtyMember
 from members.rollups.scope import Scope, Written
 from success.models import Accountability, MemberFacts, Play
 from success.rollups import obligations
-from success.services.plays import ensure_default_plays
-from tests.factories import MORNING, TODAY, make_member_facts, make_plan
+from tests.factories import MORNING, TODAY, make_default_plays, make_member_facts, make_plan
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -17,7 +16,7 @@ SINCE = TODAY - 60 * DAY
 
 @pytest.fixture(autouse=True)
 def plays():
-    ensure_default_plays(effective_from=SINCE)
+    make_default_plays(effective_from=SINCE)
 
 
 def refresh(as_of=TODAY, scope=EVERYBODY):

@@ -25,11 +25,11 @@ from success.models import (
     PlayVersion,
 )
 from success.rollups import plays
-from success.services.plays import ensure_default_plays
 from tests.factories import (
     MORNING,
     TODAY,
     make_accountability,
+    make_default_plays,
     make_fact,
     make_intervention,
     make_involvement,
@@ -531,7 +531,7 @@ def test_trigger_that_is_not_about_the_last_one_fires_for_each_day():
     ],
 )
 def test_item_closes_when_its_reason_is_gone(change, reason):
-    ensure_default_plays(effective_from=SINCE)
+    make_default_plays(effective_from=SINCE)
     facts = make_behind(since=SINCE, anchor_on=TODAY - 10 * DAY)
     other = make_behind(since=SINCE, anchor_on=TODAY - 10 * DAY)
     refresh()
@@ -638,7 +638,7 @@ def test_every_fact_can_be_asked_of_the_database():
 
 
 def test_permuting_terms_tiers_moves_nothing():
-    ensure_default_plays(effective_from=SINCE)
+    make_default_plays(effective_from=SINCE)
     for number in range(4):
         facts = make_behind()
         Term.objects.create(

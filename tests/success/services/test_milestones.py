@@ -32,12 +32,12 @@ from success.services.milestones import (
     PlanOver,
 )
 from success.services.nights import run_night
-from success.services.plays import ensure_default_plays
 from tests.factories import (
     MORNING,
     NOON,
     TODAY,
     make_declaration,
+    make_default_plays,
     make_involvement,
     make_member,
     make_plan,
@@ -494,7 +494,7 @@ def test_attachment_is_shown_without_folders_or_what_cannot_be_printed():
 @pytest.fixture
 def told():
     """A member in force with a plan that a night has seen, who waits at the first milestone."""
-    ensure_default_plays(effective_from=JULY_1)
+    make_default_plays(effective_from=JULY_1)
     member = make_member()
     make_term(member=member)
     plan = make_plan(member=member, anchor_on=date(2026, 6, 1))

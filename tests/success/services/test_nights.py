@@ -31,8 +31,14 @@ from success.services.nights import (
     start_night,
     work_night,
 )
-from success.services.plays import ensure_default_plays
-from tests.factories import make_accountability, make_member, make_plan, make_term, make_user
+from tests.factories import (
+    make_accountability,
+    make_default_plays,
+    make_member,
+    make_plan,
+    make_term,
+    make_user,
+)
 from tests.success.lines import evolve, replan
 
 TODAY = date(2026, 7, 29)
@@ -52,7 +58,7 @@ def written(night):
 
 
 def association(members=3):
-    ensure_default_plays(effective_from=TODAY - timedelta(days=60))
+    make_default_plays(effective_from=TODAY - timedelta(days=60))
     made = []
     for _ in range(members):
         member = make_member()

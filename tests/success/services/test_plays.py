@@ -2,24 +2,45 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import transaction
 
 from communications.models import Message, MessageTemplate
 from communications.services import gate
 from coverage.enums import Delivery
+from coverage.services.segments import DEFAULT_SEGMENTS
+from engagement.services.facts import record
+from members.enums import Origin
+from members.rollups.dirty import mark_dirty
 from members.rollups.scope import Scope
-from success.models import Intervention, MemberFacts, Milestone, Play
+from success import tasks
+from success.engine.ladder import Rung, ways
+from success.models import (
+    Enrolment,
+    Intervention,
+    MemberFacts,
+    Milestone,
+    Play,
+    PlayStep,
+    PlayVersion,
+)
 from success.rollups import plays
-from success.services.plays import ensure_default_plays
+from success.services import nights
+from success.services.plays import ensure_default_plays, hear, move_inside, unheard
 from tests.factories import (
     MORNING,
     TODAY,
     make_accountability,
+    make_default_plays,
+    make_fact,
+    make_intervention,
     make_member,
     make_member_facts,
     make_message,
     make_person,
     make_plan,
     make_segment,
+    make_term,
+    make_user,
 )
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +50,7 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def queued():
     """The message of a member who is behind, with the facts that it came from."""
-    ensure_default_plays(effective_from=TODAY - 30 * DAY)
+    make_default_plays(effective_from=TODAY - 30 * DAY)
     plan = make_plan(anchor_on=TODAY - 20 * DAY)
     first = plan.milestones.get(position=1)
     facts = make_member_facts(
@@ -54,13 +75,14 @@ def outcome():
 
 
 def test_default_plays_are_made_once():
-    made = ensure_default_plays(effective_from=TODAY)
+    made = make_default_plays(effective_from=TODAY)
     Play.objects.filter(key="milestone-overdue").update(title="Ours")
 
-    again = ensure_default_plays(effective_from=TODAY + DAY)
+    again = make_default_plays(effective_from=TODAY + DAY)
 
     assert [(p.key, p.current.start_kind, p.current.queue_class) for p in made] == [
         ("day-30-without-first-value", "timed", 5),
+        ("welcome", "timed", 6),
         ("milestone-overdue", "data", 5),
         ("last-maintainer-left", "trigger", 2),
         ("promise-of-ours-late", "data", 1),
@@ -69,11 +91,18 @@ def test_default_plays_are_made_once():
         ("next-goal", "data", 7),
         ("goal-stale", "timed", 7),
         ("ask-eligible", "trigger", 8),
+        ("decision-maker-quiet", "data", 3),
+        ("quarterly-review", "timed", 7),
+        ("renewal-120", "timed", 7),
+        ("renewal-90", "timed", 7),
+        ("renewal-60", "timed", 7),
+        ("renewal-30", "timed", 7),
+        ("lapsed-in-grace", "timed", 7),
     ]
     assert [play.pk for play in again] == [play.pk for play in made]
     assert set(Play.objects.values_list("current__effective_from", flat=True)) == {TODAY}
     assert Play.objects.filter(title="Ours").count() == 1
-    assert MessageTemplate.objects.count() == 2
+    assert MessageTemplate.objects.count() == 9
 
 
 def test_message_of_a_play_goes_out_while_its_reason_holds(queued):
@@ -168,9 +197,249 @@ def test_stopped_message_closes_its_intervention_the_next_night(queued):
 
     plays.refresh(as_of=TODAY + DAY, scope=Scope(first=0, last=2**62), at=MORNING + DAY)
 
-    item = Intervention.objects.get()
+    item = Intervention.objects.get(play__key="milestone-overdue")
     assert item.status == "closed"
     assert list(item.events.order_by("pk").values_list("verb", flat=True)) == [
         "opened",
         "closed",
     ]
+
+
+# The starter set
+
+
+def test_every_play_to_start_with_can_be_done_in_every_segment():
+    for play in make_default_plays(effective_from=TODAY):
+        steps = [
+            Rung(
+                position=step.position,
+                intent=step.intent,
+                changes=step.changes,
+                has_template=step.template_id is not None,
+                ask=step.act,
+            )
+            for step in play.current.steps.order_by("position")
+        ]
+        for segment in DEFAULT_SEGMENTS:
+            found = ways(steps, channels=segment["channels"], delivery=segment["delivery"])
+            assert found[-1].hand == "person" or len(steps) == 1
+
+
+def test_plays_to_start_with_hold_back_what_may_wait_and_nothing_that_is_owed():
+    ensure_default_plays(effective_from=TODAY)
+
+    held = PlayVersion.objects.filter(held_percent__gt=0).order_by("pk")
+    owed = PlayVersion.objects.filter(never_withheld=True).order_by("pk")
+    assert [version.play.key for version in held] == [
+        "day-30-without-first-value",
+        "milestone-overdue",
+        "goal-stale",
+        "decision-maker-quiet",
+        "quarterly-review",
+    ]
+    assert [version.play.key for version in owed] == [
+        "welcome",
+        "promise-of-ours-late",
+        "declaration-waiting",
+        "no-plan-by-day-14",
+        "next-goal",
+        "renewal-120",
+        "renewal-90",
+        "renewal-60",
+        "renewal-30",
+        "lapsed-in-grace",
+    ]
+
+
+def opened(as_of):
+    plays.refresh(as_of=as_of, scope=Scope(first=0, last=2**62), at=MORNING)
+    items = Intervention.objects.filter(status="open").order_by("pk")
+    return list(items.values_list("play__key", flat=True))
+
+
+def test_renewal_has_a_reason_of_its_own_at_each_day_and_stops_when_it_is_known():
+    make_default_plays(effective_from=TODAY - 30 * DAY)
+    facts = make_member_facts(term_ends_on=TODAY + 120 * DAY, state="no_plan")
+
+    seen = [opened(TODAY + days * DAY) for days in (0, 29, 30, 60, 90)]
+    assert seen == [
+        ["renewal-120"], ["renewal-120"], ["renewal-90"], ["renewal-60"], ["renewal-30"],
+    ]  # fmt: skip
+    assert len(set(Intervention.objects.values_list("why", flat=True))) == 4
+
+    MemberFacts.objects.filter(pk=facts.pk).update(next_term_on=TODAY + 120 * DAY)
+    assert opened(TODAY + 91 * DAY) == []
+    ends = Enrolment.objects.order_by("pk").values_list("end", flat=True)
+    assert list(ends) == ["gone", "gone", "gone", "reached"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "keys"),
+    [
+        ({"joined_on": TODAY}, ["welcome"]),
+        ({"joined_on": TODAY - 11 * DAY}, []),
+        (
+            {"standing": "in_grace", "term_ends_on": TODAY - DAY},
+            ["lapsed-in-grace"],
+        ),
+        ({"standing": "in_grace", "term_ends_on": TODAY}, []),
+        (
+            {"decider_last_on": TODAY - 181 * DAY, "last_fact_on": TODAY - 90 * DAY},
+            ["decision-maker-quiet"],
+        ),
+        ({"decider_last_on": TODAY - 181 * DAY, "last_fact_on": TODAY - 91 * DAY}, []),
+        ({"decider_last_on": None, "last_fact_on": TODAY}, []),
+    ],
+)
+def test_play_to_start_with_opens_for_whom_it_is(fields, keys):
+    make_default_plays(effective_from=TODAY - 30 * DAY)
+    make_member_facts(**({"state": "no_plan"} | fields))
+
+    assert opened(TODAY) == keys
+
+
+def test_quarterly_review_opens_where_the_last_is_long_ago():
+    make_default_plays(effective_from=TODAY - 30 * DAY)
+    for review_on in (None, TODAY - 76 * DAY, TODAY - 75 * DAY, TODAY + DAY):
+        make_member_facts(state="on_track", review_on=review_on)
+
+    assert opened(TODAY) == ["quarterly-review"] * 2
+
+
+# Last moments
+
+
+def test_message_is_stopped_by_an_entry_that_has_ended(queued):
+    Enrolment.objects.update(
+        ended_on=TODAY, end="replied", end_reason="They replied on 29 July 2026"
+    )
+
+    assert outcome() == ("suppressed", "They replied on 29 July 2026")
+
+
+def test_message_is_stopped_by_the_aim_and_by_the_stop_rule(queued):
+    PlayVersion.objects.filter(play__key="milestone-overdue").update(
+        stop={"fact": "tier", "op": "eq", "value": "Gold"}
+    )
+    MemberFacts.objects.update(tier="Gold")
+
+    assert outcome() == ("suppressed", "It was to stop where: Tier is Gold")
+
+
+# Moving those inside
+
+
+def published_anew(play):
+    old = play.current
+    PlayVersion.objects.filter(pk=old.pk).update(status="superseded")
+    new = PlayVersion.objects.get(pk=old.pk)
+    new.pk, new.number, new.status = None, 2, "published"
+    new.save()
+    PlayStep.objects.create(version=new, position=1, act="Write", minutes=5, due_days=1)
+    Play.objects.filter(pk=play.pk).update(current=new)
+    return new
+
+
+@pytest.mark.parametrize(
+    ("how", "count", "version", "status"),
+    [("stay", 1, 1, "open"), ("move", 1, 2, "open"), ("stop", 1, 1, "closed")],
+)
+def test_those_inside_stay_move_or_stop(how, count, version, status):
+    item = make_intervention()
+    new = published_anew(item.play)
+
+    for expected in (count, 0 if how != "stay" else count):
+        assert (
+            move_inside(play=item.play, to_version=new, how=how, by=None, at=MORNING)
+            == expected
+        )
+
+    entry = Enrolment.objects.get()
+    item.refresh_from_db()
+    assert (entry.version.number, item.status) == (version, status)
+    assert entry.end == ("switched_off" if how == "stop" else "")
+    assert item.events.count() == (how == "stop")
+
+
+def test_item_in_hand_keeps_its_entry_when_the_others_are_let_go():
+    item = make_intervention(claimed_by=make_user(), claimed_until=MORNING + DAY)
+    new = published_anew(item.play)
+
+    assert move_inside(play=item.play, to_version=new, how="stop", by=None, at=MORNING) == 0
+    assert Enrolment.objects.get().ended_on is None
+
+
+# Triggers
+
+
+@pytest.fixture
+def listening():
+    """A member known to a night, and a play that waits for the last maintainer to leave."""
+    make_default_plays(effective_from=TODAY - 30 * DAY)
+    member = make_member()
+    make_term(member=member, starts_on=TODAY - 99 * DAY, ends_on=TODAY + 400 * DAY)
+    make_fact(
+        member=member, kind="maintainer.added", origin="import", occurred_on=TODAY - 90 * DAY
+    )
+    mark_dirty([(member.pk, TODAY - 99 * DAY)])
+    nights.run_night(as_of=TODAY, today=TODAY, clock=lambda: MORNING)
+    Intervention.objects.all().delete()
+    return member
+
+
+def left(member, **overrides):
+    fields = {
+        "member": member,
+        "kind": "maintainer.removed",
+        "subject": "Envoy",
+        "occurred_on": TODAY,
+        "source": "test",
+        "external_id": "left",
+        "at": MORNING,
+    }
+    return record(**(fields | overrides))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fact_is_told_after_its_commit_and_becomes_an_item_at_once(listening, monkeypatch):
+    told = []
+    monkeypatch.setattr(tasks.hear, "delay", lambda **given: told.append(given))
+
+    with transaction.atomic():
+        assert left(listening) is not None
+        before_the_commit = list(told)
+    assert left(listening) is None
+
+    assert before_the_commit == []
+    assert told == [{"member_ids": [listening.pk]}]
+    assert hear(member_ids=[listening.pk], at=MORNING) == 1
+    assert opened_keys() == ["last-maintainer-left"]
+
+
+def opened_keys():
+    items = Intervention.objects.filter(status="open").order_by("pk")
+    return list(items.values_list("play__key", flat=True))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("origin", ["import", "sync", "backfill"])
+def test_what_is_brought_in_later_nudges_nobody(listening, monkeypatch, origin):
+    told = []
+    monkeypatch.setattr(tasks.hear, "delay", lambda **given: told.append(given))
+
+    left(listening, origin=Origin(origin))
+
+    assert (told, unheard(on=TODAY)) == ([], [])
+
+
+def test_nothing_depends_on_the_nudge(listening):
+    left(listening)
+    other = left(make_member(), external_id="other").member
+    left(listening, kind="talk.given", external_id="talk")
+
+    assert unheard(on=TODAY) == [listening.pk, other.pk]
+    assert hear(member_ids=unheard(on=TODAY), at=MORNING) == 2
+    assert unheard(on=TODAY) == []
+    assert opened_keys() == ["last-maintainer-left"]
+    left(listening, external_id="again")
+    assert unheard(on=TODAY) == [listening.pk]

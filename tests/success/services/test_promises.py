@@ -12,7 +12,6 @@ from success.enums import Side
 from success.models import Accountability, Helpfulness, Intervention, MemberFacts
 from success.services import promises
 from success.services.nights import run_night
-from success.services.plays import ensure_default_plays
 from success.services.promises import (
     AlreadySettled,
     DueDayPassed,
@@ -25,6 +24,7 @@ from tests.factories import (
     NOON,
     TODAY,
     make_accountability,
+    make_default_plays,
     make_guest,
     make_member,
     make_milestone_of,
@@ -300,7 +300,7 @@ def read(name, value):
 @pytest.fixture
 def seen():
     """A plan of a member in force, in the facts of the newest night."""
-    ensure_default_plays(effective_from=TODAY - 30 * DAY)
+    make_default_plays(effective_from=TODAY - 30 * DAY)
     plan = make_plan(member=make_member(), anchor_on=TODAY)
     make_term(member=plan.member)
     run_night(as_of=TODAY, today=TODAY, clock=lambda: MORNING)

@@ -1,0 +1,11 @@
+"""What the apps below tell: each is passed on as one task, and found by the tick without."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from success.tasks import hear_soon
+
+
+def hear_facts(*, member_ids: Sequence[int], **_: Any) -> None:
+    """Live facts were recorded: have the plays look at their members at once."""
+    hear_soon(member_ids=member_ids)
