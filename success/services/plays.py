@@ -29,6 +29,7 @@ from success.models import (
     PlayStep,
     PlayVersion,
 )
+from success.queries.effects import is_sleeping_dog
 from success.rollups import plays
 from success.rollups.obligations import NEXT_GOAL_DAYS, NEXT_GOAL_PLAY
 
@@ -293,7 +294,7 @@ def objection(*, message: Message, at: datetime) -> str | None:
     which silences whatever is discretionary (DOMAIN 2.10, stop on success and blocker side).
     """
     intervention = (
-        Intervention.objects.select_related("step__version__play", "member__known")
+        Intervention.objects.select_related("step__version__play", "member__known", "enrolment")
         .filter(message_id=message.pk)
         .first()
     )
@@ -307,6 +308,10 @@ def objection(*, message: Message, at: datetime) -> str | None:
         return "A promise of ours to them is late"
     if intervention is None:
         return None
+    if message.purpose == Purpose.DISCRETIONARY and is_sleeping_dog(
+        enrolment=intervention.enrolment
+    ):
+        return "Members of this kind did worse where they were written to"
     return plays.why_gone(
         intervention_id=intervention.pk,
         version=intervention.step.version,

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("coverage", "0003_segments_say_how_members_are_reached"),
-        ("success", "0010_plays_are_what_their_versions_say"),
+        ("success", "0011_entries_end_and_are_followed"),
     ]
 
     operations = [
