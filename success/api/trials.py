@@ -46,6 +46,7 @@ def _figure(help_text: str = "") -> serializers.FloatField:
     return serializers.FloatField(allow_null=True, help_text=help_text)
 
 
+@extend_schema_serializer(component_name="EffectDifference")
 class DifferenceOutput(serializers.Serializer[Any]):
     """Two shares beside each other; null where a group is empty."""
 
@@ -62,7 +63,7 @@ class DifferenceOutput(serializers.Serializer[Any]):
     z = _figure()
     p = _figure()
     incremental = _figure("Accounts it would not have happened to.")
-    verdict = serializers.ChoiceField(choices=VERDICTS)
+    verdict = serializers.CharField(help_text=", ".join(VERDICTS))
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         low, high = instance.ci or (None, None)
@@ -84,6 +85,7 @@ class DifferenceOutput(serializers.Serializer[Any]):
         }
 
 
+@extend_schema_serializer(component_name="EffectOfAKind")
 class KindOutput(serializers.Serializer[OfAKind]):
     segment = serializers.CharField(source="segment.key", allow_null=True, default=None)
     state = serializers.CharField(allow_blank=True, help_text="On entry.")
@@ -94,7 +96,7 @@ class KindOutput(serializers.Serializer[OfAKind]):
 
 
 class OutcomeEffectOutput(serializers.Serializer[OutcomeEffect]):
-    outcome = serializers.ChoiceField(choices=["aim", "staying"])
+    outcome = serializers.CharField(help_text="aim (reached in time) or staying (a year).")
     effect = DifferenceOutput()
     needed = serializers.IntegerField(
         allow_null=True, help_text="Accounts in each group that would show five points."

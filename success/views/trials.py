@@ -302,11 +302,12 @@ def _in_short(asked: Backtest) -> str:
 
 
 def _rows(found: PlayEffect) -> list[EffectRow]:
-    return [_row(outcome) for outcome in found.outcomes]
+    reach = _reach([outcome.effect for outcome in found.outcomes])
+    return [_row(outcome, reach=reach) for outcome in found.outcomes]
 
 
-def _row(outcome: OutcomeEffect) -> EffectRow:
-    reach = _reach([outcome.effect, *(kind.effect for kind in outcome.kinds)])
+def _row(outcome: OutcomeEffect, *, reach: float) -> EffectRow:
+    among_kinds = _reach([kind.effect for kind in outcome.kinds])
     note = ""
     if outcome.missing:
         note = ngettext(
@@ -322,7 +323,7 @@ def _row(outcome: OutcomeEffect) -> EffectRow:
         needed=outcome.needed,
         missing=outcome.missing,
         note=note,
-        kinds=[_kind(kind, reach=reach) for kind in outcome.kinds],
+        kinds=[_kind(kind, reach=among_kinds) for kind in outcome.kinds],
     )
 
 
