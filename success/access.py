@@ -27,6 +27,7 @@ class Permission(StrEnum):
     PLAY_EDIT = "success.play.edit"
     TEMPLATE_VIEW = "success.template.view"
     TEMPLATE_EDIT = "success.template.edit"
+    TRIAL_ASK = "success.trial.ask"
 
 
 GRANTS: dict[str, frozenset[Permission]] = {
@@ -49,6 +50,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.PLAY_EDIT,
             Permission.TEMPLATE_VIEW,
             Permission.TEMPLATE_EDIT,
+            Permission.TRIAL_ASK,
         }
     ),
     Role.MSM: frozenset(
@@ -84,6 +86,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.PLAY_EDIT,
             Permission.TEMPLATE_VIEW,
             Permission.TEMPLATE_EDIT,
+            Permission.TRIAL_ASK,
         }
     ),
     Role.MEMBER: frozenset({Permission.CALENDAR_OWN, Permission.PATH_VIEW}),

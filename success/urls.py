@@ -25,6 +25,7 @@ from success.views import (
     runs,
     templates,
     today,
+    trials,
 )
 from success.views.portal import experience, messages, mine, review, said
 from success.views.portal import path as my_path
@@ -186,6 +187,26 @@ urlpatterns: list[URLPattern] = [
     path("measures/movements.csv", measures.movements_export, name="movements_export"),
     path("digest/", digests.digest, name="digest"),
     path("digest/preferences/", digests.preferences, name="digest_preferences"),
+    path("measures/effects/", trials.effects_overview, name="effects"),
+    path("measures/effects/<slug:key>/", trials.effect, name="effect"),
+    path("measures/back-tests/", trials.backtests, name="backtests"),
+    path("measures/back-tests/ask/", trials.backtest_ask, name="backtest_ask"),
+    path("measures/back-tests/<uuid:public_id>/", trials.backtest, name="backtest"),
+    path(
+        "measures/back-tests/<uuid:public_id>/cancel/",
+        trials.backtest_cancel,
+        name="backtest_cancel",
+    ),
+    path(
+        "measures/back-tests/<uuid:public_id>/lead.json",
+        trials.backtest_lead_chart,
+        name="backtest_lead_chart",
+    ),
+    path(
+        "measures/back-tests/<uuid:public_id>/years.json",
+        trials.backtest_years_chart,
+        name="backtest_years_chart",
+    ),
     path("runs/", runs.runs, name="runs"),
     path("runs/start/", runs.night_start, name="night_start"),
     path("runs/<int:night_id>/", runs.night, name="night"),

@@ -16,6 +16,7 @@ from success.api.profiles import ProfileImports, ProfilesExport
 from success.api.promises import Promises
 from success.api.reviews import Reviews
 from success.api.templates import Templates
+from success.api.trials import Backtests, EffectView
 
 app_name = "api"
 
@@ -36,6 +37,7 @@ router.register("asks", Asks, basename="asks")
 router.register("reviews", Reviews, basename="reviews")
 router.register("profiles/export", ProfilesExport, basename="profiles-export")
 router.register("profiles/imports", ProfileImports, basename="profile-imports")
+router.register("backtests", Backtests, basename="backtests")
 router.register("audit", AuditTrail, basename="audit")
 
 urlpatterns = [
@@ -64,6 +66,7 @@ urlpatterns = [
         margin.MemberMarginsView.as_view(),
         name="measures-margin-members",
     ),
+    path("measures/effects/<slug:key>", EffectView.as_view(), name="measures-effect"),
     path("measures/promises", outlook.KeptView.as_view(), name="measures-promises"),
     path("measures/success-gap", outlook.GapView.as_view(), name="measures-success-gap"),
 ]

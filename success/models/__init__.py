@@ -36,7 +36,7 @@ from success.models.profiles import ProfileImport, ProfileImportMember, ProfileI
 from success.models.queue import BulkAct, SavedView
 from success.models.revenue import RevenuePeriod
 from success.models.reviews import CalendarFeed, GapAnswer, Review, ReviewGuest
-from success.models.trials import Backtest
+from success.models.trials import Backtest, SleepingDog
 
 __all__ = [
     "Accountability",
@@ -79,6 +79,7 @@ __all__ = [
     "Review",
     "ReviewGuest",
     "SavedView",
+    "SleepingDog",
     "TemplateAccountability",
     "TemplateMilestone",
     "VectorChange",

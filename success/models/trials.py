@@ -1,9 +1,10 @@
 from django.conf import settings
 from django.db import models
 
+from coverage.models import Segment
 from members.models.fields import public_id as public_id_field
 from success.enums import BacktestStatus
-from success.models.plays import PlayVersion
+from success.models.plays import Play, PlayVersion
 
 
 class Backtest(models.Model):
@@ -42,3 +43,37 @@ class Backtest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version}, {self.first_on} to {self.last_on}"
+
+
+class SleepingDog(models.Model):
+    """A kind of member that a play made worse: it is no target of its messages any more.
+
+    Found by the night; stays until the play draws anew, under another salt.
+    """
+
+    play = models.ForeignKey(
+        Play, on_delete=models.CASCADE, db_index=False, related_name="sleeping_dogs"
+    )
+    salt = models.TextField()
+    segment = models.ForeignKey(
+        Segment, null=True, on_delete=models.CASCADE, db_index=False, related_name="+"
+    )
+    state = models.TextField(blank=True, help_text="of the vector, when they entered")
+    outcome = models.TextField(help_text="what became worse: the aim, or staying")
+    lift = models.FloatField(help_text="share of the treated less share of those left alone")
+    p = models.FloatField()
+    treated_n = models.PositiveIntegerField()
+    held_n = models.PositiveIntegerField()
+    found_on = models.DateField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["play", "salt", "segment", "state", "outcome"],
+                nulls_distinct=False,
+                name="a_sleeping_dog_is_flagged_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.play}: {self.segment} {self.state}"

@@ -27,6 +27,7 @@ from success.models import MemberFacts, Night, NightStep
 from success.queries import nights as reads
 from success.rollups import (
     circumstances,
+    effects,
     facts,
     groups,
     milestones,
@@ -183,6 +184,10 @@ def _loads(job: Job) -> Written:
     return loads.refresh(as_of=job.night.as_of, grace_days=Association.current().grace_days)
 
 
+def _effects(job: Job) -> Written:
+    return effects.refresh(as_of=job.night.as_of, grace_days=Association.current().grace_days)
+
+
 def _everybody(scope: Scope) -> Scope:
     return Scope(first=scope.first, last=scope.last)
 
@@ -231,6 +236,7 @@ LIVE_STAGES = (
         ),
         beside_previous=True,
     ),
+    Stage(name="effects", run=_effects, is_ranged=False),
 )
 
 

@@ -25,6 +25,7 @@ from success.models import (
     PlayStep,
     PlayVersion,
 )
+from success.queries.effects import is_sleeping_dog
 from success.rollups import plays
 from success.services import nights
 from success.services.starter import DEFAULT_PLAYS, DEFAULT_TEMPLATES, STEP, VERSION
@@ -229,6 +230,10 @@ def objection(*, message: Message, at: datetime) -> str | None:
         return "A promise of ours to them is late"
     if intervention is None:
         return None
+    if message.purpose == Purpose.DISCRETIONARY and is_sleeping_dog(
+        enrolment=intervention.enrolment
+    ):
+        return "Members of this kind did worse where they were written to"
     return plays.why_gone(
         intervention_id=intervention.pk,
         version=intervention.enrolment.version,

@@ -43,6 +43,9 @@ class BadQuestion(Exception):
 class Finished(Exception):
     """It has ended already, so there is nothing to cancel."""
 
+    def __str__(self) -> str:
+        return "It has ended already"
+
 
 @transaction.atomic
 def ask(  # noqa: PLR0913  # what a back-test is made of

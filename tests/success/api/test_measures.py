@@ -314,6 +314,7 @@ def test_measures_are_in_the_api_document():
     assert {"from", "to", "as_of", "currency", "nrr", "membership"} <= set(revenue["required"])
     assert sorted(path for path in schema["paths"] if "/measures/" in path) == [
         "/measures/after-a-move",
+        "/measures/effects/{key}",
         "/measures/first-value",
         "/measures/margin",
         "/measures/margin/members",

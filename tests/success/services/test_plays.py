@@ -22,6 +22,7 @@ from success.models import (
     Play,
     PlayStep,
     PlayVersion,
+    SleepingDog,
 )
 from success.rollups import plays
 from success.services import nights
@@ -183,6 +184,27 @@ def test_message_of_a_play_switched_off_is_stopped(queued):
     Play.objects.update(is_active=False)
 
     assert outcome() == ("suppressed", "The play was switched off")
+
+
+def test_message_to_a_kind_of_member_that_the_play_makes_worse_is_stopped(queued):
+    entry = Enrolment.objects.get()
+    SleepingDog.objects.create(
+        play=entry.play,
+        salt=entry.version.salt,
+        segment=entry.segment,
+        state=entry.state,
+        outcome="aim",
+        lift=-0.1,
+        p=0.001,
+        treated_n=400,
+        held_n=400,
+        found_on=TODAY,
+    )
+
+    assert outcome() == (
+        "suppressed",
+        "Members of this kind did worse where they were written to",
+    )
 
 
 def test_message_without_an_intervention_is_none_of_our_business():
