@@ -197,6 +197,9 @@ class Message(models.Model):
     not_after = models.DateTimeField(null=True, help_text="too late from then on")
     claimed_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    returned_at = models.DateTimeField(
+        null=True, help_text="when the provider said that it did not arrive"
+    )
     outcome = models.TextField(
         blank=True, help_text="why it was not sent, or the provider's id"
     )

@@ -92,6 +92,9 @@ def record(  # noqa: PLR0913  # an event has that many parts
         return Recorded(event=None)
     if message is not None:
         _resolve(message, event, at=received_at)
+        if kind in {EventKind.BOUNCED, EventKind.REJECTED}:
+            came_back = Message.objects.filter(pk=message.pk, returned_at=None)
+            came_back.update(returned_at=event.at)
         if kind in {*TOUCHES, EventKind.DELIVERED}:
             _judge_touches(message)
     elif kind not in TOUCHES:

@@ -56,9 +56,7 @@ HAND_OVER = f"""
           JOIN communications_message sent ON sent.id = i.message_id
          WHERE n.version_id = ANY (%(versions)s) AND i.status = 'message' AND {{scope_items}}
            AND (sent.status IN ('suppressed', 'unknown') OR (
-                sent.status = 'sent' AND EXISTS (
-                SELECT FROM communications_deliveryevent came
-                 WHERE came.message_id = sent.id AND came.kind IN ('bounced', 'rejected'))))
+                sent.status = 'sent' AND sent.returned_at IS NOT NULL))
            AND NOT EXISTS (
                SELECT FROM success_intervention other
                 WHERE other.play_id = i.play_id AND other.member_id = i.member_id

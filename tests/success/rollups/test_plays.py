@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
-from communications.models import DeliveryEvent, Message, Preference, Reply
+from communications.models import Message, Preference, Reply
 from config.kernel.conditions import BadCondition, evaluate, parse
 from coverage.enums import Delivery
 from engagement.models import Fact, Involvement
@@ -1079,14 +1079,7 @@ def test_message_that_came_back_is_a_persons_and_the_ladder_waits():
     refresh()
     sent()
     refresh(as_of=TODAY + DAY)
-    DeliveryEvent.objects.create(
-        message=Message.objects.get(),
-        provider="test",
-        event_id="1",
-        kind="bounced",
-        at=MORNING,
-        received_at=MORNING,
-    )
+    Message.objects.update(returned_at=MORNING)
 
     assert nights(2, 9) == [1, 0, 0, 0, 0, 0, 0, 0]
     assert steps_taken() == [(1, "email", "open", 0)]
