@@ -110,7 +110,7 @@ class VersionOutput(serializers.Serializer[PlayVersion]):
 class PlayOutput(serializers.Serializer[Play]):
     key = serializers.CharField()
     title = serializers.CharField()
-    state = serializers.ChoiceField(
+    activity = serializers.ChoiceField(
         choices=["new", "on", "off", "paused"],
         help_text="Paused: it stopped by itself, and a person has to look.",
     )
@@ -123,7 +123,7 @@ class PlayOutput(serializers.Serializer[Play]):
         return {
             "key": instance.key,
             "title": instance.title,
-            "state": found.state_of(instance),
+            "activity": found.state_of(instance),
             "paused_because": instance.paused_because,
             "version": instance.current.number if instance.current else None,
         }
