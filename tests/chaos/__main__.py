@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".waymark" / "chaos"
+PROOF_ITEMS = 400
 HEADS = ("trials", "hurt", "occurrences", "sent", "unknown", "lost", "twice", "against", "else")
 
 
@@ -21,7 +22,7 @@ def main() -> int:
     given = _arguments()
     if given.nice:
         os.nice(given.nice)
-    house = _house()
+    house = _house(given.state.resolve())
     try:
         house.start()
         return _run(house, given)
@@ -38,22 +39,23 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--skip-proof", action="store_true", help="without breaking anything")
     parser.add_argument("--skip-pool", action="store_true", help="without the eight claimers")
     parser.add_argument("--nice", type=int, default=5)
+    parser.add_argument("--state", type=Path, default=STATE, help="the folder of the servers")
     return parser.parse_args()
 
 
-def _house() -> "House":
+def _house(state: Path) -> "House":
     """Start servers of our own and migrate a database; nothing of the site is touched."""
     from tests.chaos.shared import Shared
     from tests.chaos.sink import Sink
 
-    STATE.mkdir(parents=True, exist_ok=True)
+    state.mkdir(parents=True, exist_ok=True)
     sink = Sink()
     for name in ("DATABASE_URL", "REDIS_URL", "EMAIL_BACKEND", "WAYMARK_TODAY"):
         os.environ.pop(name, None)
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "config.settings",
-        "WAYMARK_STATE": str(STATE),
-        "WAYMARK_CHAOS": str(STATE / "shared"),
+        "WAYMARK_STATE": str(state),
+        "WAYMARK_CHAOS": str(state / "shared"),
         "WAYMARK_THROW_AWAY": "off",  # what is committed has to outlive a crash
         "DEBUG": "on",
         "EMAIL_URL": f"smtp://127.0.0.1:{sink.port}",
@@ -75,11 +77,11 @@ def _house() -> "House":
     # and waiting for that would take most of a trial. A commit still waits for its log.
     embedded.POSTGRES_OPTIONS |= {"fsync": "off"}
     embedded.ensure()
-    shared = Shared(STATE / "shared")
+    shared = Shared(state / "shared")
     shared.zone, shared.broken = "UTC", ""
     sharing.install(shared)
     broken.install(shared)
-    house = House(state=STATE, shared=shared, sink=sink)
+    house = House(state=state, shared=shared, sink=sink)
     if "chaos_migrated" not in _left_over(house):
         house.make("chaos_migrated")
     house.use("chaos_migrated")
@@ -133,9 +135,9 @@ def _plan(given: argparse.Namespace) -> list[tuple[str, int]]:
     kinds = {kind: count for kind, (_, count) in KINDS.items()}
     if given.only:
         kinds = {given.only: given.trials or kinds[given.only]}
-    elif given.trials:
-        whole = sum(kinds.values())
-        kinds = {k: max(1, round(n * given.trials / whole)) for k, n in kinds.items()}
+    elif given.trials is not None:
+        share = given.trials / sum(kinds.values())
+        kinds = {kind: round(count * share + 0.4) for kind, count in kinds.items()}
     if given.only and given.number is not None:
         return [(given.only, given.number)]
     turns = [
@@ -180,7 +182,7 @@ def _prove(house: "House", *, seed: str) -> bool:
             "claim",
             "twice",
             "a claim looks first and writes then",
-            lambda seed: claiming.run(house=house, items=400, seed=seed),
+            lambda seed: claiming.run(house=house, items=PROOF_ITEMS, seed=seed),
         ),
     )
     _say("\nWith a safeguard taken out, the trials have to fail:")
