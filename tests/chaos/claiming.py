@@ -27,6 +27,7 @@ def run(*, house: House, items: int = ITEMS, seed: str) -> Result:
     house.wait_idle()
     house.make(house.database, like="chaos_migrated")
     house.use(house.database)
+    house.shared.set_now(factories.NOON)
     people = _fill(items)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
