@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ def main() -> int:
     given = _arguments()
     if given.nice:
         os.nice(given.nice)
+    # told to end, it takes its workers and servers along
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     house = _house(given.state.resolve())
     try:
         house.start()
