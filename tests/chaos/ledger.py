@@ -103,12 +103,12 @@ def _messages(result: Result, *, changed: dict[int, Change], taken: Ledger) -> N
                 result.held += 1
                 if is_out:
                     result.other.append(f"{said}, but it was sent")
-                if message.member_id not in changed:
+                if message.user_id is None and message.member_id not in changed:
                     result.lost.append(f"{said}: {message.outcome}")
             case _:
                 kind = result.other if is_out else result.lost
                 kind.append(f"{said} when all is over, until {message.due_at}")
-        if not hasattr(message, "intervention"):
+        if message.user_id is None and not hasattr(message, "intervention"):
             result.other.append(f"{said} belongs to no intervention")
     result.other += [f"sent, but in no table: {name}" for name in counts.keys() - known]
 

@@ -24,6 +24,7 @@ from members.models import Person, User
 from members.rollups.dirty import mark_dirty
 from success.enums import NightStatus, StepStatus
 from success.models import Intervention, Milestone, Night, NightStep, Plan, Play
+from success.services import nights
 from success.services.nights import NightFailed, run_night, start_due_night
 from tests.chaos import association as associations
 from tests.chaos.house import MINUTE, STUCK, House
@@ -33,7 +34,7 @@ from tests.factories import make_accountability
 
 DAY = timedelta(days=1)
 FIRST_NIGHT = date(2026, 6, 3)
-LAST_POSITION = 11
+STAGES = tuple(stage.name for stage in nights.LIVE_STAGES)
 T = TypeVar("T")
 
 # The night before the first of two days around each change of the clocks.
@@ -237,14 +238,16 @@ class Trial:
         if act() not in (0, False):
             self.result.hurt += 1
 
-    def at_step(self, position: int, act: Callable[[], object], *, jitter: float) -> None:
-        """Hurt when the night has come to a step, in a thread that watches for it."""
+    def at_step(self, act: Callable[[], object], *, jitter: float, stage: str = "") -> None:
+        """Hurt when the night has come to a stage, in a thread that watches for it.
+
+        Without a ``stage`` one is drawn; one in three is that which opens and queues.
+        """
+        stage = stage or self.chance.choice((*STAGES, *["plays"] * (len(STAGES) // 2)))
 
         def watch() -> None:
             deadline = time.monotonic() + 20
-            begun = NightStep.objects.filter(position__gte=position).exclude(
-                status=StepStatus.PENDING
-            )
+            begun = NightStep.objects.filter(stage=stage).exclude(status=StepStatus.PENDING)
             today = self.today
             while time.monotonic() < deadline:
                 if self.db(begun.filter(night__as_of=today).exists):
@@ -287,13 +290,23 @@ def night_killed(trial: Trial) -> None:
     for _ in range(chance.choice((1, 1, 2))):
         whole = chance.random() < 0.2
         trial.at_step(
-            chance.randint(1, LAST_POSITION),
             house.kill_busiest if whole else lambda: house.kill_children("work_night"),
             jitter=chance.uniform(0, 0.03),
         )
     trial.run_night()
     trial.wait()
     trial.turn_against(is_before_sending=True)
+
+
+def plays_killed(trial: Trial) -> None:
+    """A worker is killed while it opens what is due; for the proof, which needs that moment."""
+    trial.begin()
+    trial.at_step(
+        lambda: trial.house.kill_children("work_night"),
+        jitter=trial.chance.uniform(0, 0.01),
+        stage="plays",
+    )
+    trial.run_night()
 
 
 def sending_killed(trial: Trial) -> None:
@@ -312,7 +325,6 @@ def postgres_restarted(trial: Trial) -> None:
     house, chance = trial.house, trial.chance
     if chance.random() < 0.5:
         trial.at_step(
-            chance.randint(1, LAST_POSITION),
             house.restart_postgres,
             jitter=chance.uniform(0, 0.03),
         )
@@ -373,7 +385,6 @@ def two_days_down(trial: Trial) -> None:
     chance = trial.chance
     if chance.random() < 0.6:
         trial.at_step(
-            chance.randint(1, LAST_POSITION),
             trial.house.kill_children,
             jitter=chance.uniform(0, 0.02),
         )
@@ -477,12 +488,14 @@ KINDS: dict[str, tuple[Callable[[Trial], None], int]] = {
     "everything at once": (everything, 12),
 }
 """The kinds, and how many of each make a whole run."""
+PROOF = "plays killed"
 
 
 def run(kind: str, *, house: House, seed: str) -> Result:
     """Do one trial of a kind and return what came of it."""
     trial = Trial(house=house, seed=f"{seed} {kind}")
-    KINDS[kind][0](trial)
+    hurt = plays_killed if kind == PROOF else KINDS[kind][0]
+    hurt(trial)
     return trial.finish()
 
 
