@@ -8,7 +8,7 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 WORKERS ?= auto
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo up test check fix bench bench-large setup lock
+.PHONY: demo up test check fix bench bench-large chaos setup lock
 .DEFAULT_GOAL := demo
 
 demo: setup          # a real association, its last night, and the site
@@ -42,6 +42,9 @@ bench: setup         # the night measured at 10,000 and 100,000 members; ARGS=--
 bench-large: setup   # the same at 1,000,000; needs 30 GB of disk and half an hour
 	$(PY) manage.py migrate --verbosity 0
 	$(PY) manage.py bench --members 1000000 $(ARGS)
+
+chaos: setup         # kill, crash, empty and double everything, and count; ARGS="--trials 40 --seed 2"
+	$(PY) -m tests.chaos $(ARGS)
 
 setup: .venv/ready static/vendor/.ready
 
