@@ -55,3 +55,21 @@ def compounded(*, rate: Fraction, periods: int) -> Fraction:
     For explaining only. A year's NRR is measured from dated facts, never chained (DOMAIN 4.2).
     """
     return rate**periods
+
+
+def yearly_churn(*, monthly: Fraction) -> Fraction:
+    """Return what a monthly churn compounds to in a year: 2 % is 21.5 %, not 24 % (4.4)."""
+    return 1 - (1 - monthly) ** 12
+
+
+def value_with_expansion(
+    *, monthly: Fraction, months: int, added: Fraction, from_month: int
+) -> Fraction:
+    """Return what a member pays in ``months``, with ``added`` a month from ``from_month`` on.
+
+    Months count from 1 and the month of the expansion pays the higher rate: from month 3 of 24
+    it is 22 of them. Raises ``ValueError`` for a month outside (DOMAIN 2.11).
+    """
+    if not 1 <= from_month <= months:
+        raise ValueError(f"Month {from_month} is none of {months}")
+    return monthly * months + added * (months - from_month + 1)

@@ -9,6 +9,8 @@ from success.engine.renewal import (
     monthly_churn,
     renewal_rate,
     steady_state,
+    value_with_expansion,
+    yearly_churn,
 )
 from tests.oracles import oracle
 
@@ -98,3 +100,51 @@ def test_nobody_leaving_has_no_tenure_and_no_steady_state() -> None:
         expected_tenure(rate=Fraction(1))
     with pytest.raises(ValueError, match="nobody leaves"):
         steady_state(joining_yearly=1, rate=Fraction(1))
+
+
+@pytest.mark.parametrize("case", ["TUNGUZ"])
+def test_monthly_churn_compounds_over_the_year(case: str) -> None:
+    churn = {month: yearly_churn(monthly=Fraction(month)) for month in oracle(case)}
+
+    assert {month: [float(rate), round(3000 * rate)] for month, rate in churn.items()} == {
+        month: [pytest.approx(rate, rel=1e-12), lost]
+        for month, (rate, lost) in oracle(case).items()
+    }
+
+
+def expanded(from_month: int) -> Fraction:
+    return value_with_expansion(
+        monthly=Fraction(500), months=24, added=Fraction(250), from_month=from_month
+    )
+
+
+@pytest.mark.parametrize(
+    ("case", "from_month"),
+    [
+        pytest.param("LTV_A_month3", 3, id="LTV_A_month3"),
+        pytest.param("LTV_B_month18", 18, id="LTV_B_month18"),
+    ],
+)
+def test_value_counts_the_month_of_the_expansion(case: str, from_month: int) -> None:
+    assert expanded(from_month) == oracle(case)
+
+
+@pytest.mark.parametrize("case", ["LTV_diff"])
+def test_value_is_higher_the_earlier_they_expand(case: str) -> None:
+    assert expanded(3) - expanded(18) == oracle(case)
+
+
+@pytest.mark.parametrize("case", ["LTV_5x"])
+def test_value_of_the_published_case(case: str) -> None:
+    said = oracle(case)
+    without = lifetime_value(yearly=Fraction(12 * 297), tenure=Fraction(2))
+
+    assert without == said["no_expansion"]
+    assert said["delta"] == 33_838 - 22_020
+    assert float(33_838 / without) == pytest.approx(said["ratio"], rel=1e-12)
+
+
+@pytest.mark.parametrize("from_month", [0, 25])
+def test_value_refuses_a_month_outside(from_month: int) -> None:
+    with pytest.raises(ValueError, match="none of 24"):
+        expanded(from_month)
