@@ -6,7 +6,9 @@ from members.enums import Role
 
 
 class Permission(StrEnum):
+    ACCOUNT_EDIT = "members.account.edit"
     AUDIT_VIEW = "members.audit.view"
+    DEPARTURE_EDIT = "members.departure.edit"
     MEMBER_VIEW = "members.member.view"
     DUES_VIEW = "members.dues.view"
     IMPORT_VIEW = "members.import.view"
@@ -16,16 +18,22 @@ class Permission(StrEnum):
 GRANTS: dict[str, frozenset[Permission]] = {
     Role.DIRECTOR: frozenset(
         {
+            Permission.ACCOUNT_EDIT,
             Permission.AUDIT_VIEW,
+            Permission.DEPARTURE_EDIT,
             Permission.MEMBER_VIEW,
             Permission.DUES_VIEW,
             Permission.IMPORT_VIEW,
         }
     ),
-    Role.MSM: frozenset({Permission.AUDIT_VIEW, Permission.MEMBER_VIEW}),
+    Role.MSM: frozenset(
+        {Permission.AUDIT_VIEW, Permission.DEPARTURE_EDIT, Permission.MEMBER_VIEW}
+    ),
     Role.OPERATIONS: frozenset(
         {
+            Permission.ACCOUNT_EDIT,
             Permission.AUDIT_VIEW,
+            Permission.DEPARTURE_EDIT,
             Permission.MEMBER_VIEW,
             Permission.DUES_VIEW,
             Permission.IMPORT_VIEW,

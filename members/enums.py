@@ -51,3 +51,53 @@ class RowAction(TextChoices):
 class RowEntity(TextChoices):
     MEMBER = "member", _("Member")
     TERM = "term", _("Term")
+
+
+class LinkKind(TextChoices):
+    """Why two accounts are counted as one."""
+
+    ROSTER = "roster", _("On the roster of an organisation")
+    MERGER = "merger", _("Merged into another member")
+    HOUSEHOLD = "household", _("One household")
+
+
+class DepartureReason(TextChoices):
+    """Why a member stopped paying, as far as anybody knows."""
+
+    DEATH = "death", _("Death")
+    RETIREMENT = "retirement", _("Retirement")
+    LEFT_PROFESSION = "left_profession", _("Left the profession")
+    MERGED = "merged", _("Merged or closed down")
+    EMPLOYER_STOPPED = "employer_stopped", _("Employer stopped paying")
+    NO_VALUE = "no_value", _("Saw no value")
+    PRICE = "price", _("Price")
+    FORGOT = "forgot", _("Forgot to renew")
+    PAUSE = "pause", _("Leave of absence")
+    OTHER = "other", _("Another reason")
+
+    @property
+    def is_avoidable(self) -> bool | None:
+        """Whether anything could have been done; null where the reason does not tell."""
+        if self in UNAVOIDABLE:
+            return False
+        return None if self in UNTOLD else True
+
+
+UNAVOIDABLE = frozenset(
+    {
+        DepartureReason.DEATH,
+        DepartureReason.RETIREMENT,
+        DepartureReason.LEFT_PROFESSION,
+        DepartureReason.MERGED,
+    }
+)
+UNTOLD = frozenset({DepartureReason.PAUSE, DepartureReason.OTHER})
+
+
+class VoidReason(TextChoices):
+    """Why a term counts as never having been in force."""
+
+    REFUNDED = "refunded", _("Refunded")
+    CHARGED_BACK = "charged_back", _("Charged back")
+    NEVER_PAID = "never_paid", _("Never paid")
+    ENTERED_WRONGLY = "entered_wrongly", _("Entered by mistake")

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from success.views import (
+    accounts,
     after_move,
     asks,
     batches,
@@ -10,12 +11,12 @@ from success.views import (
     digests,
     first_value,
     kept,
-    live,
     margin,
     measures,
     member_panels,
     members,
     milestones,
+    movements,
     outcomes,
     outlook,
     plans,
@@ -24,11 +25,9 @@ from success.views import (
     promises,
     reviews,
     runs,
-    team,
     templates,
     today,
     trials,
-    views,
 )
 from success.views.portal import experience, messages, mine, review, said
 from success.views.portal import path as my_path
@@ -36,12 +35,6 @@ from success.views.portal import path as my_path
 app_name = "success"
 urlpatterns: list[URLPattern] = [
     path("today/", today.today, name="today"),
-    path("today/live/", live.live, name="today_live"),
-    path("today/count/", live.count, name="today_count"),
-    path("today/team/", team.team, name="team"),
-    path("views/", views.views, name="views"),
-    path("views/save/", views.view_save, name="view_save"),
-    path("views/<uuid:public_id>/", views.view_change, name="view_change"),
     path("today/many/", bulk.bulk_preview, name="bulk_preview"),
     path("today/many/ask/", bulk.bulk_ask, name="bulk_ask"),
     path("today/many/<uuid:public_id>/", bulk.bulk, name="bulk"),
@@ -64,6 +57,7 @@ urlpatterns: list[URLPattern] = [
         name="member_involvement",
     ),
     path("members/<uuid:public_id>/terms/", member_panels.terms, name="member_terms"),
+    path("members/<uuid:public_id>/account/", accounts.account, name="member_account"),
     path("members/<uuid:public_id>/facts/", member_panels.facts, name="member_facts"),
     path("members/<uuid:public_id>/timeline/", member_panels.history, name="member_timeline"),
     path("members/<uuid:public_id>/outcome/", outcomes.outcome, name="member_outcome"),
@@ -192,8 +186,9 @@ urlpatterns: list[URLPattern] = [
     path("measures/margin.json", margin.margin_chart, name="margin_chart"),
     path("measures/margin/members.csv", margin.margin_export, name="margin_export"),
     path("measures/margin/rates/", margin.rates, name="cost_rates"),
-    path("measures/movements/", measures.movements, name="movements"),
-    path("measures/movements.csv", measures.movements_export, name="movements_export"),
+    path("measures/movements/", movements.movements, name="movements"),
+    path("measures/movements.csv", movements.movements_export, name="movements_export"),
+    path("measures/movements.xlsx", movements.movements_workbook, name="movements_workbook"),
     path("digest/", digests.digest, name="digest"),
     path("digest/preferences/", digests.preferences, name="digest_preferences"),
     path("measures/effects/", trials.effects_overview, name="effects"),

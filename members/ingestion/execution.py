@@ -9,6 +9,8 @@ from datetime import date, datetime
 
 from django.db import connection
 
+from members.ingestion.staging import PARTS_OF_DUES
+
 Parameter = int | str | date | datetime
 
 # The details named by ``after`` stand as {side} says; others may have changed meanwhile.
@@ -38,7 +40,11 @@ TERM_IS = (
          IS NOT DISTINCT FROM (row.{side} ->> 'annual_amount')::numeric)
     AND (NOT row.after ? 'currency' OR dues.currency
          IS NOT DISTINCT FROM row.{side} ->> 'currency')
-    AND """
+    AND (NOT row.after ? 'parts' OR PARTS_OF_DUES
+         IS NOT DISTINCT FROM row.{side} -> 'parts')
+    AND now.is_provisional = coalesce((row.{side} ->> 'is_provisional')::boolean,
+                                      now.is_provisional)
+    AND """.replace("PARTS_OF_DUES", PARTS_OF_DUES)
     + DETAILS_ARE
 )
 MEMBER_AFTER = """(
@@ -84,22 +90,36 @@ CHANGE_MEMBERS = """
 """.replace("AS_IT_WAS", MEMBER_IS.format(side="before"))
 CREATE_TERMS = """
     INSERT INTO members_term
-        (id, member_id, tier, starts_on, ends_on, source, external_id, details)
+        (id, member_id, tier, starts_on, ends_on, source, external_id, details, is_provisional)
     SELECT row.object_id, identity.member_id, after ->> 'tier', (after ->> 'starts_on')::date,
            (after ->> 'ends_on')::date, %(source)s, row.external_id,
-           coalesce(after -> 'details', '{}')
+           coalesce(after -> 'details', '{}'),
+           coalesce((after ->> 'is_provisional')::boolean, FALSE)
     FROM import_doing row
     JOIN members_memberidentity identity
       ON identity.source = %(source)s AND identity.external_id = row.member
     WHERE entity = 'term' AND action = 'create' ORDER BY row.object_id
     ON CONFLICT DO NOTHING
 """
-CREATE_DUES = """
-    INSERT INTO members_dues (term_id, annual_amount, currency)
-    SELECT object_id, (after ->> 'annual_amount')::numeric, after ->> 'currency'
-    FROM import_doing WHERE entity = 'term' AND action = 'create' ORDER BY object_id
+COLUMNS_OF_PARTS = {
+    "base_amount": "numeric",
+    "seats": "integer",
+    "seat_price": "numeric",
+    "addons_amount": "numeric",
+    "discount_amount": "numeric",
+}
+PART_COLUMNS = ", ".join(COLUMNS_OF_PARTS)
+PARTS = ", ".join(f"(parts ->> '{name}')::{kind}" for name, kind in COLUMNS_OF_PARTS.items())
+SET_PARTS = ", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS_OF_PARTS)
+CREATE_DUES = f"""
+    INSERT INTO members_dues
+        (term_id, annual_amount, currency, {PART_COLUMNS})
+    SELECT object_id, (after ->> 'annual_amount')::numeric, after ->> 'currency',
+           {PARTS}
+    FROM import_doing CROSS JOIN LATERAL (SELECT after -> 'parts') AS made_of (parts)
+    WHERE entity = 'term' AND action = 'create' ORDER BY object_id
     ON CONFLICT DO NOTHING
-"""
+"""  # noqa: S608  # a constant of this module
 # Before the terms themselves: the dues say whether the term still is as it was.
 TERMS_AS_PLANNED = """
     DROP TABLE IF EXISTS import_standing;
@@ -120,21 +140,30 @@ CHANGE_TERMS = f"""
         starts_on = coalesce((row.after ->> 'starts_on')::date, now.starts_on),
         ends_on = coalesce((row.after ->> 'ends_on')::date, now.ends_on),
         member_id = coalesce({MEMBER_AFTER}, now.member_id),
+        is_provisional = coalesce((row.after ->> 'is_provisional')::boolean,
+                                  now.is_provisional),
         details = now.details || coalesce(row.after -> 'details', '{{}}')
     FROM import_doing row JOIN import_standing standing ON standing.row_id = row.id
     WHERE now.id = standing.term_id
 """  # noqa: S608  # a constant of this module
-CHANGE_DUES = """
-    INSERT INTO members_dues (term_id, annual_amount, currency)
+# Another amount without its parts leaves none: those of before no longer add up.
+CHANGE_DUES = f"""
+    INSERT INTO members_dues
+        (term_id, annual_amount, currency, {PART_COLUMNS})
     SELECT standing.term_id,
            coalesce((row.after ->> 'annual_amount')::numeric, dues.annual_amount),
-           coalesce(row.after ->> 'currency', dues.currency)
+           coalesce(row.after ->> 'currency', dues.currency),
+           {PARTS}
     FROM import_doing row JOIN import_standing standing ON standing.row_id = row.id
     LEFT JOIN members_dues dues ON dues.term_id = standing.term_id
-    WHERE row.after ?| ARRAY['annual_amount', 'currency']
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN row.after ?| ARRAY['annual_amount', 'parts']
+                    THEN row.after -> 'parts' ELSE {PARTS_OF_DUES} END) AS made_of (parts)
+    WHERE row.after ?| ARRAY['annual_amount', 'currency', 'parts']
     ON CONFLICT (term_id) DO UPDATE
-    SET annual_amount = EXCLUDED.annual_amount, currency = EXCLUDED.currency
-"""
+    SET annual_amount = EXCLUDED.annual_amount, currency = EXCLUDED.currency,
+        {SET_PARTS}
+"""  # noqa: S608  # a constant of this module
 # A term bears on its members, the old and the new, from its earliest start on; a name or a
 # detail has no history and bears on today.
 TOUCHED = """
@@ -189,16 +218,23 @@ LEAVE_TERMS = """
       AND EXISTS (SELECT FROM members_term term WHERE term.id = row.object_id)
       AND NOT EXISTS (SELECT FROM import_undoing undo WHERE undo.row_id = row.id)
 """
-UNDO_DUES = """
-    INSERT INTO members_dues (term_id, annual_amount, currency)
+UNDO_DUES = f"""
+    INSERT INTO members_dues
+        (term_id, annual_amount, currency, {PART_COLUMNS})
     SELECT undo.term_id,
            coalesce((before ->> 'annual_amount')::numeric, dues.annual_amount),
-           coalesce(before ->> 'currency', dues.currency)
+           coalesce(before ->> 'currency', dues.currency),
+           {PARTS}
     FROM import_undoing undo JOIN members_dues dues ON dues.term_id = undo.term_id
-    WHERE action = 'change' AND before ?| ARRAY['annual_amount', 'currency']
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN before ? 'annual_amount' OR after ? 'parts'
+                    THEN before -> 'parts' ELSE {PARTS_OF_DUES} END) AS made_of (parts)
+    WHERE action = 'change'
+      AND (before ?| ARRAY['annual_amount', 'currency', 'parts'] OR after ? 'parts')
     ON CONFLICT (term_id) DO UPDATE
-    SET annual_amount = EXCLUDED.annual_amount, currency = EXCLUDED.currency
-"""
+    SET annual_amount = EXCLUDED.annual_amount, currency = EXCLUDED.currency,
+        {SET_PARTS}
+"""  # noqa: S608  # a constant of this module
 DELETE_DUES = """
     DELETE FROM members_dues USING import_undoing undo
     WHERE members_dues.term_id = undo.term_id
@@ -210,6 +246,7 @@ UNDO_TERMS = """
         starts_on = coalesce((before ->> 'starts_on')::date, now.starts_on),
         ends_on = coalesce((before ->> 'ends_on')::date, now.ends_on),
         member_id = coalesce((before ->> 'member_id')::bigint, now.member_id),
+        is_provisional = coalesce((before ->> 'is_provisional')::boolean, now.is_provisional),
         details = (now.details - ARRAY(
             SELECT jsonb_object_keys(coalesce(after -> 'details', '{}'))))
             || coalesce(before -> 'details', '{}')

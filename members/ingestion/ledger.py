@@ -19,6 +19,14 @@ from members.ingestion.mapping import (
 from members.ingestion.tables import Line, Refusal, Table
 
 Value = TypeVar("Value")
+# What dues are made of: the meaning of a column, and the column of the dues it becomes.
+PARTS = {
+    "base": "base_amount",
+    "seats": "seats",
+    "seat_price": "seat_price",
+    "add_ons": "addons_amount",
+    "discount": "discount_amount",
+}
 
 
 class MemberRow(NamedTuple):
@@ -35,7 +43,11 @@ class MemberRow(NamedTuple):
 
 
 class TermRow(NamedTuple):
-    """A term as a line says it; ``ends_on`` is the first day no longer covered."""
+    """A term as a line says it; ``ends_on`` is the first day no longer covered.
+
+    ``parts`` is what the dues are made of, by column of the dues, a year; ``None`` where the
+    line does not tell.
+    """
 
     line: int
     external_id: str
@@ -46,6 +58,8 @@ class TermRow(NamedTuple):
     annual_amount: Decimal
     currency: str
     details: dict[str, str]
+    parts: dict[str, str | int] | None = None
+    is_provisional: bool | None = None
 
 
 class RefusedRow(NamedTuple):
@@ -155,11 +169,13 @@ class TermReader:
     """Reads terms. ``kept_in`` is the currency the association's dues are kept in.
 
     While it is empty the first good row decides, because one ledger has one currency.
+    ``exchangeable`` are others that have a rate of exchange, which may stand beside it.
     """
 
     mapping: LedgerMapping
     kept_in: str
     default_currency: str
+    exchangeable: frozenset[str] = frozenset()
 
     def read(self, table: Table) -> Iterator[TermRow | RefusedRow]:
         """Yield one row a line; raises ``MappingUnusable`` before the first if columns lack."""
@@ -194,9 +210,11 @@ class TermReader:
         ends_on = self._end(cells, starts_on, read_date)
         amount = self._annual_amount(cells)
         currency = self._currency(cells)
+        parts = self._parts(cells, amount)
+        is_provisional = cells.read("provisional", values.yes_or_no)
         if cells.refusals or starts_on is None or ends_on is None or amount is None:
             return None
-        self.kept_in = currency
+        self.kept_in = self.kept_in or currency
         return TermRow(
             line=cells.line.number,
             external_id=cells.text("id") or f"{member}@{starts_on}",
@@ -207,7 +225,47 @@ class TermReader:
             annual_amount=amount,
             currency=currency,
             details=details_of(cells.line.cells, others),
+            parts=parts,
+            is_provisional=is_provisional,
         )
+
+    def _parts(self, cells: Cells, amount: Decimal | None) -> dict[str, str | int] | None:
+        """Return what the dues are made of, where any of its cells says something.
+
+        A part that is blank beside others is nought; the base is what the others leave.
+        """
+        if not any(cells.text(meaning) for meaning in PARTS):
+            return None
+        found = {
+            column: cells.read(meaning, self._money)
+            for meaning, column in PARTS.items()
+            if meaning != "seats"
+        }
+        seats = cells.read("seats", values.whole_number) or 0
+        if cells.refusals or amount is None:
+            return None
+        parts = {column: part or Decimal(0) for column, part in found.items()}
+        others = seats * parts["seat_price"] + parts["addons_amount"]
+        base = amount - others + parts["discount_amount"]
+        if not cells.text("base"):
+            parts["base_amount"] = base
+        if base != parts["base_amount"] or base < 0:
+            cells.refuse(
+                "base",
+                f"base, seats and add-ons less the discount are not the dues a year ({amount})",
+            )
+            return None
+        said = {column: str(part.quantize(values.CENT)) for column, part in parts.items()}
+        return {**said, "seats": seats}
+
+    def _money(self, text: str) -> Decimal:
+        mapping = self.mapping.terms
+        found = values.amount(
+            text, decimal_comma=mapping.decimal_comma, thousands=mapping.thousands
+        )
+        if found != found.quantize(values.CENT):
+            raise ValueError("more than two decimals")
+        return found
 
     def _end(
         self, cells: Cells, starts_on: date | None, read_date: Callable[[str], date]
@@ -255,7 +313,7 @@ class TermReader:
     def _currency(self, cells: Cells) -> str:
         said = cells.read("currency", values.currency_code)
         currency = said or self.mapping.currency or self.default_currency
-        if self.kept_in and currency != self.kept_in:
+        if self.kept_in and currency not in {self.kept_in, *self.exchangeable}:
             cells.refuse(
                 "currency",
                 f"dues are kept in {self.kept_in}, this row is in {currency}",

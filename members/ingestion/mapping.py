@@ -28,6 +28,12 @@ TERM_GUESSES = {
     "amount": "amount amountpaid fee price",
     "months": "months termmonths",
     "currency": "currency currencycode",
+    "base": "baseamount basedues basefee",
+    "seats": "seats seatcount numberofseats",
+    "seat_price": "seatprice priceperseat",
+    "add_ons": "addonsamount addons addonamount",
+    "discount": "discountamount discount",
+    "provisional": "isprovisional provisional istrial trial",
 }
 FILE_KEYS = {"delimiter", "encoding", "decimal_comma", "thousands", "date_formats", "ignore"}
 

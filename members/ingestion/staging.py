@@ -22,9 +22,16 @@ STAGED_MEMBERS = """
     ) ON COMMIT DROP;
     CREATE TEMPORARY TABLE import_term (
         line integer, external_id text, member text, tier text, starts_on date, ends_on date,
-        annual_amount numeric(14, 2), currency text, details jsonb, refusals jsonb
+        annual_amount numeric(14, 2), currency text, details jsonb, refusals jsonb,
+        parts jsonb, is_provisional boolean
     ) ON COMMIT DROP
 """
+
+# What dues are made of, as a term's row says it; null where nobody told.
+PARTS_OF_DUES = """CASE WHEN dues.base_amount IS NOT NULL THEN jsonb_build_object(
+    'base_amount', dues.base_amount::text, 'seats', dues.seats,
+    'seat_price', dues.seat_price::text, 'addons_amount', dues.addons_amount::text,
+    'discount_amount', dues.discount_amount::text) END"""
 
 # A line with an id that an earlier line has is refused even where that line is refused too:
 # which of the two is meant is for people to say.
@@ -97,7 +104,7 @@ MEMBER_PLAN = """
     ANALYZE import_member_plan
 """
 
-TERM_PLAN = """
+TERM_PLAN = f"""
     CREATE TEMPORARY TABLE import_term_plan ON COMMIT DROP AS
     WITH seen AS (
         SELECT staged.*, identity.member_id, named.line AS member_line,
@@ -131,26 +138,36 @@ TERM_PLAN = """
                nullif(seen.ends_on, known.ends_on) AS to_ends_on,
                nullif(seen.annual_amount, dues.annual_amount) AS to_amount,
                nullif(seen.currency, dues.currency) AS to_currency,
+               nullif(seen.parts, {PARTS_OF_DUES}) AS to_parts,
+               CASE WHEN seen.is_provisional IS DISTINCT FROM
+                         coalesce(known.is_provisional, FALSE)
+                    THEN seen.is_provisional END AS to_provisional,
                CASE
                    WHEN known.id IS NULL THEN seen.details
                    WHEN NOT known.details @> seen.details THEN (
                        SELECT jsonb_object_agg(key, value) FROM jsonb_each(seen.details)
                        WHERE known.details -> key IS DISTINCT FROM value)
                END AS to_details,
+               voided.id AS voided_id,
                known.tier AS was_tier, known.starts_on AS was_starts_on,
                known.ends_on AS was_ends_on, known.details AS was_details,
-               dues.annual_amount AS was_amount, dues.currency AS was_currency
+               dues.annual_amount AS was_amount, dues.currency AS was_currency,
+               {PARTS_OF_DUES} AS was_parts, known.is_provisional AS was_provisional
         FROM seen
         LEFT JOIN members_term known
           ON known.source = %(source)s AND known.external_id = seen.external_id
         LEFT JOIN members_dues dues ON dues.term_id = known.id
+        LEFT JOIN members_voidedterm voided
+          ON voided.source = %(source)s AND voided.external_id = seen.external_id
     )
     SELECT line, external_id, known_id AS object_id, why AS refusals,
            CASE
                WHEN why IS NOT NULL THEN 'refuse'
+               WHEN voided_id IS NOT NULL THEN 'leave'
                WHEN known_id IS NULL THEN 'create'
                WHEN num_nonnulls(to_member, to_tier, to_starts_on, to_ends_on, to_amount,
-                                 to_currency, to_details) > 0 THEN 'change'
+                                 to_currency, to_details, to_parts, to_provisional) > 0
+               THEN 'change'
                ELSE 'leave'
            END AS action,
            CASE WHEN why IS NULL AND known_id IS NOT NULL THEN
@@ -161,17 +178,21 @@ TERM_PLAN = """
                    'ends_on', CASE WHEN to_ends_on IS NOT NULL THEN was_ends_on END,
                    'annual_amount', CASE WHEN to_amount IS NOT NULL THEN was_amount::text END,
                    'currency', CASE WHEN to_currency IS NOT NULL THEN was_currency END,
+                   'parts', CASE WHEN num_nonnulls(to_parts, to_amount) > 0 THEN was_parts END,
+                   'is_provisional', CASE WHEN to_provisional IS NOT NULL
+                                          THEN was_provisional END,
                    'details', CASE WHEN to_details IS NOT NULL THEN (
-                       SELECT coalesce(jsonb_object_agg(key, was_details -> key), '{}')
+                       SELECT coalesce(jsonb_object_agg(key, was_details -> key), '{{}}')
                        FROM jsonb_object_keys(to_details) key WHERE was_details ? key) END))
            END AS before,
            CASE WHEN why IS NULL THEN jsonb_strip_nulls(jsonb_build_object(
                'member', to_member, 'tier', to_tier, 'starts_on', to_starts_on,
                'ends_on', to_ends_on, 'annual_amount', to_amount::text,
-               'currency', to_currency, 'details', to_details)) END AS after
+               'currency', to_currency, 'details', to_details,
+               'parts', to_parts, 'is_provisional', to_provisional)) END AS after
     FROM judged;
     ANALYZE import_term_plan
-"""
+"""  # noqa: S608  # a constant of this module
 
 # Rows that stay as they are need no row of their own: their count says all. Keys are drawn
 # here, so that applying need not write every row again; a plan never applied leaves a gap.
@@ -192,6 +213,7 @@ OVERLAPS = """
                staged.starts_on, staged.ends_on
         FROM import_term staged
         JOIN import_term_plan plan ON plan.line = staged.line AND plan.action <> 'refuse'
+         AND (plan.action <> 'leave' OR plan.object_id IS NOT NULL)
         LEFT JOIN members_memberidentity identity
           ON identity.source = %(source)s AND identity.external_id = staged.member
     ), resulting AS (
@@ -305,9 +327,10 @@ def _member_cells(row: MemberRow | RefusedRow) -> tuple[object, ...]:
 
 def _term_cells(row: TermRow | RefusedRow) -> tuple[object, ...]:
     if isinstance(row, RefusedRow):
-        return (row.line, _storable(row), *[None] * 7, _json(row.refusals))
+        return (row.line, _storable(row), *[None] * 7, _json(row.refusals), None, None)
     details = dumps(row.details, ensure_ascii=False) if row.details else "{}"
-    return (*row[:-1], details, None)
+    parts = dumps(row.parts) if row.parts else None
+    return (*row[:8], details, None, parts, row.is_provisional)
 
 
 def _storable(row: RefusedRow) -> str | None:

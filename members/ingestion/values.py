@@ -106,6 +106,23 @@ def whole_months(text: str) -> int:
     return int(text)
 
 
+def whole_number(text: str) -> int:
+    """Return a number from 0 to 999,999,999."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise ValueError("not a whole number")
+    return int(text)
+
+
+def yes_or_no(text: str) -> bool:
+    """Return what a cell answers: yes, true, 1 or x; no, false or 0."""
+    said = text.lower()
+    if said in {"yes", "y", "true", "1", "x"}:
+        return True
+    if said in {"no", "n", "false", "0"}:
+        return False
+    raise ValueError("neither yes nor no")
+
+
 def currency_code(text: str) -> str:
     """Return an ISO 4217 code in capitals."""
     code = text.upper()

@@ -8,19 +8,25 @@ from members.models.accounts import User
 from members.models.api_access import ApiToken, IdempotencyRecord
 from members.models.association import Association
 from members.models.audit import AuditEntry
+from members.models.departures import Departure
 from members.models.dirty import DirtyMember
-from members.models.dues import Dues
+from members.models.dues import Dues, ExchangeRate, VoidedTerm
 from members.models.imports import ImportBatch, ImportRow
+from members.models.links import AccountLink, AccountUnit
 from members.models.members import Affiliation, Member, MemberIdentity, Person
 from members.models.memberships import Term
 
 __all__ = [
+    "AccountLink",
+    "AccountUnit",
     "Affiliation",
     "ApiToken",
     "Association",
     "AuditEntry",
+    "Departure",
     "DirtyMember",
     "Dues",
+    "ExchangeRate",
     "IdempotencyRecord",
     "ImportBatch",
     "ImportRow",
@@ -29,4 +35,5 @@ __all__ = [
     "Person",
     "Term",
     "User",
+    "VoidedTerm",
 ]

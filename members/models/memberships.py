@@ -20,6 +20,11 @@ class Term(models.Model):
     source = models.TextField()
     external_id = models.TextField()
     details = models.JSONField(default=dict, blank=True)
+    is_provisional = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="a trial: counted as free until a term that is none follows",
+    )
 
     class Meta:
         constraints = [

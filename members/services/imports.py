@@ -24,7 +24,7 @@ from members.models import (
     MemberIdentity,
     User,
 )
-from members.models.dues import Dues
+from members.models.dues import Dues, ExchangeRate
 
 Progress = Callable[[str, int], None]
 ONE_AT_A_TIME = 0x4C454447  # "LEDG": the advisory lock that applying and undoing hold
@@ -97,10 +97,13 @@ def plan_ledger(
         staging.plan_members(source=source, columns=columns)
 
         association = Association.current()
+        exchangeable = _exchangeable()
+        is_known = exchangeable or Dues.objects.exists()
         reader = TermReader(
             mapping=mapping,
-            kept_in=association.currency if Dues.objects.exists() else "",
+            kept_in=association.currency if is_known else "",
             default_currency=association.currency,
+            exchangeable=exchangeable,
         )
         with tables.read(ledger.terms, dialect=mapping.terms.dialect) as table:
             term_count = staging.stage_terms(
@@ -213,7 +216,8 @@ def _locked(batch_id: int) -> ImportBatch:
 
 def _keep_currency(batch: ImportBatch) -> None:
     """Let the first ledger say which currency the association's dues are kept in."""
-    row = batch.rows.filter(entity=RowEntity.TERM, after__has_key="currency").first()
+    rows = batch.rows.filter(entity=RowEntity.TERM, after__has_key="currency")
+    row = rows.exclude(after__currency__in=_exchangeable()).first()
     currency = row.after["currency"] if row and row.after else ""
     association = Association.current()
     if not currency or currency == association.currency:
@@ -225,6 +229,11 @@ def _keep_currency(batch: ImportBatch) -> None:
         )
     association.currency = currency
     association.save()
+
+
+def _exchangeable() -> frozenset[str]:
+    """Return the currencies that have a rate of exchange, and so may stand beside our own."""
+    return frozenset(ExchangeRate.objects.values_list("currency", flat=True).distinct())
 
 
 def _delete_created(batch: ImportBatch) -> int:

@@ -16,10 +16,12 @@ from config.kernel.api import asked as asked_for
 from config.kernel.api import problems
 from config.kernel.keyset import BadCursor
 from config.kernel.problems import Conflict
+from members.enums import DepartureReason
 from members.models import Association
 from success.access import Permission
-from success.engine.revenue import Kind, MixedCurrencies, Status
+from success.engine.revenue import Kind, MixedCurrencies, Part, Status
 from success.enums import Dimension, RevenueBasis
+from success.queries import movements as reads
 from success.queries import revenue, vector
 
 VECTOR_BY = [Dimension.ALL, Dimension.SEGMENT, Dimension.OWNER]
@@ -72,6 +74,20 @@ class MovementsInput(PeriodInput):
         required=False,
         allow_blank=True,
         help_text="With `by`: a tier, or the key of a segment (blank: none).",
+    )
+    owner = serializers.UUIDField(required=False, help_text="Who looks after them now.")
+    joined = serializers.IntegerField(
+        required=False, min_value=1800, max_value=9999, help_text="Year of the first term."
+    )
+    part = serializers.ChoiceField(
+        choices=[part.value for part in Part],
+        required=False,
+        help_text="Rows whose change has this part; the totals keep all.",
+    )
+    reason = serializers.ChoiceField(
+        choices=DepartureReason.choices,
+        required=False,
+        help_text="Rows that left for it; the totals keep all.",
     )
     cursor = serializers.CharField(required=False, help_text="`next` of the page before.")
     limit = serializers.IntegerField(default=50, min_value=1, max_value=200)
@@ -152,7 +168,7 @@ class RevenueOutput(WithReservedNames, FiguresOutput):
 
 
 @extend_schema_serializer(component_name="RevenueMovement")
-class MovementOutput(serializers.Serializer[revenue.MovementRow]):
+class MovementOutput(serializers.Serializer[reads.MovementRow]):
     member = serializers.UUIDField(source="public_id")
     name = serializers.CharField()
     tier = serializers.CharField(help_text="On the opening day; for arrivals, at the close.")
@@ -162,10 +178,54 @@ class MovementOutput(serializers.Serializer[revenue.MovementRow]):
     closing = _amount()
     amount = _amount("Size of the change, never negative.")
     is_undecided = serializers.BooleanField()
+    parts = serializers.DictField(
+        child=_amount(),
+        help_text="Signed parts of an expansion or contraction, by name; those of nought are "
+        "left out.",
+    )
+    transferred = _amount("What moved between linked members; it changes nothing.")
+    reason = serializers.CharField(help_text="Why they stopped paying; blank: nobody told.")
+
+
+class ReasonOutput(serializers.Serializer[reads.ReasonTotal]):
+    reason = serializers.CharField(help_text="Blank: nobody told.")
+    is_avoidable = serializers.BooleanField(allow_null=True)
+    amount = _amount("Opening dues of those who left for it.")
+    members = serializers.IntegerField()
+
+
+@extend_schema_serializer(component_name="RevenueMovementTotals")
+class TotalsOutput(serializers.Serializer[reads.Totals]):
+    """All movements of the question added up, optimistic; `kind`, `part` and `reason` do not
+    narrow it. opening + new + reactivation + expansion - contraction - churn = closing.
+    """  # noqa: D205  # the text is the description in the API's document
+
+    opening = _amount()
+    closing = _amount()
+    kinds = serializers.SerializerMethodField()
+    parts = serializers.SerializerMethodField()
+    paused = _amount("The part of the contraction that is leave of absence.")
+    transferred = _amount("What moved between linked members; in no other sum.")
+    nrr = _ratio()
+    nrr_ex_price = _ratio("NRR without what dues rose or fell by price alone.")
+    grr = _ratio()
+    reasons = ReasonOutput(many=True)
+
+    def get_kinds(self, told: reads.Totals) -> dict[str, str]:
+        """Sums by kind, none negative."""
+        return {kind.value: str(told.amount(kind)) for kind in Kind if kind in told.by_kind}
+
+    def get_parts(self, told: reads.Totals) -> dict[str, dict[str, str]]:
+        """Signed sums of the parts, of expansions and of contractions."""
+        return {
+            kind.value: {part.value: str(told.part(part, kind=kind)) for part in Part}
+            for kind in (Kind.EXPANSION, Kind.CONTRACTION)
+        }
 
 
 class MovementsOutput(serializers.Serializer[Any]):
     results = MovementOutput(many=True)
+    totals = TotalsOutput()
     next = serializers.CharField(allow_null=True, help_text="`cursor` of the next page.")
 
 
@@ -236,25 +296,25 @@ class MovementsView(APIView):
     def get(self, request: Request) -> Response:
         """The members behind the figures, largest change first."""
         asked = asked_for(request, MovementsInput)
-        kinds = asked.get("kind")
+        question = reads.Asked(
+            opening_on=asked["from"],
+            closing_on=asked["to"],
+            as_of=asked["as_of"],
+            basis=RevenueBasis(asked["basis"]),
+            grace_days=Association.current().grace_days,
+        )
+        only = _narrowed(asked)
         try:
-            page = revenue.movements_between(
-                opening_on=asked["from"],
-                closing_on=asked["to"],
-                as_of=asked["as_of"],
-                basis=RevenueBasis(asked["basis"]),
-                grace_days=Association.current().grace_days,
-                kinds=[Kind(kind) for kind in kinds] if kinds else None,
-                dimension=Dimension(asked["by"]) if "by" in asked else None,
-                value=asked.get("value", ""),
-                after=asked.get("cursor"),
-                size=asked["limit"],
+            page = reads.movements_between(
+                question, only=only, after=asked.get("cursor"), size=asked["limit"]
             )
+            totals = reads.totals(question, only=only)
         except BadCursor as error:
             raise ValidationError({"cursor": str(error)}) from error
         except MixedCurrencies as error:
             raise Conflict(str(error)) from error
-        return Response(MovementsOutput({"results": page.items, "next": page.next}).data)
+        answer = {"results": page.items, "totals": totals, "next": page.next}
+        return Response(MovementsOutput(answer).data)
 
 
 class VectorView(APIView):
@@ -277,6 +337,19 @@ class VectorView(APIView):
         return Response(
             VectorOutput({"as_of": as_of, "by": asked["by"], "groups": groups}).data
         )
+
+
+def _narrowed(asked: Mapping[str, Any]) -> reads.Narrowed:
+    by, value = asked.get("by"), asked.get("value", "")
+    return reads.Narrowed(
+        tier=value if by == Dimension.TIER else None,
+        segment=value if by == Dimension.SEGMENT else None,
+        owner=asked.get("owner"),
+        joined_in=asked.get("joined"),
+        kinds=[Kind(kind) for kind in asked.get("kind") or ()],
+        part=Part(asked["part"]) if "part" in asked else None,
+        reason=DepartureReason(asked["reason"]) if "reason" in asked else None,
+    )
 
 
 def _revenue(asked: Mapping[str, Any]) -> dict[str, Any]:

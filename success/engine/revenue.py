@@ -44,6 +44,17 @@ class Kind(StrEnum):
     CONTRACTION = "contraction"
     CHURN = "churn"
     UNCHANGED = "unchanged"
+    TRANSFER = "transfer"
+
+
+class Part(StrEnum):
+    """What a change of dues is made of (4.3 #10)."""
+
+    PRICE = "price"
+    TIER = "tier"
+    SEATS = "seats"
+    ADD_ON = "add_on"
+    DISCOUNT = "discount"
 
 
 class Status(StrEnum):
@@ -60,8 +71,57 @@ class LinkCycle(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Breakdown:
+    """What dues are made of, a year: base + seats + add-ons - discount is their amount.
+
+    ``seats`` counts them and ``seat_amount`` is what they cost together.
+    """
+
+    base: Decimal = ZERO
+    seats: int = 0
+    seat_amount: Decimal = ZERO
+    add_ons: Decimal = ZERO
+    discount: Decimal = ZERO
+
+    @property
+    def amount(self) -> Decimal:
+        return self.base + self.seat_amount + self.add_ons - self.discount
+
+    def __add__(self, other: "Breakdown") -> "Breakdown":
+        return Breakdown(
+            base=self.base + other.base,
+            seats=self.seats + other.seats,
+            seat_amount=self.seat_amount + other.seat_amount,
+            add_ons=self.add_ons + other.add_ons,
+            discount=self.discount + other.discount,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What an account holds on a day: its lines added up.
+
+    ``tier`` is that of its largest line (of equal ones, the name that sorts last).
+    ``breakdown`` is null unless every line that costs anything has one. ``by_holder`` says
+    whose lines they are, where accounts are linked.
+    """
+
+    amount: Decimal
+    tier: str | None = None
+    breakdown: Breakdown | None = None
+    by_holder: tuple[tuple[Account, Decimal], ...] = ()
+
+
+NOTHING_HELD = Holding(ZERO)
+
+
+@dataclass(frozen=True, slots=True)
 class TermLine:
-    """One recurring line of one account, at its yearly amount; the end is exclusive."""
+    """One recurring line of one account, at its yearly amount; the end is exclusive.
+
+    A provisional line (a trial) counts as free (4.3 #19). ``holder`` is the account the line
+    was written on, where it is booked on another that it is linked with.
+    """
 
     account: Account
     starts_on: date
@@ -69,25 +129,40 @@ class TermLine:
     annual_amount: Decimal
     tier: str | None = None
     currency: str = ""
+    breakdown: Breakdown | None = None
+    is_provisional: bool = False
+    holder: Account | None = None
 
     @property
     def span(self) -> Span:
         return Span(self.starts_on, self.ends_on)
 
     @property
+    def counted_amount(self) -> Decimal:
+        return ZERO if self.is_provisional else self.annual_amount
+
+    @property
     def is_paid(self) -> bool:
-        return self.annual_amount > 0
+        return self.counted_amount > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One account's row in the period: ``amount`` is the size of the change, never negative."""
+    """One account's row in the period: ``amount`` is the size of the change, never negative.
+
+    ``parts`` says what an expansion or contraction is made of, signed, the parts that are not
+    nought; they add up to ``closing - opening``. ``transferred`` is what moved between linked
+    accounts inside the row, and so changes nothing. ``is_paused``: a leave of absence.
+    """
 
     account: Account
     opening: Decimal
     closing: Decimal
     kind: Kind
     amount: Decimal
+    parts: tuple[tuple[Part, Decimal], ...] = ()
+    transferred: Decimal = ZERO
+    is_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +188,30 @@ class Measure:
     lost_logos: int
     members_close: int
     movements: tuple[Movement, ...]
+
+    def part(self, part: Part, *, kind: Kind | None = None) -> Decimal:
+        """Return the signed sum of one part over expansions, contractions or (null) both."""
+        return sum(
+            (
+                amount
+                for row in self.movements
+                if kind is None or row.kind is kind
+                for own, amount in row.parts
+                if own is part
+            ),
+            ZERO,
+        )
+
+    @property
+    def transferred(self) -> Decimal:
+        """Return what moved between linked accounts; in no other sum (4.3 #13)."""
+        return sum((row.transferred for row in self.movements), ZERO)
+
+    @property
+    def nrr_ex_price(self) -> Fraction | None:
+        """Return NRR without what dues rose or fell by price alone (4.3 #10)."""
+        kept = self.opening - self.churn - self.contraction + self.expansion
+        return _share(kept - self.part(Part.PRICE), self.opening)
 
     @property
     def base_accounts(self) -> int:
@@ -219,7 +318,12 @@ def link(
     """
     chain = dict[Account, Account](survivors.items())
     return tuple(
-        replace(line, account=_survivor(line.account, survivors=chain)) for line in lines
+        replace(
+            line,
+            account=_survivor(line.account, survivors=chain),
+            holder=line.account if line.holder is None else line.holder,
+        )
+        for line in lines
     )
 
 
@@ -240,14 +344,58 @@ def arr_by_account(lines: Iterable[TermLine], *, on: date) -> dict[Account, Deci
     in_force: defaultdict[Account, Decimal] = defaultdict(Decimal)
     for line in _one_currency(lines):
         if line.starts_on <= on < line.ends_on:
-            in_force[line.account] += line.annual_amount
+            in_force[line.account] += line.counted_amount
     return dict(in_force)
 
 
+def holdings(lines: Iterable[TermLine], *, on: date) -> dict[Account, Holding]:
+    """Return what each account holds on a day, as ``arr_by_account`` counts it (4.2)."""
+    in_force = [line for line in _one_currency(lines) if line.starts_on <= on < line.ends_on]
+    return {account: _holding(own) for account, own in _by_account(in_force).items()}
+
+
+def split(before: Holding, after: Holding) -> dict[Part, Decimal]:
+    """Return what the change of dues is made of: signed, exact, parts of nought left out.
+
+    Where both sides tell what they are made of: more or fewer seats at the price of before;
+    add-ons; a discount that ends or begins; and what is left of the base and of the price of
+    a seat is tier where the tier changed, else price. Where a side does not tell, all of it
+    is tier or price in that way. Adds up to ``after.amount - before.amount`` (4.3 #10).
+    """
+    rest = Part.PRICE if before.tier == after.tier else Part.TIER
+    then, now = before.breakdown, after.breakdown
+    if then is None or now is None:
+        found = {rest: after.amount - before.amount}
+    else:
+        seats = _for_seats(then, now)
+        found = {
+            Part.SEATS: seats,
+            Part.ADD_ON: now.add_ons - then.add_ons,
+            Part.DISCOUNT: then.discount - now.discount,
+            rest: now.base - then.base + now.seat_amount - then.seat_amount - seats,
+        }
+    return {part: found[part] for part in Part if found.get(part)}
+
+
+def _for_seats(then: Breakdown, now: Breakdown) -> Decimal:
+    if not then.seats:
+        return now.seat_amount - then.seat_amount if now.seats else ZERO
+    return to_places(
+        Fraction(then.seat_amount) * (now.seats - then.seats) / then.seats, places=2
+    )
+
+
 def in_force_measure(
-    lines: Iterable[TermLine], *, opening_day: date, closing_day: date
+    lines: Iterable[TermLine],
+    *,
+    opening_day: date,
+    closing_day: date,
+    paused: Collection[Account] = (),
 ) -> Measure:
     """Measure a period as the ledger stands: start <= day < end, and nothing else.
+
+    ``paused`` names accounts on leave of absence on the closing day: where they pay nothing
+    then, their dues are a contraction and no churn (4.3 #16).
 
     The cohort is every account paying on ``opening_day``; the comparison is point to point, so
     an account that lapsed and came back inside the period nets out. Raises ``ValueError`` for a
@@ -256,21 +404,25 @@ def in_force_measure(
     _check_forwards(opening_day, closing_day)
     given = tuple(lines)
     return _compare(
-        opening=arr_by_account(given, on=opening_day),
-        closing=arr_by_account(given, on=closing_day),
+        opening=holdings(given, on=opening_day),
+        closing=holdings(given, on=closing_day),
         paid_before=_paid_before(given, day=opening_day),
+        paused=paused,
     )
 
 
-def membership_measure(
+def membership_measure(  # noqa: PLR0913  # a period, and by which rules
     lines: Iterable[TermLine],
     *,
     opening_day: date,
     closing_day: date,
     as_of: date,
     grace_days: int,
+    paused: Collection[Account] = (),
 ) -> MembershipMeasure:
     """Measure a period with the association's grace, as it was known ``as_of``.
+
+    ``paused`` is as in ``in_force_measure``; whoever is undecided is not on leave yet.
 
     Only lines begun by ``as_of`` are known. A renewal that started in grace counts, at its own
     amount, from the expiry it renews. An account in grace on the closing day whose window is
@@ -296,17 +448,22 @@ def membership_measure(
         day: _in_open_grace(begun, day=day, as_of=as_of, grace_days=grace_days)
         for day in (opening_day, closing_day)
     }
-    opening = arr_by_account(begun, on=opening_day) | in_open_grace[opening_day]
-    closing = arr_by_account(begun, on=closing_day)
+    opening = holdings(begun, on=opening_day) | in_open_grace[opening_day]
+    closing = holdings(begun, on=closing_day)
+    undecided = in_open_grace[opening_day].keys() | in_open_grace[closing_day].keys()
+    decided = frozenset(paused) - undecided
     paid_before = _paid_before(begun, day=opening_day)
     return MembershipMeasure(
         optimistic=_compare(
             opening=opening,
             closing=closing | in_open_grace[closing_day],
             paid_before=paid_before,
+            paused=decided,
         ),
-        strict=_compare(opening=opening, closing=closing, paid_before=paid_before),
-        undecided=_in_order(in_open_grace[opening_day] | in_open_grace[closing_day]),
+        strict=_compare(
+            opening=opening, closing=closing, paid_before=paid_before, paused=decided
+        ),
+        undecided=_in_order(undecided),
     )
 
 
@@ -320,19 +477,22 @@ def expansion_needed(*, nrr: Fraction, churn: Fraction, contraction: Fraction) -
 
 def _compare(
     *,
-    opening: Mapping[Account, Decimal],
-    closing: Mapping[Account, Decimal],
+    opening: Mapping[Account, Holding],
+    closing: Mapping[Account, Holding],
     paid_before: Collection[Account],
+    paused: Collection[Account],
 ) -> Measure:
     movements = tuple(
         _movement(
             account,
-            opening=opening.get(account, ZERO),
-            closing=closing.get(account, ZERO),
+            before=opening.get(account, NOTHING_HELD),
+            after=closing.get(account, NOTHING_HELD),
             returning=account in paid_before,
+            is_paused=account in paused and account not in closing,
         )
         for account in _in_order({**opening, **closing})
-        if opening.get(account) or closing.get(account)
+        if opening.get(account, NOTHING_HELD).amount
+        or closing.get(account, NOTHING_HELD).amount
     )
     amounts: defaultdict[Kind, Decimal] = defaultdict(Decimal)
     counts: defaultdict[Kind, int] = defaultdict(int)
@@ -350,7 +510,7 @@ def _compare(
         members_open=sum(row.opening > 0 for row in movements),
         new_accounts=counts[Kind.NEW],
         reactivated_accounts=counts[Kind.REACTIVATION],
-        churned_accounts=counts[Kind.CHURN],
+        churned_accounts=sum(row.opening > 0 and not row.closing for row in movements),
         lost_logos=sum(
             row.kind is Kind.CHURN and row.account not in closing for row in movements
         ),
@@ -360,19 +520,60 @@ def _compare(
 
 
 def _movement(
-    account: Account, *, opening: Decimal, closing: Decimal, returning: bool
+    account: Account, *, before: Holding, after: Holding, returning: bool, is_paused: bool
 ) -> Movement:
+    opening, closing = before.amount, after.amount
+    transferred = _transferred(before, after)
+    is_paused = is_paused and opening > 0
     if not opening:
         kind = Kind.REACTIVATION if returning else Kind.NEW
     elif not closing:
-        kind = Kind.CHURN
+        kind = Kind.CONTRACTION if is_paused else Kind.CHURN
     elif closing > opening:
         kind = Kind.EXPANSION
     elif closing < opening:
         kind = Kind.CONTRACTION
     else:
-        kind = Kind.UNCHANGED
-    return Movement(account, opening, closing, kind, abs(closing - opening))
+        kind = Kind.TRANSFER if transferred else Kind.UNCHANGED
+    parts: tuple[tuple[Part, Decimal], ...] = ()
+    if opening and closing and opening != closing:
+        parts = tuple(split(before, after).items())
+    return Movement(
+        account=account,
+        opening=opening,
+        closing=closing,
+        kind=kind,
+        amount=abs(closing - opening),
+        parts=parts,
+        transferred=transferred,
+        is_paused=is_paused,
+    )
+
+
+def _transferred(before: Holding, after: Holding) -> Decimal:
+    """What linked accounts of one row lost to each other: the lesser of losses and gains."""
+    now = dict(after.by_holder)
+    stayed = sum(
+        (min(amount, now.get(holder, ZERO)) for holder, amount in before.by_holder), ZERO
+    )
+    return min(before.amount, after.amount) - stayed
+
+
+def _holding(lines: list[TermLine]) -> Holding:
+    largest = max(lines, key=lambda line: (line.counted_amount, (line.tier or "").encode()))
+    by_holder: defaultdict[Account, Decimal] = defaultdict(Decimal)
+    breakdown: Breakdown | None = Breakdown()
+    for line in lines:
+        by_holder[line.account if line.holder is None else line.holder] += line.counted_amount
+        if line.is_paid:
+            told = line.breakdown
+            breakdown = breakdown + told if breakdown is not None and told else None
+    return Holding(
+        amount=sum(by_holder.values(), ZERO),
+        tier=largest.tier,
+        breakdown=breakdown,
+        by_holder=tuple(by_holder.items()),
+    )
 
 
 def _back_dated(lines: Iterable[TermLine], *, grace_days: int) -> tuple[TermLine, ...]:
@@ -385,20 +586,20 @@ def _back_dated(lines: Iterable[TermLine], *, grace_days: int) -> tuple[TermLine
 
 def _in_open_grace(
     lines: Iterable[TermLine], *, day: date, as_of: date, grace_days: int
-) -> dict[Account, Decimal]:
+) -> dict[Account, Holding]:
     """Accounts without cover on ``day`` whose renewal is still possible, at their last amount.
 
     The lines are back-dated already, so an account that renewed in time is in force here, and
     one whose window is open ``as_of`` has no later line.
     """
-    undecided: dict[Account, Decimal] = {}
+    undecided: dict[Account, Holding] = {}
     for account, own in _by_account(lines).items():
         begun = [line for line in own if line.starts_on <= day]
         expiry = max((line.ends_on for line in begun), default=None)
         if expiry is None or expiry > day:
             continue
         if as_of < grace_closes_on(expiry, grace_days=grace_days):
-            undecided[account] = arr(begun, on=expiry - ONE_DAY)
+            undecided[account] = holdings(begun, on=expiry - ONE_DAY)[account]
     return undecided
 
 

@@ -9,22 +9,13 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from members.models import User
-from success.engine.revenue import Kind
-from success.enums import Dimension, Outcome, RevenueBasis
+from success.enums import Outcome, RevenueBasis
 from success.rollups.revenue import year_before
 
 LONGEST_NOTE = 300
 LONGEST_WORK = 8 * 60
 MONDAY = 7
 NEEDS_WORDS = frozenset({Outcome.GOAL_CHANGED.value, Outcome.WAITING_FOR_US.value})
-KINDS = (
-    (Kind.NEW.value, _("New")),
-    (Kind.REACTIVATION.value, _("Came back")),
-    (Kind.EXPANSION.value, _("Expansion")),
-    (Kind.CONTRACTION.value, _("Contraction")),
-    (Kind.CHURN.value, _("Churn")),
-    (Kind.UNCHANGED.value, _("Unchanged")),
-)
 
 
 class CompleteForm(forms.Form):
@@ -217,53 +208,6 @@ class PeriodForm(forms.Form):
             "to": data.get("to") or default.closing_on.isoformat(),
             "basis": data.get("basis") or default.basis.value,
         }
-
-
-class MovementsForm(PeriodForm):
-    """The members behind one figure of a period."""
-
-    kind = forms.MultipleChoiceField(
-        label=_("Movement"),
-        choices=KINDS,
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-    )
-    by = forms.ChoiceField(
-        choices=[
-            ("", _("Everybody")),
-            (Dimension.TIER.value, Dimension.TIER.label),
-            (Dimension.SEGMENT.value, Dimension.SEGMENT.label),
-        ],
-        required=False,
-        widget=forms.HiddenInput,
-    )
-    value = forms.CharField(required=False, widget=forms.HiddenInput)
-
-    def __init__(self, data: Mapping[str, Any], *, as_of: date) -> None:
-        super().__init__(data, as_of=as_of)
-        self.order_fields(["from", "to", "basis", "kind"])
-
-    def _shown(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        kinds = data.getlist("kind") if hasattr(data, "getlist") else data.get("kind", [])
-        return super()._shown(data) | {"kind": kinds}
-
-    @property
-    def kinds(self) -> list[Kind]:
-        """The movements asked for; none means all."""
-        if not self.is_valid():
-            return []
-        return [Kind(kind) for kind in self.cleaned_data["kind"]]
-
-    @property
-    def dimension(self) -> Dimension | None:
-        """The kind of group asked for; null for everybody."""
-        said = self.cleaned_data.get("by") if self.is_valid() else ""
-        return Dimension(said) if said else None
-
-    @property
-    def group(self) -> str:
-        """The tier, or the key of the segment; blank: assigned to none."""
-        return str(self.cleaned_data.get("value", "")) if self.is_valid() else ""
 
 
 def _default(*, as_of: date) -> Period:

@@ -7,19 +7,13 @@ on the closing day by members who paid nothing before. The figures are the assoc
 a person's portfolio: who may see them is ``Permission.REVENUE_VIEW``.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
-from django.core.signing import BadSignature
-from django.db import connection
-
-from config.kernel.keyset import SIGNER, BadCursor, KeysetPage
-from members.models import Association
 from success.engine.revenue import Kind, MixedCurrencies, Status, to_places
 from success.enums import Dimension, PeriodKind, RevenueBasis
 from success.models import RevenuePeriod
@@ -85,19 +79,19 @@ class Figures:
 
     @property
     def nrr(self) -> Decimal | None:
-        return _ratio(self.of_base, self.opening)
+        return ratio(self.of_base, self.opening)
 
     @property
     def grr(self) -> Decimal | None:
-        return _ratio(self.opening - self.churn - self.contraction, self.opening)
+        return ratio(self.opening - self.churn - self.contraction, self.opening)
 
     @property
     def logo_retention(self) -> Decimal | None:
-        return _ratio(self.kept_members, self.base_members)
+        return ratio(self.kept_members, self.base_members)
 
     @property
     def logo_churn(self) -> Decimal | None:
-        return _ratio(self.lost_members, self.base_members)
+        return ratio(self.lost_members, self.base_members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,22 +116,6 @@ class RevenueFigures:
     @property
     def status(self) -> Status:
         return Status.PROVISIONAL if self.undecided_members else Status.FINAL
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MovementRow:
-    """One member in a period; ``amount`` is the size of the change, never negative."""
-
-    member_id: int
-    public_id: UUID
-    name: str
-    tier: str
-    segment: str
-    opening: Decimal
-    closing: Decimal
-    kind: Kind
-    amount: Decimal
-    is_undecided: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,96 +213,6 @@ def revenue_with_groups(
     return pairs
 
 
-def movements_between(  # noqa: PLR0913  # the same question, and where to read on
-    *,
-    opening_on: date,
-    closing_on: date,
-    as_of: date,
-    basis: RevenueBasis,
-    grace_days: int,
-    kinds: Collection[Kind] | None = None,
-    dimension: Dimension | None = None,
-    value: str = "",
-    after: str | None = None,
-    size: int = 50,
-) -> KeysetPage[MovementRow]:
-    """Return a page of the members behind the figures, largest change first.
-
-    ``kinds`` defaults to every member who paid on either day; ``dimension`` and ``value``
-    narrow to one group of ``revenue_between``. The optimistic reading, with ``is_undecided``
-    for members whom strict leaves out. Reads forwards only, so ``previous`` is always null.
-
-    Raises as ``revenue_between`` does, and ``BadCursor`` (DOMAIN 4.2, 4.3).
-    """
-    check_period(opening_on=opening_on, closing_on=closing_on, as_of=as_of)
-    check_currency()
-    column = ledger.COLUMN[basis]
-    moves = [int(move) for move, kind in KIND_OF.items() if kinds is None or kind in kinds]
-    group = {
-        Dimension.TIER: "AND tier.tier = %(value)s",
-        Dimension.SEGMENT: "AND coalesce(segment.key, '') = %(value)s",
-    }.get(dimension or Dimension.ALL, "")
-    beyond = "AND (-amount, moved.member_id) > (%(after_amount)s, %(after_member)s)"
-    undecided = "undecided_1" if basis == RevenueBasis.MEMBERSHIP else "FALSE"
-    statement = f"""
-        WITH {ledger.held_on_days(days=2, pairs=[(0, 1)], bases=[basis])},
-        moved AS (
-            SELECT member_id, coalesce({column}_0, 0) AS opening,
-                   coalesce({column}_1, 0) AS closing, {undecided} AS undecided,
-                   abs(coalesce({column}_1, 0) - coalesce({column}_0, 0)) AS amount,
-                   CASE WHEN {column}_0 > 0 THEN {column}_0_tier ELSE {column}_1_tier END
-                       AS code,
-                   {ledger.move_of(basis)} AS move
-            FROM seen
-        )
-        SELECT moved.member_id, member.public_id, member.name, tier.tier,
-               coalesce(segment.key, ''), opening, closing, move, amount, undecided
-        FROM moved
-        JOIN tier USING (code)
-        JOIN members_member AS member ON member.id = moved.member_id
-        LEFT JOIN coverage_assignment AS assignment ON assignment.member_id = moved.member_id
-        LEFT JOIN coverage_segment AS segment ON segment.id = assignment.segment_id
-        WHERE move = ANY(%(moves)s) {group} {beyond if after else ""}
-        ORDER BY -amount, moved.member_id
-        LIMIT %(limit)s
-    """
-    parameters: dict[str, Any] = {
-        "day_0": opening_on,
-        "day_1": closing_on,
-        "as_of": as_of,
-        "moves": moves,
-        "value": value,
-        "limit": size + 1,
-        **ledger.window(days=[opening_on, closing_on], grace_days=grace_days),
-    }
-    if after:
-        parameters["after_amount"], parameters["after_member"] = _place(after)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows = cursor.fetchall()
-    more = len(rows) > size
-    items = [
-        MovementRow(
-            member_id=member_id,
-            public_id=public_id,
-            name=name,
-            tier=tier,
-            segment=segment,
-            opening=_money(opening),
-            closing=_money(closing),
-            kind=KIND_OF[ledger.Move(move)],
-            amount=_money(amount),
-            is_undecided=is_undecided,
-        )
-        for (
-            member_id, public_id, name, tier, segment, opening, closing, move, amount,
-            is_undecided,
-        ) in rows[:size]
-    ]  # fmt: skip
-    edge = SIGNER.sign_object([-rows[size - 1][8], rows[size - 1][0]]) if more else None
-    return KeysetPage(items=items, next=edge, previous=None)
-
-
 def revenue_series(  # noqa: PLR0913  # the name of a series, and its bounds
     *,
     kind: PeriodKind,
@@ -360,11 +248,18 @@ def check_period(*, opening_on: date, closing_on: date, as_of: date) -> None:
         raise PeriodNotOver(f"The period closes on {closing_on}, and facts end on {as_of}.")
 
 
-def check_currency() -> None:
-    """Raise ``MixedCurrencies`` where dues are in another currency than the association's."""
-    own = Association.current().currency
-    if other := ledger.foreign_currency(own=own):
-        raise MixedCurrencies(f"Dues in {other} cannot be added to dues in {own}.")
+def check_currency(*, on: date | None = None) -> ledger.Traits:
+    """Return what the ledger has of rare things, having looked at its currencies.
+
+    Raises ``MixedCurrencies`` where dues cannot be told in the association's own. Dues in
+    another one count at the rate of ``on``, the opening day (DOMAIN 4.3 #18); without a day
+    there must be none.
+    """
+    of = ledger.traits()
+    if other := ledger.foreign_currency(of=of, without_rate_on=on):
+        why = f": no rate of exchange is known for {on} or before" if on else ""
+        raise MixedCurrencies(f"Dues in {other} cannot be added to dues in {of.own}{why}.")
+    return of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -400,7 +295,7 @@ class _Compared:
             value=value,
             optimistic=_figures(tally.sums(strict=False)),
             strict=_figures(tally.sums(strict=True)),
-            undecided=_money(tally.undecided),
+            undecided=money(tally.undecided),
             undecided_members=tally.undecided_members,
         )
 
@@ -414,7 +309,7 @@ def _compared(
     grace_days: int,
 ) -> _Compared:
     check_period(opening_on=opening_on, closing_on=closing_on, as_of=as_of)
-    check_currency()
+    check_currency(on=opening_on)
     return _Compared(
         opening_on=opening_on,
         closing_on=closing_on,
@@ -431,13 +326,13 @@ def _compared(
 
 def _figures(sums: ledger.Sums) -> Figures:
     return Figures(
-        opening=_money(sums.opening),
-        new=_money(sums.new),
-        reactivation=_money(sums.reactivation),
-        expansion=_money(sums.expansion),
-        contraction=_money(sums.contraction),
-        churn=_money(sums.churn),
-        closing=_money(sums.closing),
+        opening=money(sums.opening),
+        new=money(sums.new),
+        reactivation=money(sums.reactivation),
+        expansion=money(sums.expansion),
+        contraction=money(sums.contraction),
+        churn=money(sums.churn),
+        closing=money(sums.closing),
         base_members=sums.base_members,
         kept_members=sums.kept_members,
         new_members=sums.new_members,
@@ -469,26 +364,20 @@ def _point(period: RevenuePeriod) -> SeriesPoint:
         new_members=period.new_members,
         reactivated_members=period.reactivated_members,
         undecided_members=period.undecided_members,
-        nrr=_ratio(kept, period.opening),
-        nrr_strict=_ratio(kept - period.undecided_of_base, period.opening),
-        grr=_ratio(period.kept_min, period.opening),
-        grr_strict=_ratio(period.kept_min - period.undecided_min, period.opening),
-        logo_retention=_ratio(stays, base),
-        logo_retention_strict=_ratio(stays - period.undecided_members, base),
+        nrr=ratio(kept, period.opening),
+        nrr_strict=ratio(kept - period.undecided_of_base, period.opening),
+        grr=ratio(period.kept_min, period.opening),
+        grr_strict=ratio(period.kept_min - period.undecided_min, period.opening),
+        logo_retention=ratio(stays, base),
+        logo_retention_strict=ratio(stays - period.undecided_members, base),
     )
 
 
-def _place(cursor: str) -> tuple[int, int]:
-    try:
-        amount, member = SIGNER.unsign_object(cursor)
-        return int(amount), int(member)
-    except (BadSignature, TypeError, ValueError) as error:
-        raise BadCursor("This cursor cannot be read.") from error
-
-
-def _ratio(part: Decimal | int, whole: Decimal | int) -> Decimal | None:
+def ratio(part: Decimal | int, whole: Decimal | int) -> Decimal | None:
+    """Return part / whole, half to even to six places; null for a whole of nought."""
     return to_places(Fraction(part) / Fraction(whole), RATIO_PLACES) if whole else None
 
 
-def _money(cents: int) -> Decimal:
+def money(cents: int) -> Decimal:
+    """Return whole cents as an amount."""
     return Decimal(cents).scaleb(-2)

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
+from members.models import Association
 from success.enums import Dimension, RevenueBasis
 
 ONE_HUNDRED: Final = 100
@@ -37,10 +38,12 @@ class Move(IntEnum):
     CHURN = 5
     UNCHANGED = 6
     COMPLIMENTARY = 7  # pays no more, and is a member still: churned dues, no lost logo
+    PAUSED = 8  # pays no more, being on leave: contracted dues
 
 
 OF_BASE: Final = frozenset(Move) - {Move.IN_HAND, Move.NEW, Move.REACTIVATION}
 KEPT: Final = frozenset({Move.EXPANSION, Move.CONTRACTION, Move.UNCHANGED})
+MOVES: Final = 16  # keys keep a move in the lowest digits of this base
 
 
 class Group(NamedTuple):
@@ -136,7 +139,9 @@ class Tally:
             new=by_move[Move.NEW][1],
             reactivation=by_move[Move.REACTIVATION][1],
             expansion=by_move[Move.EXPANSION][1] - by_move[Move.EXPANSION][0],
-            contraction=by_move[Move.CONTRACTION][0] - by_move[Move.CONTRACTION][1],
+            contraction=by_move[Move.CONTRACTION][0]
+            - by_move[Move.CONTRACTION][1]
+            + by_move[Move.PAUSED][0],
             churn=by_move[Move.CHURN][0] + by_move[Move.COMPLIMENTARY][0],
             closing=sum(cell[1] for cell in by_move.values()),
             base_members=sum(by_move[move][2] for move in OF_BASE),
@@ -173,15 +178,82 @@ TIERS: Final = """
         FROM (SELECT DISTINCT tier FROM members_term) AS distinct_tier
     )"""
 
-# Terms begun by as_of. A term without dues counts as complimentary.
-LINES: Final = """
-    line AS (
-        SELECT term.member_id, term.starts_on, term.ends_on,
-               ((coalesce(dues.annual_amount, 0) * 100)::bigint << 16) | tier.code AS worth
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What is rare in ledgers and asked for only where there is any; ``own``: the currency."""
+
+    own: str
+    linked: bool
+    paused: bool
+    foreign: bool
+
+
+def traits() -> Traits:
+    """Say what the ledger has: linked accounts, leaves of absence, dues in other currencies."""
+    ((own, linked, paused, foreign),) = _rows(
+        """SELECT own.currency, EXISTS (SELECT FROM members_accountunit),
+                  EXISTS (SELECT FROM members_departure WHERE reason = 'pause'),
+                  EXISTS (SELECT FROM members_dues WHERE currency <> own.currency)
+           FROM (SELECT coalesce((SELECT currency FROM members_association WHERE id = 1),
+                                 %(unsaid)s) AS currency) AS own""",
+        {"unsaid": Association().currency},
+    )
+    return Traits(own=own, linked=linked, paused=paused, foreign=foreign)
+
+
+# The last rate of each currency up to the opening day; one statement has one opening day then.
+RATES: Final = """
+    rate AS MATERIALIZED (
+        SELECT DISTINCT ON (currency) currency, rate FROM members_exchangerate
+        WHERE "on" <= %(day_0)s ORDER BY currency, "on" DESC
+    ),"""
+# Half to even, as the engine rounds; a currency without a rate is refused before.
+CONVERTED: Final = """CASE
+                   WHEN rate.currency IS NULL THEN dues.annual_amount * 100
+                   WHEN dues.annual_amount * rate.rate * 100 %% 2 = 0.5
+                   THEN trunc(dues.annual_amount * rate.rate * 100)
+                   ELSE round(dues.annual_amount * rate.rate * 100) END"""
+
+
+def lines_of(*, of: Traits, closing: str = "", only: str = "") -> str:
+    """SQL of ``line``: terms begun by as_of, on the account they count for.
+
+    A term without dues counts as complimentary, and so does a provisional one. ``closing``
+    is the one closing day, a parameter; blank for several of them: keys below nought then.
+    """
+    account, links, amount, rates = "term.member_id", "", "dues.annual_amount * 100", ""
+    if of.linked and closing:
+        account = "coalesce(unit.account_id, term.member_id)"
+        links = f"""
+        LEFT JOIN members_accountunit AS unit
+          ON unit.member_id = term.member_id
+         AND unit.counts_from <= {closing} AND {closing} < unit.counts_until"""
+    elif of.linked:
+        account = "coalesce(-unit.unit, term.member_id)"
+        links = "\n        LEFT JOIN members_accountunit AS unit USING (member_id)"
+    if of.foreign:
+        amount = CONVERTED
+        rates = """
+        LEFT JOIN rate ON rate.currency = dues.currency AND dues.currency <> %(own)s"""
+    return f"""
+    {RATES if of.foreign else ""}line AS (
+        SELECT {account} AS member_id, term.member_id AS holder, term.id AS term_id,
+               term.starts_on, term.ends_on,
+               (CASE WHEN term.is_provisional THEN 0
+                     ELSE coalesce({amount}, 0) END::bigint << 16) | tier.code AS worth
         FROM members_term AS term
         JOIN tier ON tier.tier = term.tier
-        LEFT JOIN members_dues AS dues ON dues.term_id = term.id
+        LEFT JOIN members_dues AS dues ON dues.term_id = term.id{rates}{links}
         WHERE term.starts_on <= %(as_of)s{only}
+    )"""
+
+
+# Of a linked account: whose it is, and between which closing days it is counted so.
+EPOCHS: Final = """
+    epoch AS MATERIALIZED (
+        SELECT DISTINCT -unit AS member_id, account_id, counts_from, counts_until
+        FROM members_accountunit
     )"""
 
 # reach: how far the lines that began earlier go. A line that begins after it, but inside the
@@ -233,6 +305,9 @@ def compare_pairs(
     under their tier on the opening day, or on the closing day if they paid nothing before; and
     under the segment they are assigned to now. Reads only (DOMAIN 4.2, 4.3).
     """
+    found = traits()
+    if found.foreign and len({opening for opening, _ in pairs}) > 1:
+        return _opening_by_opening(pairs=pairs, as_of=as_of, grace_days=grace_days, bases=bases)
     days = sorted({day for pair in pairs for day in pair})
     places = [(days.index(opening), days.index(closing)) for opening, closing in pairs]
     slots = [(basis, index) for basis in bases for index in range(len(pairs))]
@@ -241,42 +316,49 @@ def compare_pairs(
     sums = ", ".join(f"sum({column})" for column in columns)
     keys = ", ".join(f"key_{COLUMN[basis]}_{index}" for basis, index in slots)
     marks = ", ".join(f"undecided_{closing}" for closing in closings)
+    # a linked account has no part in a period that closes outside its stretch of time
+    within = [
+        f"WHEN account_from > %(day_{closing})s OR account_until <= %(day_{closing})s THEN 0"
+        if found.linked and len(closings) > 1
+        else ""
+        for _, closing in places
+    ]
     moves = ", ".join(
-        f"""({_move(COLUMN[basis], *places[index])})::int + 8 * CASE
+        f"""CASE {within[index]} ELSE
+            ({_move(COLUMN[basis], *places[index], of=found)})::int + {MOVES} * CASE
             WHEN {COLUMN[basis]}_{places[index][0]} > 0
                 THEN {COLUMN[basis]}_{places[index][0]}_tier
-            ELSE coalesce({COLUMN[basis]}_{places[index][1]}_tier, 0) END
+            ELSE coalesce({COLUMN[basis]}_{places[index][1]}_tier, 0) END END
             AS key_{COLUMN[basis]}_{index}"""
         for basis, index in slots
-    )
+    ).replace("CASE  ELSE", "CASE WHEN FALSE THEN 0 ELSE")
     statement = f"""
-        WITH {held_on_days(days=len(days), pairs=places, bases=bases)}
+        WITH {held_on_days(days=len(days), pairs=places, bases=bases, of=found)}
         SELECT assignment.segment_id, {marks}, {keys}, count(*), sum(lines),
                (SELECT array_agg(tier ORDER BY code) FROM tier), {sums}
         -- OFFSET 0: each move is worked out once, not wherever it is named
         FROM (SELECT seen.*, {moves} FROM seen OFFSET 0) AS moved
-        LEFT JOIN coverage_assignment AS assignment USING (member_id)
+        LEFT JOIN coverage_assignment AS assignment
+               ON assignment.member_id = moved.account_id
         GROUP BY assignment.segment_id, {marks}, {keys}
     """
-    parameters = {f"day_{index}": day for index, day in enumerate(days)} | {"as_of": as_of}
+    parameters = asked(days=days, as_of=as_of, grace_days=grace_days, of=found)
     tallies: dict[tuple[RevenueBasis, int], Tallies] = {slot: {} for slot in slots}
     terms = 0
     names = segment_keys()
-    for segment, *rest in _rows(
-        statement, parameters | window(days=days, grace_days=grace_days)
-    ):
-        found = iter(rest)
-        undecided = dict(zip(closings, found, strict=False))
-        codes = dict(zip(slots, found, strict=False))
-        count, lines, tiers = next(found), next(found), next(found)
-        cents = dict(zip(columns, found, strict=True))
+    for segment, *rest in _rows(statement, parameters):
+        cells = iter(rest)
+        undecided = dict(zip(closings, cells, strict=False))
+        codes = dict(zip(slots, cells, strict=False))
+        count, lines, tiers = next(cells), next(cells), next(cells)
+        cents = dict(zip(columns, cells, strict=True))
         terms += int(lines)
         for (basis, index), mark in codes.items():
             opening, closing = places[index]
-            code, move = divmod(mark, 8)
+            code, move = divmod(mark, MOVES)
             is_undecided = undecided[closing] and basis == RevenueBasis.MEMBERSHIP
             before, after = (cents[f"{COLUMN[basis]}_{day}"] for day in (opening, closing))
-            if move == Move.IN_HAND and not is_undecided:
+            if not code or (move == Move.IN_HAND and not is_undecided):
                 continue
             _spread(
                 tallies[basis, index],
@@ -289,17 +371,51 @@ def compare_pairs(
     return Comparison(terms=terms, tallies=tallies)
 
 
-def window(*, days: Sequence[date], grace_days: int) -> dict[str, Any]:
-    """Return the parameters that leave out terms which cannot bear on the days compared."""
-    return {"earliest": min(days), "latest": max(days), "grace_days": grace_days}
+def _opening_by_opening(
+    *,
+    pairs: Sequence[tuple[date, date]],
+    as_of: date,
+    grace_days: int,
+    bases: Sequence[RevenueBasis],
+) -> Comparison:
+    """Compare where the rates of exchange differ by opening day, with a pass for each."""
+    terms = 0
+    tallies: dict[tuple[RevenueBasis, int], Tallies] = {}
+    for opening in sorted({opening for opening, _ in pairs}):
+        own = [index for index, pair in enumerate(pairs) if pair[0] == opening]
+        part = compare_pairs(
+            pairs=[pairs[index] for index in own],
+            as_of=as_of,
+            grace_days=grace_days,
+            bases=bases,
+        )
+        terms = max(terms, part.terms)
+        tallies |= {(basis, own[at]): found for (basis, at), found in part.tallies.items()}
+    return Comparison(terms=terms, tallies=tallies)
+
+
+def asked(*, days: Sequence[date], as_of: date, grace_days: int, of: Traits) -> dict[str, Any]:
+    """Return the parameters of ``held_on_days``: its days, and what bounds the terms."""
+    return {f"day_{index}": day for index, day in enumerate(days)} | {
+        "as_of": as_of,
+        "earliest": min(days),
+        "latest": max(days),
+        "grace_days": grace_days,
+        "own": of.own,
+    }
 
 
 def held_on_days(
-    *, days: int, pairs: Sequence[tuple[int, int]], bases: Sequence[RevenueBasis]
+    *,
+    days: int,
+    pairs: Sequence[tuple[int, int]],
+    bases: Sequence[RevenueBasis],
+    of: Traits,
 ) -> str:
     """SQL of common tables up to ``seen``: a row a member, with what they paid on each day.
 
-    ``pairs`` are the places of opening and closing among the days, which ascend. Columns
+    ``pairs`` are the places of opening and closing among the days, which ascend. ``account_id``
+    is the member; of linked ones, the one they are counted with. Columns
     ``held_N`` and ``counted_N`` are cents on ``day_N`` (null: no membership that day), with
     ``…_N_tier``. ``paid_from`` is the first day of the first paid term, looked up only for
     members who paid nothing on some opening day and pay at its close. ``undecided_N``: in
@@ -358,7 +474,10 @@ def held_on_days(
         f"coalesce(exact.undecided_{day}, FALSE) AS undecided_{day}" for day in closings
     )
     # NOT MATERIALIZED: the few are looked up by member, instead of keeping all lines for them
-    lines = LINES.format(only=only).replace(" AS (", " AS NOT MATERIALIZED (", 1)
+    several_closings = len(closings) > 1
+    lines = lines_of(
+        of=of, closing="" if several_closings else f"%(day_{closings[0]})s", only=only
+    ).replace("line AS (", "line AS NOT MATERIALIZED (", 1)
     tables = f"""{TIERS},{lines},
     per_member AS MATERIALIZED (
         SELECT member_id, count(*) AS lines, {ended}, {on_day}
@@ -383,14 +502,27 @@ def held_on_days(
         SELECT per_member.member_id, lines, {known}, {both}
         FROM per_member LEFT JOIN exact USING (member_id)
     )"""
-    return f"""{tables},
+    whose, accounts, epochs = "term.member_id = on_days.member_id", "", ""
+    account = "on_days.member_id AS account_id"
+    if of.linked and several_closings:
+        whose = """term.member_id IN (SELECT on_days.member_id UNION ALL
+                SELECT member_id FROM members_accountunit WHERE unit = -on_days.member_id)"""
+        account = """coalesce(epoch.account_id, on_days.member_id) AS account_id,
+               epoch.counts_from AS account_from, epoch.counts_until AS account_until"""
+        accounts, epochs = "LEFT JOIN epoch USING (member_id)", f",{EPOCHS}"
+    elif of.linked:
+        day = f"%(day_{closings[0]})s"
+        whose = f"""term.member_id IN (SELECT on_days.member_id UNION ALL
+                SELECT member_id FROM members_accountunit WHERE account_id = on_days.member_id
+                   AND counts_from <= {day} AND {day} < counts_until)"""
+    return f"""{tables}{epochs},
     seen AS (
-        SELECT on_days.*, CASE WHEN {arrives} THEN (
+        SELECT on_days.*, {account}, CASE WHEN {arrives} THEN (
             SELECT min(term.starts_on) FROM members_term AS term
             JOIN members_dues AS dues ON dues.term_id = term.id
-            WHERE term.member_id = on_days.member_id AND dues.annual_amount > 0
+            WHERE {whose} AND dues.annual_amount > 0 AND NOT term.is_provisional
         ) END AS paid_from
-        FROM on_days
+        FROM on_days {accounts}
         OFFSET 0  -- looked up once a member, not wherever it is named
     )"""
 
@@ -404,9 +536,26 @@ def _sums(basis: RevenueBasis, days: Iterable[int]) -> str:
     )
 
 
-def move_of(basis: RevenueBasis) -> str:
+def dated_as(basis: RevenueBasis, source: str) -> str:
+    """SQL of ``dated_line``: the lines of ``source``, and whether they count on ``day_0/1``."""
+    on_days = ", ".join(f"({_covers(basis, day)}) AS on_{day}" for day in (0, 1))
+    if basis == RevenueBasis.IN_FORCE:
+        return f"dated_line AS (SELECT {source}.*, {on_days} FROM {source})"
+    begun = BEGUN.format(source=source, more="").replace("begun AS", "begun_line AS", 1)
+    return f"""{begun},
+    dated_line AS (
+        SELECT *, {on_days} FROM (
+            SELECT begun_line.*, {COUNTS_FROM} AS counts_from,
+                   CASE WHEN {IS_UNDECIDED} AND ends_on = expiry THEN %(as_of)s + 1
+                        ELSE ends_on END AS counts_until
+            FROM begun_line
+        ) AS counted
+    )"""
+
+
+def move_of(basis: RevenueBasis, *, of: Traits) -> str:
     """SQL of the move between the first and the second of the days of ``held_on_days``."""
-    return _move(COLUMN[basis], 0, 1)
+    return _move(COLUMN[basis], 0, 1, of=of)
 
 
 def _covers(basis: RevenueBasis, day: int) -> str:
@@ -415,19 +564,30 @@ def _covers(basis: RevenueBasis, day: int) -> str:
     return f"counts_from <= %(day_{day})s AND %(day_{day})s < counts_until"
 
 
-def _move(column: str, opening: int, closing: int) -> str:
+def _move(column: str, opening: int, closing: int, *, of: Traits) -> str:
     before, after = f"{column}_{opening}", f"{column}_{closing}"
+    paused = f"WHEN {on_leave(f'%(day_{closing})s')} THEN {Move.PAUSED}" if of.paused else ""
     return f"""CASE
         WHEN {before} > 0 THEN CASE
             WHEN {after} > {before} THEN {Move.EXPANSION}
             WHEN {after} = {before} THEN {Move.UNCHANGED}
             WHEN {after} > 0 THEN {Move.CONTRACTION}
             WHEN {after} = 0 THEN {Move.COMPLIMENTARY}
+            {paused}
             ELSE {Move.CHURN} END
         WHEN {after} > 0 THEN CASE
             WHEN paid_from < %(day_{opening})s THEN {Move.REACTIVATION}
             ELSE {Move.NEW} END
         ELSE {Move.IN_HAND} END"""
+
+
+def on_leave(day: str) -> str:
+    """SQL of whether the account of the row is on leave of absence on ``day``."""
+    return f"""EXISTS (
+                SELECT FROM members_departure AS departure
+                WHERE departure.member_id = account_id AND departure.reason = 'pause'
+                  AND departure.left_on <= {day}
+                  AND (departure.back_on IS NULL OR departure.back_on > {day}))"""
 
 
 def along(
@@ -447,8 +607,14 @@ def along(
     who go on for free: here they are lost with the others (DOMAIN 4.2, 4.3).
     """
     grace = grace_days if basis == RevenueBasis.MEMBERSHIP else 0
+    found = traits()
+    if found.foreign:
+        yield from _pair_by_pair(
+            days=days, lags=lags, as_of=as_of, grace_days=grace_days, basis=basis
+        )
+        return
     rows = _rows(
-        ALONG,
+        _along(found),
         {
             "days": list(days),
             "count": len(days),
@@ -456,6 +622,7 @@ def along(
             "widest": max((b - a for a, b in pairwise(days)), default=timedelta()).days,
             "as_of": as_of,
             "grace_days": grace,
+            "own": found.own,
         },
     )
     changes: defaultdict[tuple[int, int], list[tuple[Any, ...]]] = defaultdict(list)
@@ -481,25 +648,61 @@ def along(
             )
 
 
+def _pair_by_pair(
+    *,
+    days: Sequence[date],
+    lags: Sequence[int],
+    as_of: date,
+    grace_days: int,
+    basis: RevenueBasis,
+) -> Iterator[tuple[date, date, Tallies]]:
+    """Do what ``along`` does where each opening has its own rates of exchange."""
+    for lag in lags:
+        for opening, closing in zip(days, days[lag:], strict=False):
+            compared = compare(
+                openings=[opening],
+                closing=closing,
+                as_of=as_of,
+                grace_days=grace_days,
+                bases=[basis],
+            )
+            yield opening, closing, {EVERYBODY: Tally()} | compared.tallies[basis, 0]
+
+
 # Members with lines that overlap are cut at every edge and their lines added up; all others,
 # and they are nearly all, go through as they are. A span says its change against what it
 # follows without a gap, so a renewal at the same dues and tier is no step at all. Positions are
 # places in the list of days: the first of them on or after a date. A stretch that contains none
 # of the days vanishes. A member whom no day meets on their first paid term turns from new to
-# returning the day after it began. One integer carries cents, the mark of the undecided (32768)
-# and the tier.
-ALONG: Final = f"""
-    WITH {TIERS},{LINES.format(only="")},
+# returning the day after it began. One integer carries cents, the mark of the undecided
+# (32768), that of a leave of absence (16384) and the tier.
+def _along(of: Traits) -> str:
+    epochs, state, account = "", "state", "state.member_id"
+    if of.linked:
+        # a linked account takes part in the pairs that close within its stretch of time
+        epochs = f"""{EPOCHS.lstrip()},
+    clipped AS (
+        SELECT lag, paid_at, opens, closes, coalesce(account_id, member_id) AS account_id,
+               greatest(from_day, width_bucket(counts_from - 1, %(days)s::date[]) - lag)
+                   AS from_day,
+               least(until_day, width_bucket(counts_until - 1, %(days)s::date[]) - lag)
+                   AS until_day
+        FROM state LEFT JOIN epoch USING (member_id)
+    ),"""
+        state, account = "clipped", "clipped.account_id"
+    leaves = _leaves(of) if of.paused else ""
+    return f"""
+    WITH {TIERS},{lines_of(of=of)},
     {
-    BEGUN.format(
-        source="line",
-        more=''',
+        BEGUN.format(
+            source="line",
+            more=''',
                starts_on = lag(starts_on) OVER in_order AS is_beside,
                min(starts_on) FILTER (WHERE worth >= 65536) OVER (
                    PARTITION BY member_id
                ) AS paid_from''',
-    )
-},
+        )
+    },
     dated AS MATERIALIZED (
         SELECT member_id, {COUNTS_FROM} AS counts_from, ends_on, worth, expiry, paid_from,
                bool_or(reach > starts_on OR is_beside) OVER (
@@ -550,7 +753,7 @@ ALONG: Final = f"""
         SELECT member_id, paid_from, paid_from + 1, 0
         FROM neighbour
         WHERE starts_on <= paid_from AND paid_from < ends_on
-          AND ends_on <= paid_from + %(widest)s
+          AND ends_on <= paid_from + %(widest)s{leaves}
     ),
     placed AS MATERIALIZED (
         SELECT member_id, width_bucket(day - 1, %(days)s::date[]) AS at, by,
@@ -571,21 +774,24 @@ ALONG: Final = f"""
         ) AS step
         WINDOW so_far AS (PARTITION BY lag, member_id ORDER BY at)
     ),
+    {epochs}
     stretch AS (
         SELECT lag, from_day, until_day, assignment.segment_id,
-               (CASE WHEN opens > 65535 THEN opens ELSE closes END & 32767)::int AS code,
+               (CASE WHEN opens > 65535 THEN opens ELSE closes END & 16383)::int AS code,
                CASE
                    WHEN opens > 65535 THEN CASE
                        WHEN closes >> 16 > opens >> 16 THEN {Move.EXPANSION}
                        WHEN closes >> 16 = opens >> 16 THEN {Move.UNCHANGED}
                        WHEN closes > 65535 THEN {Move.CONTRACTION}
+                       WHEN closes & 32767 = 16384 THEN {Move.PAUSED}
                        ELSE {Move.CHURN} END
                    WHEN closes > 65535 THEN CASE
                        WHEN from_day < paid_at THEN {Move.NEW} ELSE {Move.REACTIVATION} END
                    ELSE {Move.IN_HAND} END AS move,
                closes & 32768 > 0 AS undecided,
                sum(opens >> 16) AS opens, sum(closes >> 16) AS closes, count(*) AS members
-        FROM state LEFT JOIN coverage_assignment AS assignment USING (member_id)
+        FROM {state} LEFT JOIN coverage_assignment AS assignment
+          ON assignment.member_id = {account}
         WHERE from_day < until_day
           AND (opens > 65535 OR closes > 65535 OR closes & 32768 > 0)
         GROUP BY 1, 2, 3, 4, 5, 6, 7
@@ -603,16 +809,49 @@ ALONG: Final = f"""
 """
 
 
+def _leaves(of: Traits) -> str:
+    """SQL of the turns into and out of leaves of absence; overlapping ones are one."""
+    key, units = "departure.member_id", ""
+    if of.linked:
+        key = "CASE WHEN unit.id IS NULL THEN departure.member_id ELSE -unit.unit END"
+        units = """
+            LEFT JOIN members_accountunit AS unit
+              ON unit.member_id = departure.member_id AND unit.account_id = unit.member_id"""
+    return f"""
+        UNION ALL
+        SELECT member_id, paid_from, turn.day, turn.by
+        FROM (
+            SELECT {key} AS member_id,
+                   unnest(range_agg(daterange(left_on, back_on))) AS away
+            FROM members_departure AS departure{units}
+            WHERE reason = 'pause' GROUP BY 1
+        ) AS leave
+        JOIN (SELECT DISTINCT member_id, paid_from FROM dated) AS held USING (member_id)
+        CROSS JOIN LATERAL (VALUES (lower(away), 16384), (upper(away), -16384))
+              AS turn (day, by)
+        WHERE turn.day IS NOT NULL"""
+
+
 def first_term_starts_on() -> date | None:
     """Return the day the ledger begins; null when there is no term."""
     ((first,),) = _rows("SELECT min(starts_on) FROM members_term", {})
     return first if isinstance(first, date) else None
 
 
-def foreign_currency(*, own: str) -> str | None:
-    """Return a currency of dues other than the association's ``own``; null without one."""
+def foreign_currency(*, of: Traits, without_rate_on: date | None = None) -> str | None:
+    """Return a currency of dues other than the association's own; null without one.
+
+    With a day: one that has no rate of exchange on that day or before.
+    """
+    if not of.foreign:
+        return None
     found = _rows(
-        "SELECT currency FROM members_dues WHERE currency <> %(own)s LIMIT 1", {"own": own}
+        """SELECT currency FROM members_dues
+           WHERE currency <> %(own)s AND (%(on)s::date IS NULL OR NOT EXISTS (
+               SELECT FROM members_exchangerate AS rate
+               WHERE rate.currency = members_dues.currency AND rate."on" <= %(on)s))
+           LIMIT 1""",
+        {"own": of.own, "on": without_rate_on},
     )
     return str(found[0][0]) if found else None
 

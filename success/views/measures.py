@@ -1,8 +1,7 @@
 """How the members are doing, then how the association is doing, and whether the two agree."""
 
-import csv
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,9 +12,7 @@ from urllib.parse import urlencode
 from django.http import (
     HttpRequest,
     HttpResponse,
-    HttpResponseBadRequest,
     JsonResponse,
-    StreamingHttpResponse,
 )
 from django.shortcuts import render
 from django.urls import reverse
@@ -25,9 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from config.kernel import clock
-from config.kernel.keyset import BadCursor, KeysetPage
 from config.kernel.permissions import has, requires
-from config.kernel.sheets import Echo, safe_cells
 from config.kernel.templatetags.ui import STATES, address
 from coverage.models import Segment
 from members.models import Association
@@ -35,11 +30,11 @@ from success.access import Permission
 from success.engine.revenue import Kind, MixedCurrencies
 from success.engine.rollup import ALARMING_FALL
 from success.enums import Dimension, PeriodKind, RevenueBasis, Standing
-from success.forms import KINDS, MovementsForm, Period, PeriodForm
+from success.forms import Period, PeriodForm
 from success.queries import measures as integrity_of
 from success.queries import revenue, vector
 from success.queries.nights import last_live_day
-from success.queries.revenue import Figures, MovementRow, RevenueFigures, SeriesPoint
+from success.queries.revenue import Figures, RevenueFigures, SeriesPoint
 from success.queries.vector import GroupHealth
 
 logger = logging.getLogger(__name__)
@@ -58,14 +53,9 @@ COMPARED_DAYS = integrity_of.INTEGRITY_DAYS
 MONTHS_SHOWN = 60
 PAGE_SIZE = 50
 EXPORT_SIZE = 1000
-CSV_HEADER = (
-    *("member", "name", "tier", "segment", "movement", "opening", "closing", "change"),
-    *("currency", "from", "to", "basis", "in_open_grace"),
-)
-
-OF_BASE = (Kind.EXPANSION, Kind.CONTRACTION, Kind.CHURN, Kind.UNCHANGED)
-AT_CLOSE = (Kind.NEW, Kind.REACTIVATION, Kind.EXPANSION, Kind.CONTRACTION, Kind.UNCHANGED)
-KEPT = (Kind.EXPANSION, Kind.CONTRACTION, Kind.UNCHANGED)
+OF_BASE = (Kind.EXPANSION, Kind.CONTRACTION, Kind.CHURN, Kind.UNCHANGED, Kind.TRANSFER)
+AT_CLOSE = tuple(kind for kind in Kind if kind is not Kind.CHURN)
+KEPT = (Kind.EXPANSION, Kind.CONTRACTION, Kind.UNCHANGED, Kind.TRANSFER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +162,7 @@ def _members_band(everybody: GroupHealth) -> dict[str, Any]:
 
 
 def _money_band(request: HttpRequest) -> dict[str, Any]:
-    as_of = _money_as_of()
+    as_of = money_as_of()
     association = Association.current()
     form = PeriodForm(request.GET, as_of=as_of)
     period = form.period()
@@ -348,7 +338,7 @@ def _integrity(*, as_of: date, grace_days: int) -> dict[str, Any]:
 # Money.
 
 
-def _money_as_of() -> date:
+def money_as_of() -> date:
     """The day up to which terms are asked: that of the last night, before any that of today."""
     return last_live_day() or clock.today()
 
@@ -566,7 +556,7 @@ def _retention(*, as_of: date) -> list[SeriesPoint]:
 @require_safe
 def retention_chart(_request: HttpRequest) -> JsonResponse:
     """NRR and GRR of the twelve months up to each month; a drawing, so plain floats."""
-    points = _retention(as_of=_money_as_of())
+    points = _retention(as_of=money_as_of())
     doubtful = [not point.is_final for point in points]
     return JsonResponse(
         {
@@ -613,7 +603,7 @@ def _provisional_note(points: Sequence[SeriesPoint]) -> str:
 @require_safe
 def waterfall_chart(request: HttpRequest) -> HttpResponse:
     """The movements of a period, from its opening to its closing."""
-    as_of = _money_as_of()
+    as_of = money_as_of()
     period = PeriodForm(request.GET, as_of=as_of).period()
     association = Association.current()
     try:
@@ -648,139 +638,6 @@ def waterfall_chart(request: HttpRequest) -> HttpResponse:
             ],
         }
     )
-
-
-# The rows behind the figures.
-
-
-@requires(Permission.REVENUE_VIEW)
-@require_safe
-def movements(request: HttpRequest) -> HttpResponse:
-    """The members behind a figure of a period, the largest change first."""
-    as_of = _money_as_of()
-    form = MovementsForm(request.GET, as_of=as_of)
-    try:
-        page = _movement_page(form, as_of=as_of, after=request.GET.get("after"), size=PAGE_SIZE)
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
-    except MixedCurrencies as error:
-        return render(request, "success/movements.html", {"form": form, "error": str(error)})
-    period = form.period()
-    return render(
-        request,
-        "success/movements.html",
-        {
-            "form": form,
-            "period": period,
-            "lead": _asked_in_words(form),
-            "rows": [_movement_line(row) for row in page.items],
-            "after": page.next,
-            "as_of": as_of,
-            "currency": Association.current().currency,
-            "export_url": f"{reverse('success:movements_export')}?{request.GET.urlencode()}",
-            "crumbs": [(_("Measures"), f"{reverse('success:measures')}#money")],
-        },
-    )
-
-
-KIND_WORDS = {Kind(value): label for value, label in KINDS}
-
-
-@dataclass(frozen=True, kw_only=True)
-class MovementLine:
-    """A member's movement as the list shows it; ``change`` is signed."""
-
-    row: MovementRow
-    word: str
-    change: Decimal
-
-
-def _movement_line(row: MovementRow) -> MovementLine:
-    return MovementLine(
-        row=row, word=str(KIND_WORDS[row.kind]), change=row.closing - row.opening
-    )
-
-
-def _asked_in_words(form: MovementsForm) -> str:
-    period = form.period()
-    said = _("%(opening)s to %(closing)s. %(rule)s: %(kinds)s.") % {
-        "opening": date_format(period.opening_on, "j F Y"),
-        "closing": date_format(period.closing_on, "j F Y"),
-        "rule": period.basis.label,
-        "kinds": ", ".join(str(KIND_WORDS[kind]).lower() for kind in form.kinds)
-        or _("all who paid on either day"),
-    }
-    group = _group_name(form)
-    return f"{said} {form.dimension.label}: {group}." if form.dimension else said
-
-
-def _movement_page(
-    form: MovementsForm, *, as_of: date, after: str | None, size: int
-) -> KeysetPage[MovementRow]:
-    period = form.period()
-    return revenue.movements_between(
-        opening_on=period.opening_on,
-        closing_on=period.closing_on,
-        as_of=as_of,
-        basis=period.basis,
-        grace_days=Association.current().grace_days,
-        kinds=form.kinds or None,
-        dimension=form.dimension,
-        value=form.group,
-        after=after or None,
-        size=size,
-    )
-
-
-def _group_name(form: MovementsForm) -> str:
-    if form.dimension == Dimension.SEGMENT:
-        segment = Segment.objects.filter(key=form.group).first()
-        return segment.name if segment else _("in no segment")
-    return form.group if form.dimension else ""
-
-
-@requires(Permission.REVENUE_VIEW)
-@require_safe
-def movements_export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    """The same members as a CSV file, whole; who took it is logged."""
-    as_of = _money_as_of()
-    form = MovementsForm(request.GET, as_of=as_of)
-    if not form.is_valid():
-        return HttpResponseBadRequest(_("This period cannot be exported."))
-    try:
-        revenue.check_currency()
-    except MixedCurrencies as error:
-        return HttpResponse(str(error), status=409, content_type="text/plain")
-    period = form.period()
-    logger.info(
-        "Movements exported",
-        extra={"user_id": request.user.pk, "asked": request.GET.urlencode()},
-    )
-    name = f"movements-{period.opening_on}-{period.closing_on}.csv"
-    return StreamingHttpResponse(
-        _csv_lines(form, as_of=as_of),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-def _csv_lines(form: MovementsForm, *, as_of: date) -> Iterator[str]:
-    writer = csv.writer(Echo())
-    period = form.period()
-    currency = Association.current().currency
-    yield writer.writerow(CSV_HEADER)
-    after: str | None = None
-    while True:
-        page = _movement_page(form, as_of=as_of, after=after, size=EXPORT_SIZE)
-        for row in page.items:
-            who = (row.public_id, row.name, row.tier, row.segment, row.kind.value)
-            change = (row.opening, row.closing, row.closing - row.opening, currency)
-            asked = (period.opening_on, period.closing_on, period.basis.value)
-            grace = "yes" if row.is_undecided else "no"
-            yield writer.writerow(safe_cells((*who, *change, *asked, grace)))
-        after = page.next
-        if not after:
-            return
 
 
 # Words and numbers.

@@ -9,7 +9,7 @@ from itertools import count
 from coverage.enums import Delivery
 from coverage.models import Assignment, Segment
 from members.models import Dues, Member, Term
-from success.engine.revenue import TermLine
+from success.engine.revenue import Breakdown, TermLine
 
 DAY_ZERO = date(2024, 1, 1)
 MORNING = datetime(2026, 7, 29, 8, 30, tzinfo=UTC)
@@ -25,6 +25,37 @@ class Line:
     ends_on: date
     amount: Decimal
     tier: str = "Full"
+    seats: tuple[int, Decimal] | None = None  # how many, and the price of each
+    add_ons: Decimal = Decimal(0)
+    discount: Decimal = Decimal(0)
+    is_provisional: bool = False
+
+    @property
+    def parts(self) -> dict[str, object]:
+        """What the amount is made of, as the columns of dues have it; empty: nobody tells."""
+        if self.seats is None:
+            return {}
+        count, price = self.seats
+        return {
+            "base_amount": self.amount - count * price - self.add_ons + self.discount,
+            "seats": count,
+            "seat_price": price,
+            "addons_amount": self.add_ons,
+            "discount_amount": self.discount,
+        }
+
+    @property
+    def breakdown(self) -> Breakdown | None:
+        if self.seats is None:
+            return None
+        count, price = self.seats
+        return Breakdown(
+            base=self.amount - count * price - self.add_ons + self.discount,
+            seats=count,
+            seat_amount=count * price,
+            add_ons=self.add_ons,
+            discount=self.discount,
+        )
 
 
 def day(number: int) -> date:
@@ -60,11 +91,12 @@ def add_lines(lines: Iterable[Line], *, currency: str = "USD") -> dict[str, Memb
             ends_on=line.ends_on,
             source="test",
             external_id=str(next(_numbers)),
+            is_provisional=line.is_provisional,
         )
         for line in given
     )
     Dues.objects.bulk_create(
-        Dues(term=term, annual_amount=line.amount, currency=currency)
+        Dues(term=term, annual_amount=line.amount, currency=currency, **line.parts)
         for term, line in zip(terms, given, strict=True)
     )
     return members
@@ -96,6 +128,8 @@ def as_engine(lines: Iterable[Line], *, as_of: date) -> list[TermLine]:
             annual_amount=line.amount,
             tier=line.tier,
             currency="USD",
+            breakdown=line.breakdown,
+            is_provisional=line.is_provisional,
         )
         for line in lines
         if line.starts_on <= as_of

@@ -42,11 +42,10 @@ class NavItem:
     icon: str
     url_name: str
     permission: str
-    count_url_name: str = ""
 
 
 NAVIGATION = (
-    NavItem("Today", "today", "success:today", "success.queue.view", "success:today_count"),
+    NavItem("Today", "today", "success:today", "success.queue.view"),
     NavItem("Members", "members", "success:members", "members.member.view"),
     NavItem("Plans", "road", "success:plans", "success.plan.view"),
     NavItem("Plays", "plays", "success:plays", "success.play.view"),
@@ -78,13 +77,7 @@ def navigation(*, permissions: Iterable[str], path: str) -> list[dict[str, Any]]
         if url and item.permission in held:
             current = path == url or (url != "/" and path.startswith(url))
             entries.append(
-                {
-                    "label": item.label,
-                    "icon": item.icon,
-                    "url": url,
-                    "current": current,
-                    "count_url": address(item.count_url_name) if item.count_url_name else "",
-                }
+                {"label": item.label, "icon": item.icon, "url": url, "current": current}
             )
     return entries
 

@@ -74,6 +74,8 @@ def test_term_is_read():
         Decimal("100.00"),
         "USD",
         {"note": "hi"},
+        None,
+        None,
     )
 
 
@@ -139,3 +141,57 @@ def test_row_in_another_currency_than_the_first_is_refused():
 def test_file_without_dues_is_refused():
     with pytest.raises(MappingUnusable, match="no column is known to be the dues"):
         terms("member,tier,start", "m1,Gold,2024-01-01")
+
+
+def test_term_tells_what_its_dues_are_made_of_and_whether_it_is_a_trial():
+    header = "member,tier,start,dues,base,seats,seat price,discount,trial"
+    mapping = {"terms": {"base": "base"}}
+    (row,) = terms(header, "m1,Gold,2025-01-01,1150,,10,20.5,55,yes", **mapping)
+
+    assert row.parts == {
+        "base_amount": "1000.00",
+        "seat_price": "20.50",
+        "addons_amount": "0.00",
+        "discount_amount": "55.00",
+        "seats": 10,
+    }
+    assert row.is_provisional is True
+    assert terms(header, "m1,Gold,2025-01-01,1150,,,,,", **mapping)[0].parts is None
+
+
+def test_parts_that_do_not_add_up_are_refused():
+    header = "member,tier,start,dues,base,seats,seat price"
+    lines = ["m1,Gold,2025-01-01,100,90,2,10", "m1,Gold,2025-01-01,100,,x,10"]
+    rows = terms(header, *lines, terms={"base": "base"})
+
+    assert refusals(rows) == [
+        [
+            Refusal(
+                "base",
+                "90",
+                "base, seats and add-ons less the discount are not the dues a year (100.00)",
+            )
+        ],
+        [Refusal("seats", "x", "not a whole number")],
+    ]
+
+
+def test_another_currency_needs_a_rate_of_exchange():
+    reader = TermReader(
+        mapping=LedgerMapping.parse({}),
+        kept_in="USD",
+        default_currency="USD",
+        exchangeable=frozenset({"EUR"}),
+    )
+    rows = list(
+        reader.read(
+            table(
+                "member,tier,start,dues,currency",
+                "m1,Gold,2025-01-01,100,EUR",
+                "m2,Gold,2025-01-01,100,GBP",
+                "m3,Gold,2025-01-01,100,USD",
+            )
+        )
+    )
+
+    assert [getattr(row, "currency", None) for row in rows] == ["EUR", None, "USD"]

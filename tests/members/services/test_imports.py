@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Count, Sum
 
 from engagement.models import Fact, Involvement
-from members.enums import BatchStatus
+from members.enums import BatchStatus, VoidReason
 from members.models import (
     Association,
     DirtyMember,
@@ -32,6 +32,7 @@ from members.services.imports import (
     plan_ledger,
     undo_batch,
 )
+from members.services.voiding import void_term
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 7, 29, 12, tzinfo=UTC)
@@ -631,3 +632,47 @@ def test_a_language_and_a_time_zone_are_brought_in_changed_and_taken_back(office
         "Mars/Olympus",
         "not a time zone such as Europe/Vienna",
     )
+
+
+def test_parts_of_dues_and_trials_are_brought_in_changed_and_taken_back(office):
+    header = "id,member,tier,start,end,dues,base_amount,seats,seat_price,trial\n"
+
+    def write(*rows):
+        office.write(["m1,Acme,,,"], [])
+        office.terms.write_text(header + "\n".join(rows) + "\n")
+
+    def told():
+        fields = ("annual_amount", "base_amount", "seats", "seat_price", "discount_amount")
+        return [
+            (*(str(getattr(dues, name)) for name in fields), dues.term.is_provisional)
+            for dues in Dues.objects.order_by("pk")
+        ]
+
+    write("t1,m1,Gold,2025-01-01,2026-01-01,150,100,5,10,yes")
+    office.bring_in()
+    assert told() == [("150.00", "100.00", "5", "10.00", "0.00", True)]
+    assert office.plan().counts["term"]["leave"] == 1
+
+    write("t1,m1,Gold,2025-01-01,2026-01-01,160,100,6,10,no")
+    seats = office.bring_in()
+    assert told() == [("160.00", "100.00", "6", "10.00", "0.00", False)]
+    write("t1,m1,Gold,2025-01-01,2026-01-01,170,,,,")
+    amount = office.bring_in()
+    assert told() == [("170.00", "None", "None", "None", "None", False)]
+
+    undo_batch(batch_id=amount.pk, at=AT, today=TODAY)
+    assert told() == [("160.00", "100.00", "6", "10.00", "0.00", False)]
+    undo_batch(batch_id=seats.pk, at=AT, today=TODAY)
+    assert told() == [("150.00", "100.00", "5", "10.00", "0.00", True)]
+
+
+def test_a_voided_term_is_not_brought_in_again(office):
+    office.write(MEMBERS, TERMS)
+    office.bring_in()
+    void_term(
+        term=Term.objects.get(external_id="t1"), reason=VoidReason.REFUNDED, by=None, at=AT
+    )
+
+    plan = office.plan()
+
+    assert (plan.counts["term"]["create"], plan.counts["term"]["leave"]) == (0, 3)

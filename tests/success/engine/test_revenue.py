@@ -9,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from success.engine.revenue import (
+    Breakdown,
+    Holding,
     Kind,
     LinkCycle,
     Measure,
     MembershipMeasure,
     MixedCurrencies,
     Movement,
+    Part,
     Status,
     TermLine,
     annual_amount,
@@ -24,6 +27,7 @@ from success.engine.revenue import (
     in_force_measure,
     link,
     membership_measure,
+    split,
     to_places,
 )
 from tests.oracles import oracle
@@ -133,7 +137,7 @@ def test_ledger_moves_account_by_account() -> None:
         ("H", Kind.REACTIVATION, 5000),
         ("I", Kind.UNCHANGED, 0),
         ("K", Kind.NEW, 200),
-        ("M", Kind.UNCHANGED, 0),
+        ("M", Kind.TRANSFER, 0),
     ]
     assert measure_ledger().strict.movements[5] == Movement(
         "F", Decimal(200), Decimal(0), Kind.CHURN, Decimal(200)
@@ -521,3 +525,88 @@ def test_order_of_lines_is_irrelevant(lines: list[TermLine], random: Any) -> Non
 @given(st.fractions(-3, 3), st.integers(0, 6))
 def test_to_places_is_within_half_a_unit(ratio: Fraction, places: int) -> None:
     assert abs(Fraction(to_places(ratio, places)) - ratio) <= Fraction(1, 2 * 10**places)
+
+
+def holding(amount: int | str, tier: str = "Gold", **made_of: Any) -> Holding:
+    breakdown = Breakdown(**made_of) if made_of else None
+    return Holding(Decimal(amount), tier, breakdown)
+
+
+def test_a_change_is_price_unless_the_tier_changed_where_nobody_tells() -> None:
+    assert split(holding(100), holding(130)) == {Part.PRICE: Decimal(30)}
+    assert split(holding(100), holding(80, "Silver")) == {Part.TIER: Decimal(-20)}
+    told = holding(100, base=Decimal(100))
+    assert split(told, holding(130)) == {Part.PRICE: Decimal(30)}
+    assert split(told, told) == {}
+
+
+def test_seats_are_counted_at_the_price_of_before_half_to_even() -> None:
+    before = holding("0.05", seats=2, seat_amount=Decimal("0.05"))
+    after = holding("0.10", seats=3, seat_amount=Decimal("0.10"))
+
+    # one more seat at 0.025 goes to the even cent
+    assert split(before, after) == {
+        Part.PRICE: Decimal("0.03"),
+        Part.SEATS: Decimal("0.02"),
+    }
+
+
+def test_an_upgrade_with_seats_an_add_on_and_no_discount_any_more() -> None:
+    before = holding(
+        1100, base=Decimal(1000), seats=10, seat_amount=Decimal(200), discount=Decimal(100)
+    )
+    after = holding(
+        1530,
+        "Platinum",
+        base=Decimal(1050),
+        seats=15,
+        seat_amount=Decimal(330),
+        add_ons=Decimal(150),
+    )
+
+    assert split(before, after) == {
+        Part.TIER: Decimal(80),
+        Part.SEATS: Decimal(100),
+        Part.ADD_ON: Decimal(150),
+        Part.DISCOUNT: Decimal(100),
+    }
+
+
+def test_the_first_seats_and_the_last_are_seats_whole() -> None:
+    none = holding(100, base=Decimal(100))
+    some = holding(160, base=Decimal(100), seats=3, seat_amount=Decimal(60))
+
+    assert split(none, some) == {Part.SEATS: Decimal(60)}
+    assert split(some, none) == {Part.SEATS: Decimal(-60)}
+
+
+def test_a_trial_is_in_no_base_and_new_once_it_pays() -> None:
+    trial = replace(line("A", "2024-06-01", "2025-06-01", 100), is_provisional=True)
+    paid = line("A", "2025-06-01", "2026-06-01", 100)
+
+    measure = in_force_measure([trial, paid], opening_day=T0, closing_day=T1)
+
+    assert (measure.opening, measure.new, measure.members_open) == (0, 100, 0)
+
+
+def test_leave_of_absence_is_contraction_and_nobody_who_pays() -> None:
+    lines = [
+        line("A", "2024-06-01", "2025-06-01", 100),
+        line("B", "2024-06-01", "2027-01-01", 1),
+    ]
+
+    away = in_force_measure(lines, opening_day=T0, closing_day=T1, paused=["A", "B"])
+    gone = in_force_measure(lines, opening_day=T0, closing_day=T1)
+
+    assert (away.contraction, away.churn, away.lost_logos) == (100, 0, 0)
+    assert (gone.contraction, gone.churn, gone.lost_logos) == (0, 100, 1)
+    assert (away.nrr, away.grr, away.logo_retention) == (gone.nrr, gone.grr, Fraction(1, 2))
+
+
+def test_linked_accounts_show_what_moved_between_them() -> None:
+    measure = measure_ledger().optimistic
+    unlinked = measure_ledger(linked=False).optimistic
+
+    assert (measure.transferred, unlinked.transferred) == (200, 0)
+    assert measure.part(Part.PRICE) == 0
+    assert measure.nrr == measure.nrr_ex_price == unlinked.nrr

@@ -18,7 +18,8 @@ from success.engine.revenue import (
     to_places,
 )
 from success.enums import Dimension, RevenueBasis
-from success.queries.revenue import Figures, RevenueFigures, movements_between, revenue_between
+from success.queries.movements import Asked, Narrowed, movements_between
+from success.queries.revenue import Figures, RevenueFigures, revenue_between
 from success.rollups import ledger
 from tests.examples import example
 from tests.success.ledgers import Line, add_lines, as_engine, assign, day
@@ -140,7 +141,7 @@ def test_revenue_between_equals_the_engine(basis, drawn, period):
     with example():
         store(drawn)
         (everybody,) = revenue_between(**asked)
-        rows = movements_between(**asked, size=10).items
+        rows = movements_between(Asked(**asked), size=10).items
         groups = {
             of: revenue_between(**asked, dimension=of)
             for of in [Dimension.TIER, Dimension.SEGMENT]
@@ -244,14 +245,17 @@ def test_movements_page_through_every_member_once(drawn, period, size):
     }
     with example():
         store(drawn)
-        whole = movements_between(**asked, size=50).items
+        whole = movements_between(Asked(**asked), size=50).items
         paged, after = [], None
         while True:
-            page = movements_between(**asked, size=size, after=after)
+            page = movements_between(Asked(**asked), size=size, after=after)
             paged += page.items
             if not (after := page.next):
                 break
-        by_kind = {kind: movements_between(**asked, kinds=[kind]).items for kind in Kind}
+        by_kind = {
+            kind: movements_between(Asked(**asked), only=Narrowed(kinds=[kind])).items
+            for kind in Kind
+        }
 
     assert paged == whole
     assert [row.amount for row in whole] == sorted((r.amount for r in whole), reverse=True)
