@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from success.engine.effect import wilson
@@ -169,7 +170,7 @@ def calibration(forecasts: Iterable[Forecast]) -> Calibration:
     terms = sum(forecast.came.of for forecast in given)
     edges = [*BANDS, Fraction(1)]
     bands = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         inside = [one for one in given if band_of(one.said) == low]
         came = sum((one.came for one in inside), Counted())
         said = sum((one.said * one.came.of for one in inside), Fraction(0))
