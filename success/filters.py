@@ -20,7 +20,7 @@ from members.filters import ME, POOL, OwnerFilter, YesOrNo
 from members.models import Member
 from members.querysets import SHORTEST_GUESS
 from success.enums import Overlay, QueueClass, Standing, State
-from success.models import Intervention
+from success.models import Intervention, MemberFacts
 from success.queries.members import ORDERS, WITH_OVERLAY
 from success.queries.nights import last_live_day
 from success.queries.queue import week
@@ -185,6 +185,49 @@ class MemberFilter(filters.FilterSet):
 
     def leave(self, queryset: "QuerySet[Member]", name: str, value: str) -> "QuerySet[Member]":
         return queryset
+
+
+class RenewalFilter(filters.FilterSet):
+    """Narrows the terms that end; wants the request, for whose ``me`` is meant."""
+
+    owner = OwnerFilter(
+        method="looked_after_by",
+        label=_("Looked after by"),
+        help_text=_("me, pool (nobody in particular), or the identifier of a person."),
+    )
+    state = filters.ChoiceFilter(choices=State.choices, label=_("State"))
+    tier = filters.CharFilter(field_name="tier", label=_("Tier"))
+    segment = filters.CharFilter(field_name="segment__key", label=_("Segment"))
+    week = filters.DateFilter(
+        method="in_week", label=_("Week of"), help_text=_("Any day of the week.")
+    )
+
+    class Meta:
+        model = MemberFacts
+        fields: list[str] = []
+
+    def is_valid(self) -> bool:
+        """Whether the questions make sense."""
+        valid: bool = super().is_valid()  # type: ignore[no-untyped-call]  # untyped library
+        return valid
+
+    def looked_after_by(
+        self, queryset: "QuerySet[MemberFacts]", name: str, value: str | uuid.UUID
+    ) -> "QuerySet[MemberFacts]":
+        if value == POOL:
+            return queryset.filter(owner=None)
+        if value == ME:
+            user: User = self.request.user
+            return queryset.filter(owner=user)
+        return queryset.filter(owner__public_id=value)
+
+    def in_week(
+        self, queryset: "QuerySet[MemberFacts]", name: str, value: date
+    ) -> "QuerySet[MemberFacts]":
+        monday = value - timedelta(days=value.weekday())
+        return queryset.filter(
+            term_ends_on__gte=monday, term_ends_on__lt=monday + timedelta(days=7)
+        )
 
 
 class QueueFilter(filters.FilterSet):

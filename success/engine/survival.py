@@ -108,11 +108,21 @@ def kaplan_meier(observations: Iterable[Observation]) -> Curve:
     ``at_risk`` before reading the tail. Order is irrelevant; all censored gives no steps.
     """
     given = _Sample(observations)
+    return curve_of(
+        ((time, given.at_risk(time), events) for time, events in sorted(given.events.items())),
+        observed=given.size,
+        horizon=given.horizon,
+    )
+
+
+def curve_of(
+    times: Iterable[tuple[int, int, int]], *, observed: int, horizon: int | None
+) -> Curve:
+    """Build the curve from (time, at risk, events), in order, each with an event (DOMAIN 7)."""
     survival = Fraction(1)
     greenwood: Fraction | None = Fraction(0)
     steps: list[Step] = []
-    for time, events in sorted(given.events.items()):
-        at_risk = given.at_risk(time)
+    for time, at_risk, events in times:
         survival *= Fraction(at_risk - events, at_risk)
         if greenwood is None or at_risk == events:
             greenwood = None
@@ -120,11 +130,7 @@ def kaplan_meier(observations: Iterable[Observation]) -> Curve:
             greenwood += Fraction(events, at_risk * (at_risk - events))
         error = None if greenwood is None else float(survival) * math.sqrt(greenwood)
         steps.append(Step(time, at_risk, events, survival, error))
-    return Curve(
-        steps=tuple(steps),
-        observed=given.size,
-        horizon=given.horizon,
-    )
+    return Curve(steps=tuple(steps), observed=observed, horizon=horizon)
 
 
 def probability_within(
@@ -175,7 +181,14 @@ def stratified_log_rank(
         _event_table({name: _Sample(group) for name, group in groups.items()})
         for groups in strata
     ]
-    rows = [row for table in tables for row in table]
+    return log_rank_of([row for table in tables for row in table])
+
+
+def log_rank_of(rows: Sequence[Mapping[str, tuple[int, int]]]) -> LogRank | None:
+    """Compare groups by (at risk, events) of each at every time of an event (DOMAIN 7).
+
+    A group that is absent from a row had nobody at risk. Null as in ``log_rank``.
+    """
     names = sorted({name for row in rows for name, (at_risk, _) in row.items() if at_risk})
     if len(names) < 2:
         return None

@@ -34,6 +34,7 @@ from success.models.plays import (
 )
 from success.models.profiles import ProfileImport, ProfileImportMember, ProfileImportRow
 from success.models.queue import BulkAct, SavedView
+from success.models.renewals import RenewalCount, RetentionEvent
 from success.models.revenue import RevenuePeriod
 from success.models.reviews import CalendarFeed, GapAnswer, Review, ReviewGuest
 from success.models.trials import Backtest, SleepingDog
@@ -75,6 +76,8 @@ __all__ = [
     "ProfileImport",
     "ProfileImportMember",
     "ProfileImportRow",
+    "RenewalCount",
+    "RetentionEvent",
     "RevenuePeriod",
     "Review",
     "ReviewGuest",

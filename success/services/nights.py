@@ -33,6 +33,7 @@ from success.rollups import (
     milestones,
     obligations,
     plays,
+    renewals,
     revenue,
 )
 
@@ -162,6 +163,19 @@ def _revenue(job: Job) -> Written:
     return revenue.refresh(as_of=job.night.as_of, since=since, at=job.at)
 
 
+def _renewals(job: Job) -> Written:
+    since = None
+    if not job.night.is_full:
+        taken = DirtyMember.objects.filter(taken_by=job.night.pk)
+        said = taken.aggregate(since=Min("since"))["since"]
+        last = reads.last_live_day()
+        # terms end by the calendar alone, also in nights that were left out
+        since = min(day for day in (said, last, job.night.as_of) if day is not None)
+    return renewals.refresh(
+        as_of=job.night.as_of, since=since, grace_days=Association.current().grace_days
+    )
+
+
 def _take_stock(job: Job, *tables: str) -> None:
     """After a full night has written a table, tell the planner what is in it now."""
     if job.night.is_full:
@@ -236,6 +250,7 @@ LIVE_STAGES = (
         ),
         beside_previous=True,
     ),
+    Stage(name="renewals", run=_renewals, is_ranged=False),
     Stage(name="effects", run=_effects, is_ranged=False),
 )
 

@@ -72,6 +72,10 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
     ),
     "plays": (gettext_lazy("Plays"), gettext_lazy("messages and queue items opened")),
     "revenue": (gettext_lazy("Revenue"), gettext_lazy("retention by month and year")),
+    "renewals": (
+        gettext_lazy("Renewals"),
+        gettext_lazy("what came of the terms that ended, by month"),
+    ),
     "look_back": (
         gettext_lazy("Looking back"),
         gettext_lazy("what that night would have said, changing nothing"),

@@ -11,7 +11,7 @@ from config.kernel import clock
 from members.models import Association
 from success.engine.revenue import MixedCurrencies, Status
 from success.enums import Dimension
-from success.queries import outlook
+from success.queries import outlook, renewals
 from success.queries.nights import last_live_day
 from success.queries.outlook import Look
 from success.queries.revenue import (
@@ -24,6 +24,9 @@ from success.queries.revenue import (
 
 AMOUNTS = ["opening", "new", "reactivation", "expansion", "contraction", "churn", "closing"]
 RATIOS = ["nrr", "grr", "logo_retention", "logo_churn"]
+COUNTED = {
+    "renewals": "terms that end in 120 days, and how members like these renewed",
+}
 
 
 class Command(BaseCommand):
@@ -55,11 +58,37 @@ class Command(BaseCommand):
         )
         stalled.add_argument("--json", action="store_true")
 
+        for name, words in COUNTED.items():
+            counted = measures.add_parser(name, help=words)
+            counted.add_argument("--json", action="store_true")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["measure"] == "stalled-and-lapsed":
+        if options["measure"] in COUNTED:
+            self._counted(options)
+        elif options["measure"] == "stalled-and-lapsed":
             self._stalled_and_lapsed(options)
         else:
             self._revenue(options)
+
+    def _counted(self, options: dict[str, Any]) -> None:
+        """Figures that the night has counted; as of the last one."""
+        as_of = last_live_day() or clock.today()
+        grace_days = Association.current().grace_days
+        said = renewals.plain(None, as_of=as_of, grace_days=grace_days)
+        if options["json"]:
+            self.stdout.write(json.dumps(said, indent=2))
+            return
+        rate, hit = said["rate"], said["hit_rate"]
+        self.stdout.write(
+            f"as of {as_of}: {rate['renewed']:,} of {rate['decided']:,} terms renewed from "
+            f"{rate['since']} to {rate['until']}; Brier {_places(hit['brier'])} "
+            f"beside {_places(hit['base_brier'])}"
+        )
+        for week in said["weeks"]:
+            self.stdout.write(
+                f"  {week['monday']}{week['members']:>8,} terms"
+                f"{week['expected']:>10.1f} expected"
+            )
 
     def _stalled_and_lapsed(self, options: dict[str, Any]) -> None:
         template = outlook.studied_template(key=options["template"])
@@ -139,6 +168,10 @@ class Command(BaseCommand):
             values = "".join(f"{_shown(figures, name):>24}" for figures in columns.values())
             self.stdout.write(f"{name.replace('_', ' '):22}{values}")
         self.stdout.write("")
+
+
+def _places(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _shown(figures: Figures, name: str) -> str:

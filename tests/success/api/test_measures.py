@@ -325,6 +325,7 @@ def test_measures_are_in_the_api_document():
         "/measures/margin",
         "/measures/margin/members",
         "/measures/promises",
+        "/measures/renewals",
         "/measures/revenue",
         "/measures/revenue/movements",
         "/measures/stalled-and-lapsed",
