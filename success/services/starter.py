@@ -163,7 +163,7 @@ DEFAULT_TEMPLATES: tuple[dict[str, Any], ...] = (
         "body": (
             "Dear {{ name }},\n\n"
             "the present term of {{ member }} ends on {{ ends }}. Before anything is decided "
-            "we would like to look at what it was for: “{{ goal }}”.\n\n"
+            "we would like to look at what it has brought you.\n\n"
             "Tell us what has helped and what has not, and what you want to reach next. "
             "Whether going on makes sense follows from that.\n"
         ),

@@ -189,7 +189,8 @@ class Command(BaseCommand):
 
         self._agree(day, at=then())
         run_night(as_of=day, today=LEDGER_ENDS, clock=then)
-        send_due(at=then())
+        while send_due(at=then()).claimed:
+            pass
 
     def _look_back(self) -> None:
         months = [
