@@ -24,6 +24,7 @@ from success.views import (
     profiles,
     promises,
     renewals,
+    retention,
     reviews,
     runs,
     templates,
@@ -190,6 +191,13 @@ urlpatterns: list[URLPattern] = [
     path("measures/movements/", movements.movements, name="movements"),
     path("measures/movements.csv", movements.movements_export, name="movements_export"),
     path("measures/movements.xlsx", movements.movements_workbook, name="movements_workbook"),
+    path("measures/retention/", retention.retention, name="retention_curves"),
+    path(
+        "measures/retention/curves.json",
+        retention.retention_curves,
+        name="retention_curves_chart",
+    ),
+    path("measures/retention/members/", retention.retention_members, name="retention_members"),
     path("measures/renewals/", renewals.renewals, name="renewals"),
     path("measures/renewals.json", renewals.renewals_chart, name="renewals_chart"),
     path(

@@ -1,7 +1,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from success.api import after_move, margin, measures, outlook, renewals
+from success.api import after_move, margin, measures, outlook, renewals, retention
 from success.api.asks import Asks
 from success.api.audit import AuditTrail
 from success.api.batches import PlanBatches
@@ -60,6 +60,7 @@ urlpatterns = [
         after_move.AfterMoveView.as_view(),
         name="measures-after-a-move",
     ),
+    path("measures/retention", retention.RetentionView.as_view(), name="measures-retention"),
     path("measures/renewals", renewals.RenewalsView.as_view(), name="measures-renewals"),
     path("measures/margin", margin.MarginView.as_view(), name="measures-margin"),
     path(

@@ -34,6 +34,7 @@ from success.rollups import (
     obligations,
     plays,
     renewals,
+    retention,
     revenue,
 )
 
@@ -176,6 +177,10 @@ def _renewals(job: Job) -> Written:
     )
 
 
+def _retention(job: Job) -> Written:
+    return retention.refresh(as_of=job.night.as_of, grace_days=Association.current().grace_days)
+
+
 def _take_stock(job: Job, *tables: str) -> None:
     """After a full night has written a table, tell the planner what is in it now."""
     if job.night.is_full:
@@ -251,6 +256,7 @@ LIVE_STAGES = (
         beside_previous=True,
     ),
     Stage(name="renewals", run=_renewals, is_ranged=False),
+    Stage(name="retention", run=_retention, is_ranged=False, beside_previous=True),
     Stage(name="effects", run=_effects, is_ranged=False),
 )
 

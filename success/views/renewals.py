@@ -357,8 +357,8 @@ def _simplified(form: forms.Form) -> forms.Form:
     for name, offered in choices.items():
         form.fields[name].widget = forms.Select(choices=[("", _("Any")), *offered])
     form.fields["week"].widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    for field in form.fields.values():
-        field.help_text = ""
+    for bound in form:
+        bound.help_text = ""
     return form
 
 

@@ -76,6 +76,10 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("Renewals"),
         gettext_lazy("what came of the terms that ended, by month"),
     ),
+    "retention": (
+        gettext_lazy("Retention curves"),
+        gettext_lazy("who was seen to each month of membership, and who left"),
+    ),
     "look_back": (
         gettext_lazy("Looking back"),
         gettext_lazy("what that night would have said, changing nothing"),

@@ -11,7 +11,7 @@ from config.kernel import clock
 from members.models import Association
 from success.engine.revenue import MixedCurrencies, Status
 from success.enums import Dimension
-from success.queries import outlook, renewals
+from success.queries import outlook, renewals, retention
 from success.queries.nights import last_live_day
 from success.queries.outlook import Look
 from success.queries.revenue import (
@@ -26,6 +26,7 @@ AMOUNTS = ["opening", "new", "reactivation", "expansion", "contraction", "churn"
 RATIOS = ["nrr", "grr", "logo_retention", "logo_churn"]
 COUNTED = {
     "renewals": "terms that end in 120 days, and how members like these renewed",
+    "retention": "how long members stay, by a group",
 }
 
 
@@ -61,6 +62,8 @@ class Command(BaseCommand):
         for name, words in COUNTED.items():
             counted = measures.add_parser(name, help=words)
             counted.add_argument("--json", action="store_true")
+            if name == "retention":
+                counted.add_argument("--by", choices=retention.DIMENSIONS, default="cohort")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["measure"] in COUNTED:
@@ -73,6 +76,9 @@ class Command(BaseCommand):
     def _counted(self, options: dict[str, Any]) -> None:
         """Figures that the night has counted; as of the last one."""
         as_of = last_live_day() or clock.today()
+        if options["measure"] == "retention":
+            self._retention(options, as_of=as_of)
+            return
         grace_days = Association.current().grace_days
         said = renewals.plain(None, as_of=as_of, grace_days=grace_days)
         if options["json"]:
@@ -89,6 +95,19 @@ class Command(BaseCommand):
                 f"  {week['monday']}{week['members']:>8,} terms"
                 f"{week['expected']:>10.1f} expected"
             )
+
+    def _retention(self, options: dict[str, Any], *, as_of: date) -> None:
+        said = retention.plain(by=options["by"], as_of=as_of)
+        if options["json"]:
+            self.stdout.write(json.dumps(said, indent=2))
+            return
+        self.stdout.write(f"as of {as_of}, by {options['by']}: still a member, by year")
+        for group in filter(None, [said["everybody"], *said["groups"]]):
+            shares = "".join(
+                f"{'-' if year['stayed'] is None else format(year['stayed'], '.0%'):>6}"
+                for year in group["years"]
+            )
+            self.stdout.write(f"  {group['value']:20}{group['members']:>8,}{shares}")
 
     def _stalled_and_lapsed(self, options: dict[str, Any]) -> None:
         template = outlook.studied_template(key=options["template"])

@@ -326,6 +326,7 @@ def test_measures_are_in_the_api_document():
         "/measures/margin/members",
         "/measures/promises",
         "/measures/renewals",
+        "/measures/retention",
         "/measures/revenue",
         "/measures/revenue/movements",
         "/measures/stalled-and-lapsed",
