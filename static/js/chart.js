@@ -9,6 +9,7 @@
 //             as: "line"}],     (among bars: a level to compare them with)
 //   percent: true     (numbers are ratios, shown as per cent)
 //   max: 400          (where the axis ends, so that two charts can be compared)
+//   band: {low: 2, high: 1},  (lines by their place, between which the field is shaded)
 //   zero: true        (the axis holds zero; bars, stacked and waterfall always do)
 // }
 // A waterfall's single series holds the start, the signed movements and null for the end, which
@@ -77,6 +78,18 @@ function doubt(series, x) {
     label: { color: token("slipping-ink"), position: "top", fontSize: 11 },
     data: [[{ name: "provisional", xAxis: x[Math.max(first - 1, 0)] }, { xAxis: x.at(-1) }]],
   };
+}
+
+// The field between two lines: the lower one unseen, and on it the height up to the other.
+function band(spec) {
+  const low = spec.series[spec.band.low].data;
+  const high = spec.series[spec.band.high].data;
+  const height = high.map((value, index) => (value === null || low[index] === null ? null : value - low[index]));
+  const quiet = { type: "line", stack: "band", silent: true, symbol: "none", lineStyle: { opacity: 0 }, tooltip: { show: false } };
+  return [
+    { ...quiet, data: low },
+    { ...quiet, data: height, areaStyle: { color: token("brand"), opacity: 0.14 } },
+  ];
 }
 
 function waterfall(spec) {
@@ -191,6 +204,7 @@ function option(spec, width) {
       return { ...common, type: "bar", stack: spec.kind === "stacked" ? "all" : undefined, barMaxWidth: 44 };
     });
   }
+  if (spec.band) series.unshift(...band(spec));
   const bars = spec.kind !== "line" && spec.kind !== "step";
   const legend = many && (bars || narrow);
   const letters = spec.series.reduce((sum, one) => sum + one.name.length * 7.5 + 36, 0);

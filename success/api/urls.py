@@ -1,7 +1,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from success.api import after_move, margin, measures, outlook, renewals, retention
+from success.api import after_move, forecast, margin, measures, outlook, renewals, retention
 from success.api.asks import Asks
 from success.api.audit import AuditTrail
 from success.api.batches import PlanBatches
@@ -55,6 +55,17 @@ urlpatterns = [
         name="measures-stalled-and-lapsed",
     ),
     path("measures/first-value", outlook.FirstValueView.as_view(), name="measures-first-value"),
+    path("measures/forecast", forecast.ForecastView.as_view(), name="measures-forecast"),
+    path(
+        "measures/forecast/accounts",
+        forecast.ForecastAccountsView.as_view(),
+        name="measures-forecast-accounts",
+    ),
+    path(
+        "measures/forecast/back-test",
+        forecast.ForecastBackTestView.as_view(),
+        name="measures-forecast-back-test",
+    ),
     path(
         "measures/after-a-move",
         after_move.AfterMoveView.as_view(),

@@ -38,6 +38,7 @@ from success.models.renewals import RenewalCount, RetentionEvent
 from success.models.revenue import RevenuePeriod
 from success.models.reviews import CalendarFeed, GapAnswer, Review, ReviewGuest
 from success.models.trials import Backtest, SleepingDog
+from success.models.worth import OfferWorth
 
 __all__ = [
     "Accountability",
@@ -63,6 +64,7 @@ __all__ = [
     "Night",
     "NightStep",
     "Offer",
+    "OfferWorth",
     "OutcomeConfirmation",
     "Plan",
     "PlanBatch",

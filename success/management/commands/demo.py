@@ -24,6 +24,7 @@ from engagement.services.facts import record_file
 from members.models import Member, User
 from members.rollups.scope import Scope
 from members.services.imports import Ledger, apply_batch, plan_ledger
+from success.models import Offer
 from success.queries.nights import last_live_day
 from success.rollups import milestones
 from success.services import demonstration as made_up
@@ -31,6 +32,7 @@ from success.services.costs import set_rates
 from success.services.nights import run_night
 from success.services.plays import ensure_default_plays
 from success.services.templates import agree_from_template, calibrate
+from success.services.worth import set_worth
 
 DATA = Path(settings.BASE_DIR) / "data" / "cncf"
 NAME = "Cloud Native Computing Foundation"
@@ -107,6 +109,14 @@ class Command(BaseCommand):
             hourly_rate=Decimal(60),
             enablement_a_year=Decimal(12_000),
             direct_a_year=Decimal(200),
+            note="Made up for the demonstration",
+            by=User.objects.get(email="director@waymark.example"),
+            at=clock.now(),
+        )
+        set_worth(
+            offer=Offer.objects.get(key=made_up.OFFER["key"]),
+            effective_from=LEDGER_ENDS,
+            annual_value=Decimal(4_000),
             note="Made up for the demonstration",
             by=User.objects.get(email="director@waymark.example"),
             at=clock.now(),

@@ -11,7 +11,7 @@ from config.kernel import clock
 from members.models import Association
 from success.engine.revenue import MixedCurrencies, Status
 from success.enums import Dimension
-from success.queries import outlook, renewals, retention
+from success.queries import forecast, outlook, renewals, retention
 from success.queries.nights import last_live_day
 from success.queries.outlook import Look
 from success.queries.revenue import (
@@ -65,9 +65,21 @@ class Command(BaseCommand):
             if name == "retention":
                 counted.add_argument("--by", choices=retention.DIMENSIONS, default="cohort")
 
+        expansion = measures.add_parser("forecast", help="what members will take up next")
+        expansion.add_argument(
+            "--months",
+            type=int,
+            choices=forecast.WINDOWS,
+            default=3,
+            help="how far to look from the last night",
+        )
+        expansion.add_argument("--json", action="store_true")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if options["measure"] in COUNTED:
             self._counted(options)
+        elif options["measure"] == "forecast":
+            self._forecast(options)
         elif options["measure"] == "stalled-and-lapsed":
             self._stalled_and_lapsed(options)
         else:
@@ -132,6 +144,24 @@ class Command(BaseCommand):
         )
         for look in (main, *others.looks):
             self._print_look(look)
+
+    def _forecast(self, options: dict[str, Any]) -> None:
+        as_of = last_live_day() or clock.today()
+        found = forecast.forecast(as_of=as_of, months=options["months"])
+        if options["json"]:
+            self.stdout.write(json.dumps(forecast.plain(found), indent=2))
+            return
+        self.stdout.write(f"{found.as_of} to {found.until}, {found.currency}")
+        sums = [(f"{each.milestone}: {each.offer}", each.expected) for each in found.cohorts]
+        for title, expected in [*sums, ("together", found.total)]:
+            said = forecast.plain_expected(expected)
+            self.stdout.write(
+                f"{title:70.70}{expected.accounts:>8,} accounts"
+                f"{expected.unknown:>8,} unknown{said['expected'] or '-':>16}"
+                f"  ({said['low'] or '-'} to {said['high'] or '-'})"
+            )
+        for reason, count in found.left_out.items():
+            self.stdout.write(f"left out, {reason.value.replace('_', ' '):40}{count:>8,}")
 
     def _print_look(self, look: Look) -> None:
         test, ratio = look.comparison.test, look.ratio
