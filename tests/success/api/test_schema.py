@@ -12,7 +12,7 @@ from django.urls import get_resolver
 from tests.architecture.addresses import addresses
 from tests.architecture.markup import inline_code
 
-PARAMETER = re.compile(r"\(\?P<(\w+)>[^)]*\)")
+PARAMETER = re.compile(r"\(\?P<(\w+)>[^)]*\)|<\w+:(\w+)>")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def operations(schema):
 
 def test_every_address_of_the_api_is_described(schema):
     routes = {
-        PARAMETER.sub(r"{\1}", f"/{address.route}").replace("^", "").replace("$", "")
+        PARAMETER.sub(r"{\1\2}", f"/{address.route}").replace("^", "").replace("$", "")
         for address in addresses(get_resolver().url_patterns)
         if address.route.startswith("api/v1/")
     }
