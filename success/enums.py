@@ -304,6 +304,7 @@ class Dimension(TextChoices):
     TIER = "tier", _("Tier")
     SEGMENT = "segment", _("Coverage segment")
     OWNER = "owner", _("Looked after by")
+    COHORT = "cohort", _("Year of joining")
 
 
 class ProfileImportStatus(TextChoices):

@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.drainage import set_override
 
+from config.kernel import clock
 from coverage.enums import Channel
 from coverage.models import Segment
 from coverage.queries.experience import mismatched
@@ -21,9 +22,11 @@ from members.models import Member
 from members.querysets import SHORTEST_GUESS
 from success.enums import Overlay, QueueClass, Standing, State
 from success.models import Intervention, MemberFacts
+from success.queries.doing import held_since
 from success.queries.members import ORDERS, WITH_OVERLAY
 from success.queries.nights import last_live_day
 from success.queries.queue import week
+from success.queries.vector import were_on
 
 if TYPE_CHECKING:
     from members.models import User
@@ -111,6 +114,38 @@ class MemberFilter(filters.FilterSet):
         help_text=_("What is to be said of the member beside the state; any of these."),
     )
     kind = filters.ChoiceFilter(choices=MemberKind.choices, label=_("Kind"))
+    joined_in = filters.NumberFilter(
+        field_name="known__joined_on__year",
+        label=_("Joined in"),
+        decimal_places=0,
+        validators=[MinValueValidator(1800), MaxValueValidator(9999)],
+        help_text=_("The year in which the unbroken run of membership began."),
+    )
+    held_days = filters.NumberFilter(
+        method="held_for",
+        label=_("Days with the same person, at least"),
+        decimal_places=0,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS)],
+        help_text=_("Looked after by the same person for at least so many days."),
+    )
+    was_on = filters.DateFilter(
+        method="leave",
+        label=_("On that day"),
+        help_text=_("A past day, for was and moved."),
+    )
+    was = filters.MultipleChoiceFilter(
+        method="was_then",
+        choices=State.choices,
+        distinct=False,
+        label=_("State on that day"),
+        help_text=_("The state on the day was_on."),
+    )
+    moved = filters.ChoiceFilter(
+        method="moved_since",
+        choices=[("up", _("Faster")), ("down", _("Slower"))],
+        label=_("Pace since that day"),
+        help_text=_("Whether the pace has risen (up) or fallen (down) since the day was_on."),
+    )
     order = filters.ChoiceFilter(
         method="leave",
         choices=[
@@ -143,6 +178,8 @@ class MemberFilter(filters.FilterSet):
         said = self.form.cleaned_data if valid else {}
         if said.get("order") == "likeness" and not said.get("q"):
             self.form.add_error("order", _("There is a best match only where q is given."))
+        if (said.get("was") or said.get("moved")) and not said.get("was_on"):
+            self.form.add_error("was_on", _("Say which day is meant."))
         return not self.form.errors
 
     def search(self, queryset: "QuerySet[Member]", name: str, value: str) -> "QuerySet[Member]":
@@ -182,6 +219,30 @@ class MemberFilter(filters.FilterSet):
             found: Any = mismatched(as_of=night) if night else []
             conditions.append(Q(known__isnull=False, pk__in=found))
         return queryset.filter(reduce(or_, conditions)) if conditions else queryset
+
+    def held_for(
+        self, queryset: "QuerySet[Member]", name: str, value: int
+    ) -> "QuerySet[Member]":
+        return queryset.filter(pk__in=held_since(as_of=self._day(), days=int(value)))
+
+    def was_then(
+        self, queryset: "QuerySet[Member]", name: str, value: list[str]
+    ) -> "QuerySet[Member]":
+        day = self.form.cleaned_data.get("was_on")
+        if not value or day is None:
+            return queryset
+        return queryset.filter(pk__in=were_on(day, states=value))
+
+    def moved_since(
+        self, queryset: "QuerySet[Member]", name: str, value: str
+    ) -> "QuerySet[Member]":
+        day = self.form.cleaned_data.get("was_on")
+        if not value or day is None:
+            return queryset
+        return queryset.filter(pk__in=were_on(day, moved=1 if value == "up" else -1))
+
+    def _day(self) -> date:
+        return last_live_day() or clock.today()
 
     def leave(self, queryset: "QuerySet[Member]", name: str, value: str) -> "QuerySet[Member]":
         return queryset

@@ -1,7 +1,7 @@
 // [data-chart-src]: draws the JSON at that address with ECharts, loaded only when one is near.
 //
 // JSON: {
-//   kind: "line" | "bar" | "stacked" | "waterfall" | "step" | "heat",
+//   kind: "line" | "bar" | "stacked" | "waterfall" | "step" | "heat" | "flow",
 //   title, unit: "%" | "USD" | "" …, note,
 //   x: ["2024", …],
 //   series: [{name, data: [number | null, …], state: "ahead" …, provisional: [bool, …],
@@ -14,7 +14,8 @@
 // }
 // A waterfall's single series holds the start, the signed movements and null for the end, which
 // is worked out. A heat map has a series a row, bands: [{key, name, from}] with the highest first,
-// and in each series bands, needed, available and away beside the data. A point with a link opens its rows. Provisional points are hatched or dashed.
+// and in each series bands, needed, available and away beside the data. A flow has a series a way, with
+// from and to ([state, word]) and one number; x is what the two sides are called. A point with a link opens its rows. Provisional points are hatched or dashed.
 const library = document.querySelector("meta[name=waymark-echarts]")?.content;
 let loading;
 const drawn = new Map();
@@ -165,8 +166,34 @@ function heat(spec, width) {
   };
 }
 
+// Two columns of states and the members who went from one to the other, as wide as they are many.
+function flow(spec, width) {
+  const ink = token("ink-2");
+  const write = writer(spec);
+  const narrow = width < 480;
+  const colour = (state) => token(`${state.replaceAll("_", "-")}-mark`);
+  const nodes = new Map();
+  for (const one of spec.series) {
+    for (const [side, [state, word]] of [[0, one.from], [1, one.to]]) {
+      const place = spec.order.indexOf(state);
+      nodes.set(`${side} ${state}`, { name: `${side} ${state}`, word, place, depth: side, itemStyle: { color: colour(state) }, label: { position: side ? "left" : "right" } });
+    }
+  }
+  const total = (name) => spec.series.filter((one) => `0 ${one.from[0]}` === name || `1 ${one.to[0]}` === name).reduce((sum, one) => sum + one.data[0], 0);
+  const links = spec.series.map((one, index) => ({ source: `0 ${one.from[0]}`, target: `1 ${one.to[0]}`, value: one.data[0], link: one.links[0], said: `${one.name}: ${write(one.data[0])}`, lineStyle: { color: colour(one.to[0]), opacity: one.from[0] === one.to[0] ? 0.18 : 0.45 }, index }));
+  return {
+    animation: false,
+    aria: { enabled: true },
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: ink },
+    tooltip: { trigger: "item", renderMode: "richText", confine: true, backgroundColor: token("raised"), borderColor: token("line-strong"), textStyle: { color: token("ink") }, formatter: ({ dataType, data }) => (dataType === "edge" ? data.said : `${data.word}: ${write(total(data.name))}`) },
+    graphic: spec.x.map((text, side) => ({ type: "text", top: 0, [side ? "right" : "left"]: 8, style: { text, fill: ink, fontSize: 12, fontWeight: 600 } })),
+    series: [{ type: "sankey", left: 8, right: 8, top: 24, bottom: 8, nodeWidth: 14, nodeGap: narrow ? 8 : 12, layoutIterations: 0, draggable: false, data: [...nodes.values()].sort((a, b) => a.place - b.place), links, emphasis: { focus: "adjacency" }, label: { color: token("ink"), fontSize: narrow ? 11 : 12, formatter: ({ data }) => `${data.word} ${write(total(data.name))}` } }],
+  };
+}
+
 function option(spec, width) {
   if (spec.kind === "heat") return heat(spec, width);
+  if (spec.kind === "flow") return flow(spec, width);
   const ink = token("ink-2");
   const line = token("line");
   const write = writer(spec);
@@ -256,7 +283,7 @@ async function draw(figure) {
     chart.setOption(option(spec, canvas.clientWidth));
     chart.on("click", (event) => {
       const source = spec.series.find((one) => one.name === event.seriesName) || spec.series[0];
-      const link = source.links?.[event.dataIndex];
+      const link = event.dataType === "edge" ? event.data.link : source.links?.[event.dataIndex];
       if (link && link.startsWith("/")) location.assign(link);
     });
     drawn.set(figure, { chart, spec });

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
@@ -17,14 +17,15 @@ from config.kernel.api import problems
 from config.kernel.keyset import BadCursor
 from config.kernel.problems import Conflict
 from members.enums import DepartureReason
-from members.models import Association
+from members.models import Association, User
 from success.access import Permission
 from success.engine.revenue import Kind, MixedCurrencies, Part, Status
 from success.enums import Dimension, RevenueBasis
 from success.queries import movements as reads
 from success.queries import revenue, vector
+from success.queries.measures import earlier_day
 
-VECTOR_BY = [Dimension.ALL, Dimension.SEGMENT, Dimension.OWNER]
+VECTOR_BY = list(Dimension)
 GROUPED_BY = [Dimension.TIER.value, Dimension.SEGMENT.value]
 
 
@@ -236,11 +237,38 @@ class VectorInput(serializers.Serializer[Any]):
     by = serializers.ChoiceField(
         choices=[of.value for of in VECTOR_BY], default=Dimension.ALL.value
     )
+    earlier = serializers.DateField(
+        required=False, help_text="Also compare everybody on this day and `as_of`."
+    )
+
+
+class WayOutput(WithReservedNames):
+    from_ = serializers.CharField(help_text="State then; `not_there`: without a plan.")
+    to = serializers.CharField()
+    members = serializers.IntegerField()
+
+
+@extend_schema_serializer(component_name="VectorComparison")
+class ComparedOutput(serializers.Serializer[Any]):
+    earlier_on = serializers.DateField()
+    later_on = serializers.DateField()
+    members = serializers.IntegerField(help_text="With a pace on both days.")
+    earlier = _ratio("Mean pace of these then; null below five.")
+    later = _ratio("Mean pace of these now.")
+    change = _ratio("Like for like.")
+    mix = _ratio("The rest of the change of the group's mean: who came and who went.")
+    earlier_members = serializers.IntegerField()
+    earlier_all = _ratio("Mean pace of all who had one then.")
+    later_members = serializers.IntegerField()
+    later_all = _ratio("Mean pace of all who have one now.")
+    flow = WayOutput(many=True, help_text="Members by state on both days.")
 
 
 @extend_schema_serializer(component_name="VectorGroup")
 class VectorGroupOutput(serializers.Serializer[vector.GroupHealth]):
-    value = serializers.CharField(help_text="Key of the segment or owner; blank: everybody.")
+    value = serializers.CharField(
+        help_text="Tier, year of joining, or key of the segment or owner; blank: everybody."
+    )
     in_scope = serializers.IntegerField()
     with_plan = serializers.IntegerField()
     with_pace = serializers.IntegerField()
@@ -253,7 +281,14 @@ class VectorGroupOutput(serializers.Serializer[vector.GroupHealth]):
     forward = serializers.IntegerField()
     backward = serializers.IntegerField()
     we_owe = serializers.IntegerField()
+    waiting = serializers.IntegerField(
+        help_text="Of those with a pace, held up by a promise of ours that is due."
+    )
+    waiting_share = _ratio("Of those with a pace; null below five.")
     states = serializers.DictField(child=serializers.IntegerField())
+    compared = ComparedOutput(
+        allow_null=True, help_text="With 90 days before; null where no night compared."
+    )
 
 
 @extend_schema_serializer(component_name="Vectors")
@@ -261,6 +296,9 @@ class VectorOutput(serializers.Serializer[Any]):
     as_of = serializers.DateField(help_text="The night these figures are of.")
     by = serializers.ChoiceField(choices=[of.value for of in VECTOR_BY])
     groups = VectorGroupOutput(many=True)
+    between = ComparedOutput(
+        required=False, help_text="Everybody on two days, where `earlier` was given."
+    )
 
 
 class RevenueView(APIView):
@@ -331,12 +369,24 @@ class VectorView(APIView):
         """How members are doing, as of a night."""
         asked = asked_for(request, VectorInput)
         as_of = asked.get("as_of") or vector.last_rolled_up()
-        groups = vector.health(as_of=as_of, dimension=asked["by"]) if as_of else []
-        if not groups:
-            raise NotFound("No night has spoken of that day.")
-        return Response(
-            VectorOutput({"as_of": as_of, "by": asked["by"], "groups": groups}).data
+        groups = (
+            vector.plain_groups(
+                cast("User", request.user),
+                as_of=as_of,
+                dimension=asked["by"],
+                compared_with=earlier_day(as_of),
+            )
+            if as_of
+            else None
         )
+        if as_of is None or groups is None:
+            raise NotFound("No night has spoken of that day.")
+        found: dict[str, Any] = {"as_of": as_of, "by": asked["by"], "groups": groups}
+        if earlier := asked.get("earlier"):
+            if earlier >= as_of:
+                raise ValidationError({"earlier": "This day must be before `as_of`."})
+            found["between"] = vector.plain(vector.compare_days(earlier=earlier, later=as_of))
+        return Response(VectorOutput(found).data)
 
 
 def _narrowed(asked: Mapping[str, Any]) -> reads.Narrowed:

@@ -1,7 +1,16 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from success.api import after_move, forecast, margin, measures, outlook, renewals, retention
+from success.api import (
+    after_move,
+    doing,
+    forecast,
+    margin,
+    measures,
+    outlook,
+    renewals,
+    retention,
+)
 from success.api.asks import Asks
 from success.api.audit import AuditTrail
 from success.api.batches import PlanBatches
@@ -48,6 +57,8 @@ urlpatterns = [
         measures.MovementsView.as_view(),
         name="measures-revenue-movements",
     ),
+    path("measures/our-work", doing.OurWorkView.as_view(), name="measures-our-work"),
+    path("measures/integrity", doing.IntegrityView.as_view(), name="measures-integrity"),
     path("measures/vector", measures.VectorView.as_view(), name="measures-vector"),
     path(
         "measures/stalled-and-lapsed",

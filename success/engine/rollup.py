@@ -55,12 +55,14 @@ class RollUp:
 class LikeForLike:
     """The change of mean pace, split in what members did and who is in the group.
 
-    ``before`` and ``after_all`` are the means of everyone measured on each day; ``change`` is
-    the difference on the accounts present on both; ``mix`` is the rest. Null without accounts.
+    ``before`` and ``after_all`` are the means of everyone measured on each day; ``before_same``
+    and ``after_same`` those of the accounts present on both, ``change`` their difference;
+    ``mix`` is the rest. Null without accounts.
     """
 
     accounts: int
     before: Fraction | None
+    before_same: Fraction | None
     after_same: Fraction | None
     after_all: Fraction | None
     change: Fraction | None
@@ -120,6 +122,7 @@ def like_for_like(before: Mapping[Key, Fraction], after: Mapping[Key, Fraction])
     return LikeForLike(
         accounts=len(same),
         before=all_before,
+        before_same=then,
         after_same=now,
         after_all=all_after,
         change=change,

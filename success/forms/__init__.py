@@ -152,6 +152,48 @@ def snooze_days(*, today: date) -> tuple[date, date]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TwoDays:
+    """Two days that members are compared between."""
+
+    earlier: date
+    later: date
+
+
+class TwoDaysForm(forms.Form):
+    """Any two days up to the last night; what is left empty are the days given."""
+
+    def __init__(self, data: Mapping[str, Any], *, earlier: date, later: date) -> None:
+        self.default = TwoDays(earlier=earlier, later=later)
+        super().__init__(
+            {
+                "earlier": data.get("earlier") or earlier.isoformat(),
+                "later": data.get("later") or later.isoformat(),
+            }
+        )
+        for name, label in (("earlier", _("Then")), ("later", _("Now"))):
+            self.fields[name] = forms.DateField(
+                label=label,
+                widget=forms.DateInput(attrs={"type": "date", "max": later.isoformat()}),
+                error_messages={"invalid": _("Choose a day, such as 2026-01-01.")},
+            )
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or {}
+        earlier, later = said.get("earlier"), said.get("later")
+        if later and later > self.default.later:
+            self.add_error("later", _("Nothing is known of that day yet."))
+        elif earlier and later and later <= earlier:
+            self.add_error("later", _("Choose a second day after the first."))
+        return said
+
+    def days(self) -> TwoDays:
+        """What was asked for; the given days where it makes no sense, with errors shown."""
+        if not self.is_valid():
+            return self.default
+        return TwoDays(earlier=self.cleaned_data["earlier"], later=self.cleaned_data["later"])
+
+
+@dataclass(frozen=True, kw_only=True)
 class Period:
     """Two days that dues are compared between, and the rule by which members count."""
 

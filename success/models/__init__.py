@@ -4,7 +4,13 @@ from success.models.accountability import Accountability, AccountabilityEvent, H
 from success.models.asks import Ask
 from success.models.batches import PlanBatch, PlanBatchItem, PlanDraft
 from success.models.costs import CostRate
-from success.models.facts import MemberFacts, VectorChange, VectorRollup
+from success.models.facts import (
+    IntegrityReading,
+    MemberFacts,
+    VectorChange,
+    VectorComparison,
+    VectorRollup,
+)
 from success.models.nights import Night, NightStep
 from success.models.offers import Offer
 from success.models.outcomes import (
@@ -56,6 +62,7 @@ __all__ = [
     "GoalChange",
     "Heard",
     "Helpfulness",
+    "IntegrityReading",
     "Intervention",
     "InterventionEvent",
     "MemberFacts",
@@ -88,5 +95,6 @@ __all__ = [
     "TemplateAccountability",
     "TemplateMilestone",
     "VectorChange",
+    "VectorComparison",
     "VectorRollup",
 ]

@@ -157,7 +157,8 @@ class VectorRollup(models.Model):
     as_of = models.DateField()
     dimension = models.TextField(choices=Dimension)
     value = models.TextField(
-        blank=True, help_text="key of the segment or owner; blank: everybody"
+        blank=True,
+        help_text="tier, year of joining, or key of the segment or owner; blank: everybody",
     )
     in_scope = models.PositiveIntegerField(help_text="members in force or in grace")
     with_plan = models.PositiveIntegerField()
@@ -168,6 +169,11 @@ class VectorRollup(models.Model):
     backward = models.PositiveIntegerField(help_text="members whose direction is -1")
     median_position = models.IntegerField(null=True, help_text="days; null for an empty group")
     we_owe = models.PositiveIntegerField(help_text="members to whom a promise of ours is late")
+    waiting = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="of those with a pace, held up by a promise of ours that is due",
+    )
 
     class Meta:
         constraints = [
@@ -178,3 +184,44 @@ class VectorRollup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.as_of} {self.dimension} {self.value}"
+
+
+class VectorComparison(models.Model):
+    """The same members of a group on two days, as the night of the later one found them.
+
+    Groups are those of the later day. Sums are thousandths of plan-days a day.
+    """
+
+    as_of = models.DateField()
+    earlier_on = models.DateField()
+    dimension = models.TextField(choices=Dimension)
+    value = models.TextField(blank=True, help_text="as in VectorRollup")
+    members = models.PositiveIntegerField(help_text="with a pace on both days")
+    earlier_sum_milli = models.BigIntegerField(help_text="of these, on the earlier day")
+    later_sum_milli = models.BigIntegerField(help_text="of these, on the later day")
+    earlier_members = models.PositiveIntegerField(help_text="with a pace on the earlier day")
+    earlier_all_milli = models.BigIntegerField(help_text="of all of those")
+    later_members = models.PositiveIntegerField(help_text="with a pace on the later day")
+    later_all_milli = models.BigIntegerField(help_text="of all of those")
+    flow = models.JSONField(help_text="{then>now: members}, by state; not_there: without plan")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["as_of", "earlier_on", "dimension", "value"],
+                name="a_group_is_compared_once_a_night",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.earlier_on} {self.as_of} {self.dimension} {self.value}"
+
+
+class IntegrityReading(models.Model):
+    """Whether revenue was backed by success, as a night found it (DOMAIN 2.13)."""
+
+    as_of = models.DateField(unique=True)
+    said = models.JSONField(help_text="as queries.measures writes and reads it")
+
+    def __str__(self) -> str:
+        return f"{self.as_of}"

@@ -1,17 +1,127 @@
 """Is revenue backed by success: how members are doing, beside how the association is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
+from django.db import connection
+
+from members.models import Association, Member, User
+from success.engine.doing import Bearing, Part
+from success.engine.revenue import to_places
 from success.engine.rollup import revenue_not_backed_by_success
 from success.enums import RevenueBasis
-from success.queries.revenue import revenue_between
-from success.queries.vector import PaceChange, pace_between
+from success.models import IntegrityReading
+from success.queries.revenue import RATIO_PLACES, revenue_between
+from success.queries.vector import PaceChange, compare_days
 from success.rollups.revenue import year_before
 
 INTEGRITY_DAYS: Final = 90
+MOST_WON: Final = 10_000
+
+# The base of the year by the direction each member moves in on its closing day. The ledger as
+# it stands: a term counts from its start to its end. Cents, so that parts add up to the whole.
+PARTS: Final = """
+WITH paid AS (
+    SELECT t.member_id,
+           coalesce(sum(d.annual_amount * 100) FILTER (
+               WHERE t.starts_on <= %(opening)s AND t.ends_on > %(opening)s
+           ), 0)::bigint AS before,
+           coalesce(sum(d.annual_amount * 100) FILTER (
+               WHERE t.starts_on <= %(closing)s AND t.ends_on > %(closing)s
+           ), 0)::bigint AS after
+    FROM members_term t
+    JOIN members_dues d ON d.term_id = t.id
+    WHERE t.ends_on > %(opening)s AND t.starts_on <= %(closing)s
+      AND d.currency = %(own)s AND NOT t.is_provisional
+    GROUP BY t.member_id
+)
+SELECT CASE
+           WHEN f.standing IS NULL OR f.standing NOT IN ('in_force', 'in_grace') THEN 'gone'
+           WHEN f.direction = 1 THEN 'towards'
+           WHEN f.direction = 0 THEN 'standing'
+           WHEN f.direction = -1 THEN 'away'
+           ELSE 'unknown'
+       END AS bearing,
+       count(*), sum(before)::bigint,
+       coalesce(sum(after - before) FILTER (WHERE after > before), 0)::bigint,
+       coalesce(sum(before - after) FILTER (WHERE after > 0 AND after < before), 0)::bigint,
+       coalesce(sum(before) FILTER (WHERE after = 0), 0)::bigint
+FROM paid
+LEFT JOIN success_memberfacts f USING (member_id)
+WHERE before > 0
+GROUP BY 1
+"""
+
+# Terms that began in the period and go on from one before, or stand beside one that runs. What
+# is no more than before is renewed, what is more is expansion. A milestone counts where it was
+# reached while the term before ran; without a plan in that time, nothing can be said.
+WON: Final = """
+WITH won AS (
+    SELECT t.id, t.member_id, t.starts_on, p.starts_on AS since,
+           CASE WHEN p.ends_on > t.starts_on THEN 0
+                ELSE least(d.annual_amount, p.amount) END AS renewed,
+           CASE WHEN p.ends_on > t.starts_on THEN d.annual_amount
+                ELSE greatest(d.annual_amount - p.amount, 0) END AS expanded
+    FROM members_term t
+    JOIN members_dues d
+        ON d.term_id = t.id AND d.annual_amount > 0 AND d.currency = %(own)s
+    CROSS JOIN LATERAL (
+        SELECT p.starts_on, p.ends_on, pd.annual_amount AS amount
+        FROM members_term p
+        JOIN members_dues pd
+            ON pd.term_id = p.id AND pd.annual_amount > 0 AND pd.currency = %(own)s
+        WHERE p.member_id = t.member_id AND p.starts_on < t.starts_on
+          AND p.ends_on + %(grace)s > t.starts_on
+        ORDER BY p.ends_on DESC, p.starts_on DESC, p.id
+        LIMIT 1
+    ) AS p
+    WHERE t.starts_on > %(earlier)s AND t.starts_on <= %(later)s AND NOT t.is_provisional
+),
+judged AS (
+    SELECT won.*,
+           CASE WHEN EXISTS (
+                    SELECT FROM success_plan plan
+                    JOIN success_milestone m ON m.plan_id = plan.id
+                    CROSS JOIN LATERAL unnest(m.evidence_dates)
+                        WITH ORDINALITY AS turn (day, place)
+                    WHERE plan.member_id = won.member_id AND place %% 2 = 1
+                      AND day > won.since AND day <= won.starts_on
+                ) THEN 'reached'
+                WHEN EXISTS (
+                    SELECT FROM success_plan plan
+                    WHERE plan.member_id = won.member_id
+                      AND plan.counts_from <= won.starts_on
+                      AND (plan.closed_on IS NULL OR plan.closed_on > won.since)
+                ) THEN 'none'
+                ELSE 'unknown' END AS milestones
+    FROM won
+)
+"""
+WON_COUNTED: Final = (
+    WON
+    + """
+SELECT milestones, count(*) FILTER (WHERE renewed > 0), coalesce(sum(renewed), 0),
+       count(*) FILTER (WHERE expanded > 0), coalesce(sum(expanded), 0),
+       count(DISTINCT member_id)
+FROM judged
+GROUP BY milestones
+"""
+)
+WON_LISTED: Final = (
+    WON
+    + """
+SELECT member_id, starts_on, renewed, expanded, milestones
+FROM judged
+WHERE milestones = ANY(%(wanted)s)
+ORDER BY renewed + expanded DESC, member_id, starts_on
+LIMIT %(most)s
+"""
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,23 +135,100 @@ class IntegrityInputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Won:
+    """Renewals and expansions begun in a period: how many, and a year's dues of them."""
+
+    renewals: int = 0
+    renewed: Decimal = Decimal(0)
+    expansions: int = 0
+    expanded: Decimal = Decimal(0)
+    members: int = 0
+
+    @property
+    def amount(self) -> Decimal:
+        return self.renewed + self.expanded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WonRow:
+    """A renewal or expansion and whether a milestone was reached before it.
+
+    ``milestones``: ``reached``, ``none``, or ``unknown`` where there was no plan.
+    """
+
+    public_id: UUID
+    name: str
+    on: date
+    renewed: Decimal
+    expanded: Decimal
+    milestones: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Integrity:
-    """Whether revenue held while members slowed; null when a side of it is unknown."""
+    """Whether revenue held while members slowed; null when a side of it is unknown.
+
+    ``parts`` are the base of the later year by bearing, in cents; ``rest`` is what NRR has
+    beyond them, of linked accounts and other currencies (opening, closing). ``won`` is of the
+    time between the two days, by whether a milestone was reached before.
+    """
 
     revenue: IntegrityInputs
     pace: PaceChange
     is_alarming: bool | None
+    parts: Mapping[Bearing, Part]
+    rest: tuple[int, int]
+    won: Mapping[str, Won]
+
+    @property
+    def opening(self) -> int:
+        """Cents that the base of the later year paid on its opening day."""
+        return sum(part.opening for part in self.parts.values()) + self.rest[0]
+
+    @property
+    def hollow(self) -> Fraction | None:
+        """The share of kept dues from members who stand still or move away (2.13).
+
+        Of those whose direction is known; null for nobody.
+        """
+        known = [self.parts[each] for each in (Bearing.TOWARDS, Bearing.STANDING, Bearing.AWAY)]
+        kept = sum(part.closing for part in known)
+        return Fraction(kept - known[0].closing, kept) if kept else None
+
+
+def integrity_on(*, as_of: date, grace_days: int) -> Integrity:
+    """Return the alarm as the night of ``as_of`` wrote it, else as worked out now (2.13)."""
+    reading = IntegrityReading.objects.filter(as_of=as_of).first()
+    if reading is not None:
+        return from_plain(reading.said)
+    return integrity(as_of=as_of, grace_days=grace_days)
 
 
 def integrity(*, as_of: date, grace_days: int) -> Integrity:
     """Hold NRR and like-for-like pace at ``as_of`` against both 90 days before.
 
     NRR is a ratio of trailing years, pace in plan-days a day. Computed from terms and evidence
-    as they are known now; two passes over the terms and one over the vectors (DOMAIN 2.13).
+    as they are known now, directions as of the last night; passes over the terms and one over
+    the vectors. Raises ``MixedCurrencies`` (DOMAIN 2.13).
     """
     inputs = integrity_inputs(as_of=as_of, grace_days=grace_days)
-    pace = pace_between(earlier=inputs.earlier_on, later=inputs.later_on)
-    return Integrity(revenue=inputs, pace=pace, is_alarming=is_alarming(inputs, pace))
+    same = compare_days(earlier=inputs.earlier_on, later=inputs.later_on)
+    pace = PaceChange(
+        earlier_on=same.earlier_on,
+        later_on=same.later_on,
+        members=same.members,
+        earlier=same.earlier,
+        later=same.later,
+    )
+    parts = nrr_by_bearing(as_of=as_of)
+    return Integrity(
+        revenue=inputs,
+        pace=pace,
+        is_alarming=is_alarming(inputs, pace),
+        parts=parts,
+        rest=_rest(parts, as_of=as_of, grace_days=grace_days),
+        won=won_between(earlier=inputs.earlier_on, later=as_of, grace_days=grace_days),
+    )
 
 
 def integrity_inputs(*, as_of: date, grace_days: int) -> IntegrityInputs:
@@ -50,13 +237,18 @@ def integrity_inputs(*, as_of: date, grace_days: int) -> IntegrityInputs:
     In force, so that an open grace window cannot move it; both as known ``as_of``; exact; null
     where nobody paid a year before. Two passes over the terms (DOMAIN 2.13).
     """
-    earlier = as_of - timedelta(days=INTEGRITY_DAYS)
+    earlier = earlier_day(as_of)
     return IntegrityInputs(
         earlier_on=earlier,
         later_on=as_of,
         nrr_earlier=_trailing_nrr(closing_on=earlier, as_of=as_of, grace_days=grace_days),
         nrr_later=_trailing_nrr(closing_on=as_of, as_of=as_of, grace_days=grace_days),
     )
+
+
+def earlier_day(as_of: date) -> date:
+    """Return the day that the alarm holds ``as_of`` against."""
+    return as_of - timedelta(days=INTEGRITY_DAYS)
 
 
 def is_alarming(inputs: IntegrityInputs, pace: PaceChange) -> bool | None:
@@ -70,6 +262,179 @@ def is_alarming(inputs: IntegrityInputs, pace: PaceChange) -> bool | None:
     )
 
 
+def nrr_by_bearing(*, as_of: date) -> dict[Bearing, Part]:
+    """Return the base of the year up to ``as_of`` by the way its members move now (2.13).
+
+    Cents a year; equal to ``engine.doing.split``. Who is no member any more is ``gone``. One
+    pass over the terms.
+    """
+    found = {each: Part() for each in Bearing}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            PARTS, {"opening": year_before(as_of), "closing": as_of, "own": _own_currency()}
+        )
+        for said, *cells in cursor.fetchall():
+            found[Bearing(said)] = Part(*(int(cell) for cell in cells))
+    return found
+
+
+def won_between(*, earlier: date, later: date, grace_days: int) -> dict[str, Won]:
+    """Return what was renewed and expanded in (earlier, later], by milestones (2.13).
+
+    Keys ``reached``, ``none`` (a plan, and nothing reached while the term before ran) and
+    ``unknown`` (no plan in that time). Amounts are a year's dues.
+    """
+    found = {each: Won() for each in ("reached", "none", "unknown")}
+    asked: dict[str, Any] = {"earlier": earlier, "later": later, "grace": grace_days}
+    asked["own"] = _own_currency()
+    with connection.cursor() as cursor:
+        cursor.execute(WON_COUNTED, asked)
+        for milestones, renewals, renewed, expansions, expanded, members in cursor.fetchall():
+            found[milestones] = Won(
+                renewals=renewals,
+                renewed=renewed,
+                expansions=expansions,
+                expanded=expanded,
+                members=members,
+            )
+    return found
+
+
+def won_rows(  # noqa: PLR0913  # a question about a period, in full
+    user: User,
+    *,
+    earlier: date,
+    later: date,
+    grace_days: int,
+    milestones: tuple[str, ...] = ("none",),
+    most: int = MOST_WON,
+) -> list[WonRow]:
+    """Return the renewals and expansions behind ``won_between``, the largest first.
+
+    Those of members that ``user`` may see, at most ``most`` (DOMAIN 2.13).
+    """
+    asked: dict[str, Any] = {"earlier": earlier, "later": later, "grace": grace_days}
+    asked["own"] = _own_currency()
+    asked |= {"wanted": list(milestones), "most": most}
+    with connection.cursor() as cursor:
+        cursor.execute(WON_LISTED, asked)
+        rows = cursor.fetchall()
+    seen = Member.objects.visible_to(user).in_bulk([row[0] for row in rows])
+    return [
+        WonRow(
+            public_id=seen[member].public_id,
+            name=seen[member].name,
+            on=on,
+            renewed=renewed,
+            expanded=expanded,
+            milestones=said,
+        )
+        for member, on, renewed, expanded, said in rows
+        if member in seen
+    ]
+
+
+# As a night keeps it.
+
+
+def as_plain(found: Integrity) -> dict[str, Any]:
+    """Return a reading as plain JSON, every ratio exact; ``from_plain`` is the way back."""
+    return {
+        "earlier_on": found.revenue.earlier_on.isoformat(),
+        "later_on": found.revenue.later_on.isoformat(),
+        "nrr": [_said(found.revenue.nrr_earlier), _said(found.revenue.nrr_later)],
+        "pace": [_said(found.pace.earlier), _said(found.pace.later)],
+        "members": found.pace.members,
+        "is_alarming": found.is_alarming,
+        "parts": {
+            bearing.value: [
+                part.members,
+                part.opening,
+                part.expansion,
+                part.contraction,
+                part.churn,
+            ]
+            for bearing, part in found.parts.items()
+        },
+        "rest": list(found.rest),
+        "won": {
+            name: [
+                won.renewals,
+                str(won.renewed),
+                won.expansions,
+                str(won.expanded),
+                won.members,
+            ]
+            for name, won in found.won.items()
+        },
+    }
+
+
+def from_plain(said: Mapping[str, Any]) -> Integrity:
+    """Return the reading that ``as_plain`` wrote."""
+    earlier, later = (date.fromisoformat(said[name]) for name in ("earlier_on", "later_on"))
+    return Integrity(
+        revenue=IntegrityInputs(
+            earlier_on=earlier,
+            later_on=later,
+            nrr_earlier=_fraction(said["nrr"][0]),
+            nrr_later=_fraction(said["nrr"][1]),
+        ),
+        pace=PaceChange(
+            earlier_on=earlier,
+            later_on=later,
+            members=said["members"],
+            earlier=_decimal(said["pace"][0]),
+            later=_decimal(said["pace"][1]),
+        ),
+        is_alarming=said["is_alarming"],
+        parts={Bearing(name): Part(*cells) for name, cells in said["parts"].items()},
+        rest=(said["rest"][0], said["rest"][1]),
+        won={
+            name: Won(
+                renewals=cells[0],
+                renewed=Decimal(cells[1]),
+                expansions=cells[2],
+                expanded=Decimal(cells[3]),
+                members=cells[4],
+            )
+            for name, cells in said["won"].items()
+        },
+    )
+
+
+def _own_currency() -> str:
+    """Return the association's currency; dues in others are in the rest (DOMAIN 4.3)."""
+    return Association.current().currency
+
+
+def _said(value: Fraction | Decimal | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _fraction(said: str | None) -> Fraction | None:
+    return None if said is None else Fraction(said)
+
+
+def _decimal(said: str | None) -> Decimal | None:
+    return None if said is None else Decimal(said)
+
+
+def _rest(parts: Mapping[Bearing, Part], *, as_of: date, grace_days: int) -> tuple[int, int]:
+    """Return the cents by which the ledger's base differs from the parts: opening, closing."""
+    (everybody,) = revenue_between(
+        opening_on=year_before(as_of),
+        closing_on=as_of,
+        as_of=as_of,
+        basis=RevenueBasis.IN_FORCE,
+        grace_days=grace_days,
+    )
+    figures = everybody.strict
+    opening = int(figures.opening * 100) - sum(part.opening for part in parts.values())
+    closing = int(figures.of_base * 100) - sum(part.closing for part in parts.values())
+    return opening, closing
+
+
 def _trailing_nrr(*, closing_on: date, as_of: date, grace_days: int) -> Fraction | None:
     (everybody,) = revenue_between(
         opening_on=year_before(closing_on),
@@ -80,3 +445,57 @@ def _trailing_nrr(*, closing_on: date, as_of: date, grace_days: int) -> Fraction
     )
     figures = everybody.strict
     return Fraction(figures.of_base) / Fraction(figures.opening) if figures.opening else None
+
+
+# For programs.
+
+
+def plain(found: Integrity, *, as_of: date) -> dict[str, Any]:
+    """Return the alarm as plain rows, for programs; ratios to six places, amounts of a year."""
+    return {
+        "as_of": as_of,
+        "earlier_on": found.revenue.earlier_on,
+        "currency": Association.current().currency,
+        "is_alarming": found.is_alarming,
+        "nrr_earlier": _ratio(found.revenue.nrr_earlier),
+        "nrr_later": _ratio(found.revenue.nrr_later),
+        "pace_members": found.pace.members,
+        "pace_earlier": _ratio(_exact(found.pace.earlier)),
+        "pace_later": _ratio(_exact(found.pace.later)),
+        "hollow": _ratio(found.hollow),
+        "parts": [
+            {
+                "bearing": bearing.value,
+                "members": part.members,
+                "opening": Decimal(part.opening) / 100,
+                "expansion": Decimal(part.expansion) / 100,
+                "contraction": Decimal(part.contraction) / 100,
+                "churn": Decimal(part.churn) / 100,
+                "closing": Decimal(part.closing) / 100,
+                "nrr": _ratio(part.nrr),
+                "of_nrr": _ratio(
+                    Fraction(part.closing, found.opening) if found.opening else None
+                ),
+            }
+            for bearing, part in found.parts.items()
+        ],
+        "won": [
+            {
+                "milestones": name,
+                "renewals": won.renewals,
+                "renewed": won.renewed,
+                "expansions": won.expansions,
+                "expanded": won.expanded,
+                "members": won.members,
+            }
+            for name, won in found.won.items()
+        ],
+    }
+
+
+def _ratio(value: Fraction | None) -> Decimal | None:
+    return None if value is None else to_places(value, RATIO_PLACES)
+
+
+def _exact(value: Decimal | None) -> Fraction | None:
+    return None if value is None else Fraction(value)

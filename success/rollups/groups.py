@@ -1,15 +1,20 @@
-"""How groups of members are doing as of a night: the association, segments, owners."""
+"""How groups of members are doing as of a night, and the same members on two days.
+
+The groups are the association, segments, tiers, owners and years of joining.
+"""
 
 from datetime import date
 
 from django.db import connection
 
-from members.rollups.scope import Written
+from members.rollups.scope import Scope, Written
+from success.rollups.vector import vector_parameters, vector_sql
 
 GROUPS = """
 WITH people AS (
     SELECT s.key AS segment_key, f.owner_id, f.plan_id, f.state, f.pace_milli, f.direction,
-           f.we_owe_since, coalesce(f.held_on - %(as_of)s, 0) AS ahead
+           f.we_owe_since, coalesce(f.held_on - %(as_of)s, 0) AS ahead, f.tier, f.blocker,
+           coalesce(to_char(f.joined_on, 'YYYY'), '') AS cohort
     FROM success_memberfacts f
     LEFT JOIN coverage_segment s ON s.id = f.segment_id
     WHERE f.standing IN ('in_force', 'in_grace')
@@ -18,11 +23,15 @@ counted AS (
     SELECT CASE
                WHEN grouping(segment_key) = 0 THEN 'segment'
                WHEN grouping(owner_id) = 0 THEN 'owner'
+               WHEN grouping(tier) = 0 THEN 'tier'
+               WHEN grouping(cohort) = 0 THEN 'cohort'
                ELSE 'all'
            END AS dimension,
            CASE
                WHEN grouping(segment_key) = 0 THEN coalesce(segment_key, '')
                WHEN grouping(owner_id) = 0 THEN coalesce(owner_id::text, '')
+               WHEN grouping(tier) = 0 THEN tier
+               WHEN grouping(cohort) = 0 THEN cohort
                ELSE ''
            END AS value,
            count(*)::int AS in_scope,
@@ -40,11 +49,13 @@ counted AS (
            coalesce(sum(pace_milli), 0)::bigint AS pace_sum_milli,
            (count(*) FILTER (WHERE direction = 1))::int AS forward,
            (count(*) FILTER (WHERE direction = -1))::int AS backward,
-           percentile_disc(0.5) WITHIN GROUP (ORDER BY ahead) FILTER (WHERE plan_id IS NOT NULL)
-               AS median_position,
-           count(we_owe_since)::int AS we_owe
+           percentile_disc(0.5) WITHIN GROUP (ORDER BY ahead) FILTER (
+               WHERE pace_milli IS NOT NULL
+           ) AS median_position,
+           count(we_owe_since)::int AS we_owe,
+           (count(pace_milli) FILTER (WHERE blocker = 'association'))::int AS waiting
     FROM people
-    GROUP BY GROUPING SETS ((), (segment_key), (owner_id))
+    GROUP BY GROUPING SETS ((), (segment_key), (owner_id), (tier), (cohort))
 ),
 gone AS (
     DELETE FROM success_vectorrollup old
@@ -57,23 +68,23 @@ gone AS (
 written AS (
     INSERT INTO success_vectorrollup
         (as_of, dimension, value, in_scope, with_plan, with_pace, states, pace_sum_milli,
-         forward, backward, median_position, we_owe)
+         forward, backward, median_position, we_owe, waiting)
     SELECT %(as_of)s, c.*
     FROM counted c
     LEFT JOIN success_vectorrollup old
         ON old.as_of = %(as_of)s AND old.dimension = c.dimension AND old.value = c.value
     WHERE old.id IS NULL
        OR (c.in_scope, c.with_plan, c.with_pace, c.states, c.pace_sum_milli, c.forward,
-           c.backward, c.median_position, c.we_owe)
+           c.backward, c.median_position, c.we_owe, c.waiting)
           IS DISTINCT FROM
           (old.in_scope, old.with_plan, old.with_pace, old.states, old.pace_sum_milli,
-           old.forward, old.backward, old.median_position, old.we_owe)
+           old.forward, old.backward, old.median_position, old.we_owe, old.waiting)
     ON CONFLICT (as_of, dimension, value) DO UPDATE
     SET in_scope = excluded.in_scope, with_plan = excluded.with_plan,
         with_pace = excluded.with_pace, states = excluded.states,
         pace_sum_milli = excluded.pace_sum_milli, forward = excluded.forward,
         backward = excluded.backward, median_position = excluded.median_position,
-        we_owe = excluded.we_owe
+        we_owe = excluded.we_owe, waiting = excluded.waiting
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM people),
@@ -84,9 +95,125 @@ SELECT (SELECT count(*) FROM people),
 def refresh(*, as_of: date) -> Written:
     """Roll MemberFacts up to VectorRollup for ``as_of`` (DOMAIN 3.4).
 
-    Members in force or in grace count; a median of an empty group is null. Equal rows are left
-    alone, so a second run writes none.
+    Members in force or in grace count. The median is of those with a pace, of two in the middle
+    the one further behind; null for an empty group. Equal rows are left alone, so a second run
+    writes none.
     """
     with connection.cursor() as cursor:
         cursor.execute(GROUPS, {"as_of": as_of})
+        return Written(*cursor.fetchone())
+
+
+# Both days at once: what the earlier one said is worked out from the evidence as it is known
+# now, what the later one says is in MemberFacts. First counted by group and pair of states,
+# then summed up by group, so that each member is looked at once.
+COMPARED = """
+WITH {vector},
+earlier AS MATERIALIZED (
+    SELECT v.member_id, v.state, v.pace_milli
+    FROM vector v
+    WHERE EXISTS (
+        SELECT FROM members_term t
+        WHERE t.member_id = v.member_id
+          AND t.starts_on <= %(as_of)s AND t.ends_on + %(grace)s > %(as_of)s
+    )
+),
+known AS (
+    SELECT f.member_id, coalesce(s.key, '') AS segment_key, f.tier,
+           coalesce(f.owner_id::text, '') AS owner,
+           coalesce(to_char(f.joined_on, 'YYYY'), '') AS cohort,
+           CASE WHEN f.standing IN ('in_force', 'in_grace') AND f.plan_id IS NOT NULL
+                THEN f.state END AS state,
+           CASE WHEN f.standing IN ('in_force', 'in_grace') THEN f.pace_milli END AS pace
+    FROM success_memberfacts f
+    LEFT JOIN coverage_segment s ON s.id = f.segment_id
+),
+pair AS (
+    SELECT segment_key, tier, owner, cohort,
+           coalesce(earlier.state, 'not_there') || '>' || coalesce(known.state, 'not_there')
+               AS way,
+           earlier.pace_milli AS then_milli, known.pace AS now_milli
+    FROM known
+    LEFT JOIN earlier USING (member_id)
+    WHERE earlier.member_id IS NOT NULL OR known.state IS NOT NULL
+),
+ways AS (
+    SELECT CASE
+               WHEN grouping(segment_key) = 0 THEN 'segment'
+               WHEN grouping(owner) = 0 THEN 'owner'
+               WHEN grouping(tier) = 0 THEN 'tier'
+               WHEN grouping(cohort) = 0 THEN 'cohort'
+               ELSE 'all'
+           END AS dimension,
+           coalesce(segment_key, owner, tier, cohort, '') AS value, way, count(*) AS members,
+           count(*) FILTER (WHERE then_milli IS NOT NULL AND now_milli IS NOT NULL) AS same,
+           coalesce(sum(then_milli) FILTER (WHERE now_milli IS NOT NULL), 0) AS same_then,
+           coalesce(sum(now_milli) FILTER (WHERE then_milli IS NOT NULL), 0) AS same_now,
+           count(then_milli) AS then_members, coalesce(sum(then_milli), 0) AS then_sum,
+           count(now_milli) AS now_members, coalesce(sum(now_milli), 0) AS now_sum
+    FROM pair
+    GROUP BY GROUPING SETS ((way), (segment_key, way), (owner, way), (tier, way), (cohort, way))
+),
+compared AS (
+    SELECT dimension, value, sum(same)::int AS members,
+           sum(same_then)::bigint AS earlier_sum_milli,
+           sum(same_now)::bigint AS later_sum_milli,
+           sum(then_members)::int AS earlier_members,
+           sum(then_sum)::bigint AS earlier_all_milli,
+           sum(now_members)::int AS later_members, sum(now_sum)::bigint AS later_all_milli,
+           jsonb_object_agg(way, members) AS flow, sum(ways.members) AS people
+    FROM ways
+    GROUP BY dimension, value
+),
+gone AS (
+    DELETE FROM success_vectorcomparison old
+    WHERE old.as_of = %(later)s AND old.earlier_on = %(as_of)s
+      AND NOT EXISTS (
+          SELECT FROM compared c WHERE c.dimension = old.dimension AND c.value = old.value
+      )
+    RETURNING 1
+),
+written AS (
+    INSERT INTO success_vectorcomparison
+        (as_of, earlier_on, dimension, value, members, earlier_sum_milli, later_sum_milli,
+         earlier_members, earlier_all_milli, later_members, later_all_milli, flow)
+    SELECT %(later)s, %(as_of)s, c.dimension, c.value, c.members, c.earlier_sum_milli,
+           c.later_sum_milli, c.earlier_members, c.earlier_all_milli, c.later_members,
+           c.later_all_milli, c.flow
+    FROM compared c
+    LEFT JOIN success_vectorcomparison old
+        ON old.as_of = %(later)s AND old.earlier_on = %(as_of)s
+           AND old.dimension = c.dimension AND old.value = c.value
+    WHERE old.id IS NULL
+       OR (c.members, c.earlier_sum_milli, c.later_sum_milli, c.earlier_members,
+           c.earlier_all_milli, c.later_members, c.later_all_milli, c.flow)
+          IS DISTINCT FROM
+          (old.members, old.earlier_sum_milli, old.later_sum_milli, old.earlier_members,
+           old.earlier_all_milli, old.later_members, old.later_all_milli, old.flow)
+    ON CONFLICT (as_of, earlier_on, dimension, value) DO UPDATE
+    SET members = excluded.members, earlier_sum_milli = excluded.earlier_sum_milli,
+        later_sum_milli = excluded.later_sum_milli,
+        earlier_members = excluded.earlier_members,
+        earlier_all_milli = excluded.earlier_all_milli,
+        later_members = excluded.later_members, later_all_milli = excluded.later_all_milli,
+        flow = excluded.flow
+    RETURNING 1
+)
+SELECT coalesce((SELECT people FROM compared WHERE dimension = 'all'), 0)::int,
+       (SELECT count(*) FROM written) + (SELECT count(*) FROM gone)
+"""
+EVERYBODY = Scope(first=0, last=2**62)
+
+
+def compare(*, as_of: date, earlier_on: date, grace_days: int) -> Written:
+    """Write the same members on both days to VectorComparison, by group (DOMAIN 3.4).
+
+    ``as_of`` is the day MemberFacts speak of; groups are those of that day. Equal to
+    ``queries.vector.pace_between`` and ``states_between``. Equal rows are left alone. One pass
+    over the plans.
+    """
+    parameters = vector_parameters(as_of=earlier_on, scope=EVERYBODY)
+    parameters |= {"later": as_of, "grace": grace_days}
+    with connection.cursor() as cursor:
+        cursor.execute(COMPARED.format(vector=vector_sql(scope=EVERYBODY)), parameters)
         return Written(*cursor.fetchone())

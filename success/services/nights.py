@@ -25,6 +25,7 @@ from members.rollups.scope import Scope, Written
 from success.enums import NightKind, NightStatus, StepStatus
 from success.models import MemberFacts, Night, NightStep
 from success.queries import nights as reads
+from success.queries.measures import INTEGRITY_DAYS
 from success.rollups import (
     circumstances,
     effects,
@@ -37,6 +38,7 @@ from success.rollups import (
     retention,
     revenue,
 )
+from success.services.readings import read_integrity
 
 DEFINITION = "1"
 FULL_RANGE = 10_000
@@ -195,7 +197,13 @@ def _statistics(job: Job) -> Written:
 
 def _groups(job: Job) -> Written:
     _take_stock(job, "success_memberfacts")
-    return groups.refresh(as_of=job.night.as_of)
+    as_of, grace_days = job.night.as_of, Association.current().grace_days
+    rolled = groups.refresh(as_of=as_of)
+    compared = groups.compare(
+        as_of=as_of, earlier_on=as_of - timedelta(days=INTEGRITY_DAYS), grace_days=grace_days
+    )
+    read = read_integrity(as_of=as_of, grace_days=grace_days)
+    return Written(rolled.rows_in, rolled.rows_out + compared.rows_out + read)
 
 
 def _loads(job: Job) -> Written:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from itertools import pairwise
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.http import (
@@ -25,17 +26,19 @@ from config.kernel import clock
 from config.kernel.permissions import has, requires
 from config.kernel.templatetags.ui import STATES, address
 from coverage.models import Segment
-from members.models import Association
+from members.enums import Role
+from members.models import Association, User
 from success.access import Permission
+from success.engine.doing import Bearing
 from success.engine.revenue import Kind, MixedCurrencies
 from success.engine.rollup import ALARMING_FALL
 from success.enums import Dimension, PeriodKind, RevenueBasis, Standing
-from success.forms import Period, PeriodForm
+from success.forms import Period, PeriodForm, TwoDaysForm
 from success.queries import measures as integrity_of
 from success.queries import revenue, vector
 from success.queries.nights import last_live_day
 from success.queries.revenue import Figures, RevenueFigures, SeriesPoint
-from success.queries.vector import GroupHealth
+from success.queries.vector import Comparison, FewMember, GroupHealth
 
 logger = logging.getLogger(__name__)
 
@@ -138,27 +141,72 @@ def measures(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"as_of": as_of, "may_see_money": may_see_money}
     everybody = next(iter(vector.health(as_of=as_of)), None) if as_of else None
     if everybody is not None:
-        context |= _members_band(everybody)
+        context |= _members_band(request, everybody)
     if may_see_money:
-        context |= _money_band(request)
+        context |= _headline()
     return render(request, "success/measures.html", context)
 
 
-def _members_band(everybody: GroupHealth) -> dict[str, Any]:
+def _members_band(request: HttpRequest, everybody: GroupHealth) -> dict[str, Any]:
     as_of = everybody.as_of
     earlier = as_of - timedelta(days=COMPARED_DAYS)
+    form = TwoDaysForm(request.GET, earlier=earlier, later=as_of)
+    days = form.days()
+    same = vector.compare_days(earlier=earlier, later=as_of)
+    asked = (
+        same
+        if (days.earlier, days.later) == (earlier, as_of)
+        else vector.compare_days(earlier=days.earlier, later=days.later)
+    )
     return {
         "health": everybody,
         "states": _state_rows(everybody),
         "history": _spoken_months(until=as_of),
         "state_order": STATE_ORDER,
-        "pace": vector.pace_between(earlier=earlier, later=as_of),
-        "flow": _flow(earlier=earlier, later=as_of),
-        "earlier_on": earlier,
-        "we_owe_url": _members_url(we_owe="true"),
-        "in_scope_url": _members_url(),
-        "planned_url": _members_url(has_plan="true"),
+        "same": same,
+        "days": days,
+        "days_form": form,
+        "days_presets": _day_presets(as_of=as_of),
+        "flow": _flow(asked, as_of=as_of),
+        "groups_by": _dimensions(request),
+        "group_rows": group_rows(
+            cast("User", request.user), by=asked_dimension(request), as_of=as_of
+        ),
+        "we_owe_url": members_url(we_owe="true"),
+        "by": asked_dimension(request).value,
+        "slower_url": members_url(moved="down", was_on=earlier.isoformat()),
+        "waiting_url": members_url(overlay="assoc_blocked"),
+        "in_scope_url": members_url(),
+        "planned_url": members_url(has_plan="true"),
     }
+
+
+def _headline() -> dict[str, Any]:
+    """The money of the first screen, from what the night wrote: retention, years, the alarm."""
+    as_of = money_as_of()
+    association = Association.current()
+    basis = PeriodForm({}, as_of=as_of).period().basis
+    context: dict[str, Any] = {
+        "money_as_of": as_of,
+        "currency": association.currency,
+        "period": PeriodForm({}, as_of=as_of).period(),
+        "retention": _retention(as_of=as_of),
+        "years": _year_rows(basis=basis),
+    }
+    try:
+        context["integrity"] = integrity_context(as_of=as_of, grace_days=association.grace_days)
+    except MixedCurrencies as error:
+        context["money_error"] = str(error)
+    return context
+
+
+@requires(Permission.REVENUE_VIEW)
+@require_safe
+def money(request: HttpRequest) -> HttpResponse:
+    """What moved dues between two days, by both rules, by tier and by segment."""
+    crumbs = [(_("Measures"), reverse("success:measures"))]
+    context = _money_band(request) | {"crumbs": crumbs}
+    return render(request, "success/measures_money.html", context)
 
 
 def _money_band(request: HttpRequest) -> dict[str, Any]:
@@ -204,9 +252,6 @@ def _money(period: Period, *, as_of: date, grace_days: int) -> dict[str, Any]:
             (_("By tier"), _("Tier"), _group_rows(tiers, period=period, names={})),
             (_("By segment"), _("Segment"), _group_rows(segments, period=period, names=names)),
         ],
-        "retention": _retention(as_of=as_of),
-        "years": _year_rows(basis=period.basis),
-        "integrity": _integrity(as_of=as_of, grace_days=grace_days),
     }
 
 
@@ -231,13 +276,13 @@ def _state_rows(health: GroupHealth) -> list[StateRow]:
             state=state,
             members=health.states.get(state, 0),
             of=health.in_scope,
-            url=_members_url(state=state),
+            url=members_url(state=state),
         )
         for state in STATE_ORDER
     ]
 
 
-def _members_url(**query: str) -> str:
+def members_url(**query: str) -> str:
     """The list of members in force or in grace, narrowed; nothing where there is no list."""
     url = address("success:members")
     standing = [Standing.IN_FORCE.value, Standing.IN_GRACE.value]
@@ -259,21 +304,26 @@ class FlowRow:
     """Members by where they are now, of those who were in one state then."""
 
     then: str
-    cells: list[tuple[int, bool]]
+    cells: list[tuple[int, bool, str]]
     total: int
 
 
-def _flow(*, earlier: date, later: date) -> dict[str, Any]:
-    found = {
-        (then, now): members
-        for then, now, members in vector.states_between(earlier=earlier, later=later)
-    }
+def _flow(same: Comparison, *, as_of: date) -> dict[str, Any]:
+    """Every member once, by state on both days; a cell opens its members where they are now."""
+    found = dict(same.flow)
     met = {state for pair in found for state in pair}
     order = [state for state in (*STATE_ORDER, NOT_THERE) if state in met]
     rows = [
         FlowRow(
             then=then,
-            cells=[(found.get((then, now), 0), then == now) for now in order],
+            cells=[
+                (
+                    found.get((then, now), 0),
+                    then == now,
+                    _flow_url(same, then=then, now=now, as_of=as_of),
+                )
+                for now in order
+            ],
             total=sum(found.get((then, now), 0) for now in order),
         )
         for then in order
@@ -283,6 +333,178 @@ def _flow(*, earlier: date, later: date) -> dict[str, Any]:
         "rows": rows,
         "totals": [sum(found.get((then, now), 0) for then in order) for now in order],
         "members": sum(found.values()),
+        "comparison": same,
+        "src": f"{reverse('success:measures_flow_chart')}?{urlencode(_days_query(same))}",
+    }
+
+
+def _days_query(same: Comparison) -> dict[str, str]:
+    return {"earlier": same.earlier_on.isoformat(), "later": same.later_on.isoformat()}
+
+
+def _flow_url(same: Comparison, *, then: str, now: str, as_of: date) -> str:
+    """The members of a cell; nothing where they cannot be listed as they are now."""
+    if same.later_on != as_of or NOT_THERE in {then, now}:
+        return ""
+    return members_url(state=now, was=then, was_on=same.earlier_on.isoformat())
+
+
+@requires(Permission.VECTOR_VIEW)
+@require_safe
+def flow_chart(request: HttpRequest) -> JsonResponse:
+    """How many members went from each state on one day to each state on another."""
+    as_of = vector.last_rolled_up() or clock.today()
+    earlier = as_of - timedelta(days=COMPARED_DAYS)
+    days = TwoDaysForm(request.GET, earlier=earlier, later=as_of).days()
+    same = vector.compare_days(earlier=days.earlier, later=days.later)
+    order = (*STATE_ORDER, NOT_THERE)
+    ways = sorted(same.flow.items(), key=lambda way: [order.index(state) for state in way[0]])
+    return JsonResponse(
+        {
+            "kind": "flow",
+            "title": _("Where they were, and where they are"),
+            "unit": "",
+            "x": [date_format(day, "j M Y") for day in (days.earlier, days.later)],
+            "order": list(STATE_ORDER),
+            "series": [
+                {
+                    "name": _("%(then)s to %(now)s")
+                    % {"then": _state_word(then), "now": _state_word(now)},
+                    "from": [then, _state_word(then)],
+                    "to": [now, _state_word(now)],
+                    "data": [members],
+                    "links": [_flow_url(same, then=then, now=now, as_of=as_of) or None],
+                }
+                for (then, now), members in ways
+                if NOT_THERE not in {then, now}
+            ],
+        }
+    )
+
+
+def _state_word(state: str) -> str:
+    return str(STATES[state].word) if state in STATES else _("no plan, or no member")
+
+
+def _day_presets(*, as_of: date) -> list[tuple[str, str]]:
+    """The months gone by, each from its first day to the next one's, and the ninety days."""
+    firsts = [as_of.replace(day=1)]
+    for _again in range(3):
+        firsts.append((firsts[-1] - timedelta(days=1)).replace(day=1))
+    url = reverse("success:measures")
+    found = [(_("90 days to now"), f"{url}#flow")]
+    for later, earlier in pairwise(firsts):
+        query = urlencode({"earlier": earlier.isoformat(), "later": later.isoformat()})
+        found.append((date_format(earlier, "F"), f"{url}?{query}#flow"))
+    return found
+
+
+# Groups.
+
+GROUPED_BY = (Dimension.SEGMENT, Dimension.TIER, Dimension.OWNER, Dimension.COHORT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthRow:
+    """A group in figures, and the members to show instead of a mean where they are few."""
+
+    name: str
+    url: str
+    health: GroupHealth
+    same: Comparison | None
+    few: list[FewMember]
+
+
+def asked_dimension(request: HttpRequest) -> Dimension:
+    """What to group by; segments unless something known is asked for."""
+    asked = request.GET.get("by", "")
+    return Dimension(asked) if asked in set(GROUPED_BY) else Dimension.SEGMENT
+
+
+def _dimensions(request: HttpRequest) -> list[dict[str, Any]]:
+    chosen = asked_dimension(request)
+    return [
+        {"label": each.label, "url": f"?by={each.value}#groups", "current": each is chosen}
+        for each in GROUPED_BY
+    ]
+
+
+def group_rows(user: User, *, by: Dimension, as_of: date) -> list[HealthRow]:
+    """The groups of a dimension as ``user`` may see them, in an order that ranks nobody.
+
+    Of those who look after members, an MSM sees their own row. At most five queries.
+    """
+    groups = vector.health(as_of=as_of, dimension=by)
+    if by is Dimension.OWNER and user.role == Role.MSM:
+        groups = [group for group in groups if group.value == str(user.pk)]
+    earlier = as_of - timedelta(days=COMPARED_DAYS)
+    same = {
+        each.value: each
+        for each in vector.comparisons(as_of=as_of, earlier_on=earlier, dimension=by)
+    }
+    small = [group.value for group in groups if group.is_small and group.with_pace]
+    few = vector.members_of_the_few(user, dimension=by, values=small)
+    named = _names_of(by, [group.value for group in groups])
+    rows = [
+        (
+            named[group.value][0],
+            HealthRow(
+                name=named[group.value][1],
+                url=_group_url(named[group.value][2]),
+                health=group,
+                same=same.get(group.value),
+                few=few.get(group.value, []),
+            ),
+        )
+        for group in groups
+    ]
+    return [row for _place, row in sorted(rows, key=lambda each: each[0])]
+
+
+def _group_url(question: dict[str, str]) -> str:
+    """The members of a group; nothing for those in none, whom the list cannot ask for."""
+    return members_url(**question) if any(question.values()) else ""
+
+
+def _names_of(
+    by: Dimension, values: Sequence[str]
+) -> dict[str, tuple[tuple[Any, ...], str, dict[str, str]]]:
+    """The place, the name and the question of the members list, of each group."""
+    if by is Dimension.SEGMENT:
+        segments = {one.key: one for one in Segment.objects.all()}
+        return {
+            value: (
+                ((0, segments[value].position), segments[value].name, {"segment": value})
+                if value in segments
+                else ((1, 0), value or _("in no segment"), {})
+            )
+            for value in values
+        }
+    if by is Dimension.OWNER:
+        people = {
+            str(key): one
+            for key, one in User.objects.in_bulk([int(each) for each in values if each]).items()
+        }
+        return {
+            value: (
+                ((0, one.name), one.name, {"owner": str(one.public_id)})
+                if (one := people.get(value))
+                else ((1, ""), _("the pool"), {"owner": "pool"})
+            )
+            for value in values
+        }
+    if by is Dimension.COHORT:
+        return {
+            value: (
+                ((0, -int(value)), value, {"joined_in": value})
+                if value
+                else ((1, 0), _("not known"), {})
+            )
+            for value in values
+        }
+    return {
+        value: ((0 if value else 1, value), value or _("no tier"), {"tier": value})
+        for value in values
     }
 
 
@@ -304,7 +526,7 @@ def states_chart(_request: HttpRequest) -> JsonResponse:
                     "state": state,
                     "data": [month.states.get(state, 0) for month in months],
                     "links": [
-                        _members_url(state=state) if month.as_of == until else None
+                        members_url(state=state) if month.as_of == until else None
                         for month in months
                     ],
                 }
@@ -318,8 +540,9 @@ def states_chart(_request: HttpRequest) -> JsonResponse:
 # The alarm.
 
 
-def _integrity(*, as_of: date, grace_days: int) -> dict[str, Any]:
-    found = integrity_of.integrity(as_of=as_of, grace_days=grace_days)
+def integrity_context(*, as_of: date, grace_days: int) -> dict[str, Any]:
+    """What the alarm says and rests on, as pages show it."""
+    found = integrity_of.integrity_on(as_of=as_of, grace_days=grace_days)
     earlier = _decimal(found.revenue.nrr_earlier)
     later = _decimal(found.revenue.nrr_later)
     return {
@@ -332,7 +555,68 @@ def _integrity(*, as_of: date, grace_days: int) -> dict[str, Any]:
         "pace": found.pace,
         "days": COMPARED_DAYS,
         "fall": -_decimal_of(ALARMING_FALL),
+        "hollow": _decimal(found.hollow),
+        "parts": _part_rows(found),
+        "won": found.won,
     }
+
+
+BEARING_WORDS = {
+    Bearing.TOWARDS: gettext_lazy("moving towards their goal"),
+    Bearing.STANDING: gettext_lazy("standing still"),
+    Bearing.AWAY: gettext_lazy("moving away"),
+    Bearing.UNKNOWN: gettext_lazy("not known: no plan, or too early"),
+    Bearing.GONE: gettext_lazy("members no more"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartRow:
+    """The base of the year as far as its members move one way; amounts in whole currency."""
+
+    word: Any
+    members: int | None
+    opening: Decimal
+    expansion: Decimal | None
+    contraction: Decimal | None
+    churn: Decimal | None
+    closing: Decimal
+    nrr: Decimal | None
+    of_nrr: Decimal | None
+
+
+def _part_rows(found: integrity_of.Integrity) -> list[PartRow]:
+    """A row a bearing, and one for what the ledger counts otherwise, where there is any."""
+    rows = [
+        PartRow(
+            word=BEARING_WORDS[bearing],
+            members=part.members,
+            opening=Decimal(part.opening) / 100,
+            expansion=Decimal(part.expansion) / 100,
+            contraction=Decimal(part.contraction) / 100,
+            churn=Decimal(part.churn) / 100,
+            closing=Decimal(part.closing) / 100,
+            nrr=_decimal(part.nrr),
+            of_nrr=Decimal(part.closing) / found.opening if found.opening else None,
+        )
+        for bearing, part in found.parts.items()
+    ]
+    opening, closing = found.rest
+    if opening or closing:
+        rows.append(
+            PartRow(
+                word=_("counted together with others, or in another currency"),
+                members=None,
+                opening=Decimal(opening) / 100,
+                expansion=None,
+                contraction=None,
+                churn=None,
+                closing=Decimal(closing) / 100,
+                nrr=None,
+                of_nrr=Decimal(closing) / found.opening if found.opening else None,
+            )
+        )
+    return rows
 
 
 # Money.
@@ -367,14 +651,14 @@ def movements_url(
 
 def _presets(*, as_of: date) -> list[tuple[str, str]]:
     years = [as_of.year, *range(as_of.year - 1, as_of.year - 4, -1)]
-    found = [(_("Twelve months to now"), reverse("success:measures") + "#money")]
+    found = [(_("Twelve months to now"), reverse("success:measures_money"))]
     for year in years:
         closing = min(date(year + 1, 1, 1), as_of)
         opening = date(year, 1, 1)
         if opening < closing:
             query = urlencode({"from": opening.isoformat(), "to": closing.isoformat()})
             label = str(year) if closing < as_of else _("%(year)s so far") % {"year": year}
-            found.append((label, f"{reverse('success:measures')}?{query}#money"))
+            found.append((label, f"{reverse('success:measures_money')}?{query}"))
     return found
 
 

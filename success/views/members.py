@@ -141,7 +141,7 @@ def _simplify(form: forms.Form, request: HttpRequest) -> None:
     """Make the questions of the API fit for a page: drop-downs, and order by the headers."""
     fields = form.fields
     fields.pop("order")
-    for name in ("standing", "state", "segment", "overlay"):
+    for name in ("standing", "state", "segment", "overlay", "was"):
         if len(request.GET.getlist(name)) < 2:
             field = cast("forms.MultipleChoiceField", fields[name])
             choices = cast("list[tuple[Any, Any]]", list(field.widget.choices))
@@ -152,7 +152,8 @@ def _simplify(form: forms.Form, request: HttpRequest) -> None:
     fields["owner"].widget = forms.Select(
         choices=[("", _("Anybody")), (ME, _("Me")), (POOL, _("The pool")), *people]
     )
-    fields["term_ends_before"].widget = forms.DateInput(attrs={"type": "date"})
+    for name in ("term_ends_before", "was_on"):
+        fields[name].widget = forms.DateInput(attrs={"type": "date"})
     for each in fields.values():
         each.help_text = ""
 

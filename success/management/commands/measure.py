@@ -1,5 +1,6 @@
 import json
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from dataclasses import fields
 from datetime import date
 from decimal import Decimal
@@ -8,10 +9,19 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from config.kernel import clock
-from members.models import Association
+from members.enums import Role
+from members.models import Association, User
 from success.engine.revenue import MixedCurrencies, Status
 from success.enums import Dimension
-from success.queries import forecast, outlook, renewals, retention
+from success.queries import (
+    doing,
+    forecast,
+    measures,
+    outlook,
+    renewals,
+    retention,
+    vector,
+)
 from success.queries.nights import last_live_day
 from success.queries.outlook import Look
 from success.queries.revenue import (
@@ -34,8 +44,8 @@ class Command(BaseCommand):
     help = "Print what a measure says of the days between two dates."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        measures = parser.add_subparsers(dest="measure", required=True)
-        revenue = measures.add_parser("revenue", help="what dues did between two days")
+        kinds = parser.add_subparsers(dest="measure", required=True)
+        revenue = kinds.add_parser("revenue", help="what dues did between two days")
         revenue.add_argument(
             "--from", dest="opening_on", type=date.fromisoformat, required=True
         )
@@ -47,7 +57,7 @@ class Command(BaseCommand):
         )
         revenue.add_argument("--by", choices=[Dimension.TIER.value, Dimension.SEGMENT.value])
         revenue.add_argument("--json", action="store_true")
-        stalled = measures.add_parser(
+        stalled = kinds.add_parser(
             "stalled-and-lapsed",
             help="did members that had stalled leave more often afterwards",
         )
@@ -59,13 +69,24 @@ class Command(BaseCommand):
         )
         stalled.add_argument("--json", action="store_true")
 
+        health = kinds.add_parser("vector", help="how members are doing")
+        health.add_argument("--as-of", type=date.fromisoformat, help="day of a night")
+        health.add_argument("--by", choices=list(Dimension.values), default="all")
+        for name, said in (
+            ("our-work", "what moved at accounts that people held long enough"),
+            ("integrity", "is revenue backed by success"),
+        ):
+            one = kinds.add_parser(name, help=said)
+            one.add_argument("--json", action="store_true")
+        health.add_argument("--json", action="store_true")
+
         for name, words in COUNTED.items():
-            counted = measures.add_parser(name, help=words)
+            counted = kinds.add_parser(name, help=words)
             counted.add_argument("--json", action="store_true")
             if name == "retention":
                 counted.add_argument("--by", choices=retention.DIMENSIONS, default="cohort")
 
-        expansion = measures.add_parser("forecast", help="what members will take up next")
+        expansion = kinds.add_parser("forecast", help="what members will take up next")
         expansion.add_argument(
             "--months",
             type=int,
@@ -76,14 +97,57 @@ class Command(BaseCommand):
         expansion.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["measure"] in COUNTED:
-            self._counted(options)
-        elif options["measure"] == "forecast":
-            self._forecast(options)
-        elif options["measure"] == "stalled-and-lapsed":
-            self._stalled_and_lapsed(options)
-        else:
-            self._revenue(options)
+        asked = {
+            "forecast": self._forecast,
+            "stalled-and-lapsed": self._stalled_and_lapsed,
+            "vector": self._vector,
+            "our-work": self._our_work,
+            "integrity": self._integrity,
+            **dict.fromkeys(COUNTED, self._counted),
+        }
+        asked.get(options["measure"], self._revenue)(options)
+
+    def _vector(self, options: dict[str, Any]) -> None:
+        as_of = options["as_of"] or vector.last_rolled_up()
+        groups = (
+            vector.plain_groups(
+                everybody_seen(),
+                as_of=as_of,
+                dimension=options["by"],
+                compared_with=measures.earlier_day(as_of),
+            )
+            if as_of
+            else None
+        )
+        if groups is None:
+            raise CommandError("No night has spoken of that day.")
+        said = {"as_of": as_of, "by": options["by"], "groups": groups}
+        self._say(said, options)
+
+    def _our_work(self, options: dict[str, Any]) -> None:
+        found = doing.our_work(
+            everybody_seen(),
+            as_of=last_live_day() or clock.today(),
+            grace_days=Association.current().grace_days,
+        )
+        self._say(doing.plain(found), options)
+
+    def _integrity(self, options: dict[str, Any]) -> None:
+        as_of = last_live_day() or clock.today()
+        try:
+            found = measures.integrity_on(
+                as_of=as_of, grace_days=Association.current().grace_days
+            )
+        except MixedCurrencies as error:
+            raise CommandError(str(error)) from error
+        self._say(measures.plain(found, as_of=as_of), options)
+
+    def _say(self, said: Any, options: dict[str, Any]) -> None:
+        if options["json"]:
+            self.stdout.write(json.dumps(said, indent=2, default=str))
+            return
+        for line in _lines(json.loads(json.dumps(said, default=str))):
+            self.stdout.write(line)
 
     def _counted(self, options: dict[str, Any]) -> None:
         """Figures that the night has counted; as of the last one."""
@@ -221,6 +285,28 @@ class Command(BaseCommand):
 
 def _places(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+def everybody_seen() -> User:
+    """Who asks in a terminal: one who sees the whole association; kept nowhere."""
+    return User(role=Role.DIRECTOR, is_active=True)
+
+
+def _lines(said: Any, *, indent: int = 0) -> Iterator[str]:
+    """A nested answer as indented lines to read; null is a dash."""
+    pad = "  " * indent
+    rows = (
+        said.items()
+        if isinstance(said, dict)
+        else ((f"{n + 1}", v) for n, v in enumerate(said))
+    )
+    for name, value in rows:
+        if isinstance(value, (dict, list)) and value:
+            yield f"{pad}{name.replace('_', ' ')}"
+            yield from _lines(value, indent=indent + 1)
+        else:
+            shown = "-" if value in (None, [], {}) else value
+            yield f"{pad}{name.replace('_', ' '):24}{shown}"
 
 
 def _shown(figures: Figures, name: str) -> str:

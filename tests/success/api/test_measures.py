@@ -277,7 +277,10 @@ def test_vector_gives_the_last_night():
                 "forward": 4,
                 "backward": 1,
                 "we_owe": 2,
+                "waiting": 0,
+                "waiting_share": "0.000000",
                 "states": {"on_track": 5, "slipping": 1},
+                "compared": None,
             }
         ],
     }
@@ -325,8 +328,10 @@ def test_measures_are_in_the_api_document():
         "/measures/forecast",
         "/measures/forecast/accounts",
         "/measures/forecast/back-test",
+        "/measures/integrity",
         "/measures/margin",
         "/measures/margin/members",
+        "/measures/our-work",
         "/measures/promises",
         "/measures/renewals",
         "/measures/retention",
