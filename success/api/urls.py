@@ -1,7 +1,16 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from success.api import after_move, forecast, margin, measures, outlook, renewals, retention
+from success.api import (
+    after_move,
+    explain,
+    forecast,
+    margin,
+    measures,
+    outlook,
+    renewals,
+    retention,
+)
 from success.api.asks import Asks
 from success.api.audit import AuditTrail
 from success.api.batches import PlanBatches
@@ -42,6 +51,7 @@ router.register("audit", AuditTrail, basename="audit")
 
 urlpatterns = [
     path("", include(router.urls)),
+    path("measures/explain", explain.ExplainView.as_view(), name="measures-explain"),
     path("measures/revenue", measures.RevenueView.as_view(), name="measures-revenue"),
     path(
         "measures/revenue/movements",

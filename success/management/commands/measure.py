@@ -1,17 +1,27 @@
 import json
+import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from dataclasses import fields
 from datetime import date
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import resolve, reverse
+from rest_framework.test import APIRequestFactory, force_authenticate
 
 from config.kernel import clock
-from members.models import Association
+from members.enums import Role
+from members.models import Association, Member, User
 from success.engine.revenue import MixedCurrencies, Status
-from success.enums import Dimension
+from success.enums import Dimension, RevenueBasis
 from success.queries import forecast, outlook, renewals, retention
+from success.queries.explain import RevenueAsked, explain_revenue
+from success.queries.explain_live import LIVE, Explained, NothingToSay, explain_live, plain
+from success.queries.explain_vector import explain_group, explain_vector
 from success.queries.nights import last_live_day
 from success.queries.outlook import Look
 from success.queries.revenue import (
@@ -27,6 +37,21 @@ RATIOS = ["nrr", "grr", "logo_retention", "logo_churn"]
 COUNTED = {
     "renewals": "terms that end in 120 days, and how members like these renewed",
     "retention": "how long members stay, by a group",
+}
+FLAG = {"opening_on": "from", "closing_on": "to"}
+# What the API answers is what the command prints: its address, its parameters, its help.
+ASKED = {
+    "vector": ("api:measures-vector", ("as-of", "by"), "how members are doing"),
+    "first-value": ("api:measures-first-value", ("by",), "time to first value"),
+    "promises": ("api:measures-promises", (), "kept promises of both sides"),
+    "success-gap": ("api:measures-success-gap", (), "where members say otherwise"),
+    "margin": ("api:measures-margin", (), "cost to serve and margin by segment"),
+    "after-a-move": ("api:measures-after-a-move", (), "those moved to less contact"),
+    "movements": (
+        "api:measures-revenue-movements",
+        ("from", "to", "as-of", "kind", "basis", "by", "value", "cursor", "limit"),
+        "the members behind the figures of a period",
+    ),
 }
 
 
@@ -74,16 +99,86 @@ class Command(BaseCommand):
             help="how far to look from the last night",
         )
         expansion.add_argument("--json", action="store_true")
+        for name, (_address, flags, help_text) in ASKED.items():
+            one = measures.add_parser(name, help=help_text)
+            for flag in flags:
+                one.add_argument(f"--{flag}", default="")
+            one.add_argument("--json", action="store_true")
+        self._add_explain(measures.add_parser("explain", help="how a figure was made"))
+
+    def _add_explain(self, explain: ArgumentParser) -> None:
+        explain.add_argument("of", choices=["revenue", "vector", "group", *LIVE])
+        for flag in ("from", "to", "on", "as-of"):
+            explain.add_argument(
+                f"--{flag}",
+                dest={"from": "opening_on", "to": "closing_on"}.get(flag),
+                type=date.fromisoformat,
+            )
+        explain.add_argument(
+            "--basis", choices=RevenueBasis.values, default=RevenueBasis.IN_FORCE.value
+        )
+        explain.add_argument("--by", choices=Dimension.values, default=Dimension.ALL.value)
+        explain.add_argument("--value", default="", help="tier, key of a segment, owner")
+        explain.add_argument("--revision", type=int, help="of a stored period; the last")
+        explain.add_argument("--member", help="public identifier")
+        explain.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["measure"] in COUNTED:
+        measure = options["measure"]
+        if measure in COUNTED:
             self._counted(options)
-        elif options["measure"] == "forecast":
+        elif measure == "forecast":
             self._forecast(options)
-        elif options["measure"] == "stalled-and-lapsed":
+        elif measure == "stalled-and-lapsed":
             self._stalled_and_lapsed(options)
-        else:
+        elif measure == "explain":
+            self._explain(options)
+        elif measure == "revenue":
             self._revenue(options)
+        else:
+            self._ask(measure, options)
+
+    def _ask(self, measure: str, options: dict[str, Any]) -> None:
+        """Print what the API answers: the same question, the same answer."""
+        address, flags, _help = ASKED[measure]
+        said = {flag.replace("-", "_"): options[flag.replace("-", "_")] for flag in flags}
+        view = resolve(reverse(address)).func
+        request = APIRequestFactory().get(
+            reverse(address), {name: value for name, value in said.items() if value}
+        )
+        force_authenticate(request, user=User(role=Role.DIRECTOR, email="shell"))
+        answer = view(request).render()
+        body = json.loads(answer.content)
+        if answer.status_code != HTTPStatus.OK:
+            detail = body.get("errors") or body.get("detail") or body
+            raise CommandError(detail if isinstance(detail, str) else json.dumps(detail))
+        self._say(body, as_json=options["json"])
+
+    def _say(self, body: Any, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(body, indent=2))
+            return
+        for name, value in _flat(body):
+            self.stdout.write(f"{name:44}{'-' if value is None else value}")
+
+    def _explain(self, options: dict[str, Any]) -> None:
+        try:
+            found = _explained(options)
+        except Member.DoesNotExist as error:
+            raise CommandError("There is no such member.") from error
+        except NothingToSay as error:
+            raise CommandError("There is nothing yet that this could be made of.") from error
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(plain(found), indent=2))
+            return
+        self.stdout.write(f"{options['of']}: {found.verdict.value.replace('_', ' ')}")
+        self.stdout.write(f"{'':24}{'stored':>18}{'then':>18}{'now':>18}")
+        for each in found.figures:
+            values = (each.stored, each.then, each.now)
+            shown = "".join(f"{'-' if value is None else value!s:>18}" for value in values)
+            self.stdout.write(f"{each.name.replace('_', ' '):24}{shown}")
 
     def _counted(self, options: dict[str, Any]) -> None:
         """Figures that the night has counted; as of the last one."""
@@ -221,6 +316,50 @@ class Command(BaseCommand):
 
 def _places(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+def _explained(options: dict[str, Any]) -> Explained:
+    """Ask for an explanation; unlike a page, of however many facts it takes."""
+    of, as_of = options["of"], options["as_of"] or last_live_day() or clock.today()
+    needed = {"revenue": ("opening_on", "closing_on"), "vector": ("member", "on")}
+    for name in needed.get(of, ("on",) if of == "group" else ()):
+        if options[name] is None:
+            raise CommandError(f"This measure asks for --{FLAG.get(name, name)}.")
+    by = Dimension(options["by"])
+    if of == "revenue":
+        asked = RevenueAsked(
+            opening_on=options["opening_on"],
+            closing_on=options["closing_on"],
+            basis=RevenueBasis(options["basis"]),
+            dimension=by,
+            value=options["value"],
+            revision=options["revision"],
+        )
+        return explain_revenue(asked, as_of=as_of, size=sys.maxsize, most=None)
+    if of == "vector":
+        member = Member.objects.get(public_id=UUID(options["member"]))
+        return explain_vector(member, on=options["on"])
+    if of == "group":
+        return explain_group(
+            on=options["on"],
+            dimension=by,
+            value=options["value"],
+            size=sys.maxsize,
+            most=None,
+        )
+    return explain_live(of, as_of=as_of)
+
+
+def _flat(body: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a JSON answer, each with the way to it."""
+    if isinstance(body, dict):
+        for key, value in body.items():
+            yield from _flat(value, f"{name}.{key}" if name else key)
+    elif isinstance(body, list):
+        for place, value in enumerate(body):
+            yield from _flat(value, f"{name}[{place}]")
+    else:
+        yield name, body
 
 
 def _shown(figures: Figures, name: str) -> str:
