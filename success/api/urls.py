@@ -4,6 +4,7 @@ from rest_framework.routers import SimpleRouter
 from success.api import (
     after_move,
     doing,
+    explain,
     forecast,
     margin,
     measures,
@@ -51,6 +52,7 @@ router.register("audit", AuditTrail, basename="audit")
 
 urlpatterns = [
     path("", include(router.urls)),
+    path("measures/explain", explain.ExplainView.as_view(), name="measures-explain"),
     path("measures/revenue", measures.RevenueView.as_view(), name="measures-revenue"),
     path(
         "measures/revenue/movements",

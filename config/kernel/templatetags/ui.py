@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 from zlib import crc32
 
 from django import template
@@ -24,6 +25,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from config.kernel.permissions import permissions_of
 
@@ -513,6 +515,40 @@ def define(term: str, text: str) -> SafeString:
 
 
 @register.simple_tag
+def how_made(  # noqa: PLR0913, PLR0917  # a tag declares its arguments
+    figure: str,
+    measure: str,
+    opening: date | str = "",
+    closing: date | str = "",
+    basis: str = "",
+    by: str = "",
+    value: str = "",
+    member: object = "",
+    on: date | str = "",
+    url_name: str = "success:explain",
+) -> SafeString:
+    """A small link from a figure to its facts, its definition and it made anew.
+
+    ``figure`` names it to those who do not see where the link stands. ``measure`` is one that
+    the page explains; ``opening``, ``closing``, ``basis`` tell a period of dues, ``by`` and
+    ``value`` its group, ``member`` and ``on`` a member's day. Nothing where there is no page.
+    """
+    url = address(url_name)
+    if not url:
+        return SafeString("")
+    given: dict[str, object] = {"measure": measure, "from": opening, "to": closing}
+    given |= {"basis": basis, "by": by, "value": value, "member": member, "on": on}
+    query = urlencode({name: str(said) for name, said in given.items() if said})
+    return format_html(
+        '<a class="wm-how" href="{}?{}">{}<span class="visually-hidden"> {}</span></a>',
+        url,
+        query,
+        _("How was this made?"),
+        figure,
+    )
+
+
+@register.simple_tag
 def kbd(keys: str) -> SafeString:
     """Keys of a shortcut, several parted by spaces; hidden on touch screens."""
     parts = format_html_join("", "<kbd>{}</kbd>", ((key,) for key in keys.split()))
@@ -600,12 +636,21 @@ def note(text: str, tone: str = "info", title: str = "") -> Any:
 
 
 @register.inclusion_tag("components/stat.html")
-def stat(label: str, value: Any, detail: Any = "", definition: str = "", url: str = "") -> Any:
+def stat(  # noqa: PLR0913, PLR0917  # a tag declares its arguments
+    label: str,
+    value: Any,
+    detail: Any = "",
+    definition: str = "",
+    url: str = "",
+    made: Any = "",
+) -> Any:
     """A figure with its label, its denominator (``detail``), its definition and its rows.
 
-    Build ``value`` and ``detail`` with the tags above: ``{% share 12 30 "members" as part %}``.
+    Build ``value`` and ``detail`` with the tags above: ``{% share 12 30 "members" as part %}``;
+    ``made`` is the link of ``how_made``.
     """
     return {
+        "made": made,
         "label": label,
         "value": value,
         "detail": detail,

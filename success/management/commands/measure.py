@@ -1,27 +1,27 @@
 import json
+import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import date
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import resolve, reverse
+from rest_framework.test import APIRequestFactory, force_authenticate
 
 from config.kernel import clock
 from members.enums import Role
-from members.models import Association, User
+from members.models import Association, Member, User
 from success.engine.revenue import MixedCurrencies, Status
-from success.enums import Dimension
-from success.queries import (
-    doing,
-    forecast,
-    measures,
-    outlook,
-    renewals,
-    retention,
-    vector,
-)
+from success.enums import Dimension, RevenueBasis
+from success.queries import forecast, outlook, renewals, retention
+from success.queries.explain import RevenueAsked, explain_revenue
+from success.queries.explain_live import LIVE, Explained, NothingToSay, explain_live, plain
+from success.queries.explain_vector import explain_group, explain_vector
 from success.queries.nights import last_live_day
 from success.queries.outlook import Look
 from success.queries.revenue import (
@@ -37,6 +37,23 @@ RATIOS = ["nrr", "grr", "logo_retention", "logo_churn"]
 COUNTED = {
     "renewals": "terms that end in 120 days, and how members like these renewed",
     "retention": "how long members stay, by a group",
+}
+FLAG = {"opening_on": "from", "closing_on": "to"}
+# What the API answers is what the command prints: its address, its parameters, its help.
+ASKED = {
+    "vector": ("api:measures-vector", ("as-of", "by"), "how members are doing"),
+    "first-value": ("api:measures-first-value", ("by",), "time to first value"),
+    "promises": ("api:measures-promises", (), "kept promises of both sides"),
+    "success-gap": ("api:measures-success-gap", (), "where members say otherwise"),
+    "margin": ("api:measures-margin", (), "cost to serve and margin by segment"),
+    "our-work": ("api:measures-our-work", (), "what moved at accounts held long enough"),
+    "integrity": ("api:measures-integrity", (), "is revenue backed by success"),
+    "after-a-move": ("api:measures-after-a-move", (), "those moved to less contact"),
+    "movements": (
+        "api:measures-revenue-movements",
+        ("from", "to", "as-of", "kind", "basis", "by", "value", "cursor", "limit"),
+        "the members behind the figures of a period",
+    ),
 }
 
 
@@ -69,17 +86,6 @@ class Command(BaseCommand):
         )
         stalled.add_argument("--json", action="store_true")
 
-        health = kinds.add_parser("vector", help="how members are doing")
-        health.add_argument("--as-of", type=date.fromisoformat, help="day of a night")
-        health.add_argument("--by", choices=list(Dimension.values), default="all")
-        for name, said in (
-            ("our-work", "what moved at accounts that people held long enough"),
-            ("integrity", "is revenue backed by success"),
-        ):
-            one = kinds.add_parser(name, help=said)
-            one.add_argument("--json", action="store_true")
-        health.add_argument("--json", action="store_true")
-
         for name, words in COUNTED.items():
             counted = kinds.add_parser(name, help=words)
             counted.add_argument("--json", action="store_true")
@@ -95,59 +101,86 @@ class Command(BaseCommand):
             help="how far to look from the last night",
         )
         expansion.add_argument("--json", action="store_true")
+        for name, (_address, flags, help_text) in ASKED.items():
+            one = kinds.add_parser(name, help=help_text)
+            for flag in flags:
+                one.add_argument(f"--{flag}", default="")
+            one.add_argument("--json", action="store_true")
+        self._add_explain(kinds.add_parser("explain", help="how a figure was made"))
+
+    def _add_explain(self, explain: ArgumentParser) -> None:
+        explain.add_argument("of", choices=["revenue", "vector", "group", *LIVE])
+        for flag in ("from", "to", "on", "as-of"):
+            explain.add_argument(
+                f"--{flag}",
+                dest={"from": "opening_on", "to": "closing_on"}.get(flag),
+                type=date.fromisoformat,
+            )
+        explain.add_argument(
+            "--basis", choices=RevenueBasis.values, default=RevenueBasis.IN_FORCE.value
+        )
+        explain.add_argument("--by", choices=Dimension.values, default=Dimension.ALL.value)
+        explain.add_argument("--value", default="", help="tier, key of a segment, owner")
+        explain.add_argument("--revision", type=int, help="of a stored period; the last")
+        explain.add_argument("--member", help="public identifier")
+        explain.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        asked = {
-            "forecast": self._forecast,
-            "stalled-and-lapsed": self._stalled_and_lapsed,
-            "vector": self._vector,
-            "our-work": self._our_work,
-            "integrity": self._integrity,
-            **dict.fromkeys(COUNTED, self._counted),
-        }
-        asked.get(options["measure"], self._revenue)(options)
+        measure = options["measure"]
+        if measure in COUNTED:
+            self._counted(options)
+        elif measure == "forecast":
+            self._forecast(options)
+        elif measure == "stalled-and-lapsed":
+            self._stalled_and_lapsed(options)
+        elif measure == "explain":
+            self._explain(options)
+        elif measure == "revenue":
+            self._revenue(options)
+        else:
+            self._ask(measure, options)
 
-    def _vector(self, options: dict[str, Any]) -> None:
-        as_of = options["as_of"] or vector.last_rolled_up()
-        groups = (
-            vector.plain_groups(
-                everybody_seen(),
-                as_of=as_of,
-                dimension=options["by"],
-                compared_with=measures.earlier_day(as_of),
-            )
-            if as_of
-            else None
+    def _ask(self, measure: str, options: dict[str, Any]) -> None:
+        """Print what the API answers: the same question, the same answer."""
+        address, flags, _help = ASKED[measure]
+        said = {flag.replace("-", "_"): options[flag.replace("-", "_")] for flag in flags}
+        view = resolve(reverse(address)).func
+        request = APIRequestFactory().get(
+            reverse(address), {name: value for name, value in said.items() if value}
         )
-        if groups is None:
-            raise CommandError("No night has spoken of that day.")
-        said = {"as_of": as_of, "by": options["by"], "groups": groups}
-        self._say(said, options)
+        force_authenticate(request, user=User(role=Role.DIRECTOR, email="shell"))
+        answer = view(request).render()
+        body = json.loads(answer.content)
+        if answer.status_code != HTTPStatus.OK:
+            detail = body.get("errors") or body.get("detail") or body
+            raise CommandError(detail if isinstance(detail, str) else json.dumps(detail))
+        self._say(body, as_json=options["json"])
 
-    def _our_work(self, options: dict[str, Any]) -> None:
-        found = doing.our_work(
-            everybody_seen(),
-            as_of=last_live_day() or clock.today(),
-            grace_days=Association.current().grace_days,
-        )
-        self._say(doing.plain(found), options)
-
-    def _integrity(self, options: dict[str, Any]) -> None:
-        as_of = last_live_day() or clock.today()
-        try:
-            found = measures.integrity_on(
-                as_of=as_of, grace_days=Association.current().grace_days
-            )
-        except MixedCurrencies as error:
-            raise CommandError(str(error)) from error
-        self._say(measures.plain(found, as_of=as_of), options)
-
-    def _say(self, said: Any, options: dict[str, Any]) -> None:
-        if options["json"]:
-            self.stdout.write(json.dumps(said, indent=2, default=str))
+    def _say(self, body: Any, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(body, indent=2))
             return
-        for line in _lines(json.loads(json.dumps(said, default=str))):
-            self.stdout.write(line)
+        for name, value in _flat(body):
+            self.stdout.write(f"{name:44}{'-' if value is None else value}")
+
+    def _explain(self, options: dict[str, Any]) -> None:
+        try:
+            found = _explained(options)
+        except Member.DoesNotExist as error:
+            raise CommandError("There is no such member.") from error
+        except NothingToSay as error:
+            raise CommandError("There is nothing yet that this could be made of.") from error
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(plain(found), indent=2))
+            return
+        self.stdout.write(f"{options['of']}: {found.verdict.value.replace('_', ' ')}")
+        self.stdout.write(f"{'':24}{'stored':>18}{'then':>18}{'now':>18}")
+        for each in found.figures:
+            values = (each.stored, each.then, each.now)
+            shown = "".join(f"{'-' if value is None else value!s:>18}" for value in values)
+            self.stdout.write(f"{each.name.replace('_', ' '):24}{shown}")
 
     def _counted(self, options: dict[str, Any]) -> None:
         """Figures that the night has counted; as of the last one."""
@@ -287,26 +320,48 @@ def _places(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def everybody_seen() -> User:
-    """Who asks in a terminal: one who sees the whole association; kept nowhere."""
-    return User(role=Role.DIRECTOR, is_active=True)
+def _explained(options: dict[str, Any]) -> Explained:
+    """Ask for an explanation; unlike a page, of however many facts it takes."""
+    of, as_of = options["of"], options["as_of"] or last_live_day() or clock.today()
+    needed = {"revenue": ("opening_on", "closing_on"), "vector": ("member", "on")}
+    for name in needed.get(of, ("on",) if of == "group" else ()):
+        if options[name] is None:
+            raise CommandError(f"This measure asks for --{FLAG.get(name, name)}.")
+    by = Dimension(options["by"])
+    if of == "revenue":
+        asked = RevenueAsked(
+            opening_on=options["opening_on"],
+            closing_on=options["closing_on"],
+            basis=RevenueBasis(options["basis"]),
+            dimension=by,
+            value=options["value"],
+            revision=options["revision"],
+        )
+        return explain_revenue(asked, as_of=as_of, size=sys.maxsize, most=None)
+    if of == "vector":
+        member = Member.objects.get(public_id=UUID(options["member"]))
+        return explain_vector(member, on=options["on"])
+    if of == "group":
+        return explain_group(
+            on=options["on"],
+            dimension=by,
+            value=options["value"],
+            size=sys.maxsize,
+            most=None,
+        )
+    return explain_live(of, as_of=as_of)
 
 
-def _lines(said: Any, *, indent: int = 0) -> Iterator[str]:
-    """A nested answer as indented lines to read; null is a dash."""
-    pad = "  " * indent
-    rows = (
-        said.items()
-        if isinstance(said, dict)
-        else ((f"{n + 1}", v) for n, v in enumerate(said))
-    )
-    for name, value in rows:
-        if isinstance(value, (dict, list)) and value:
-            yield f"{pad}{name.replace('_', ' ')}"
-            yield from _lines(value, indent=indent + 1)
-        else:
-            shown = "-" if value in (None, [], {}) else value
-            yield f"{pad}{name.replace('_', ' '):24}{shown}"
+def _flat(body: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a JSON answer, each with the way to it."""
+    if isinstance(body, dict):
+        for key, value in body.items():
+            yield from _flat(value, f"{name}.{key}" if name else key)
+    elif isinstance(body, list):
+        for place, value in enumerate(body):
+            yield from _flat(value, f"{name}[{place}]")
+    else:
+        yield name, body
 
 
 def _shown(figures: Figures, name: str) -> str:

@@ -324,6 +324,7 @@ def test_measures_are_in_the_api_document():
     assert sorted(path for path in schema["paths"] if "/measures/" in path) == [
         "/measures/after-a-move",
         "/measures/effects/{key}",
+        "/measures/explain",
         "/measures/first-value",
         "/measures/forecast",
         "/measures/forecast/accounts",
