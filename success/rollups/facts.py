@@ -114,7 +114,7 @@ coming_outcome AS (
     WHERE {scope_outcome} AND o.is_primary AND o.said_on > %(as_of)s
     GROUP BY o.member_id
 ),
-reviewed AS (
+reviewed AS MATERIALIZED (
     -- the newest that was held or is agreed; what was agreed later was not known yet
     SELECT r.member_id,
            max(CASE WHEN r.held_on <= %(as_of)s THEN r.held_on
@@ -124,14 +124,14 @@ reviewed AS (
       AND (r.created_at AT TIME ZONE %(zone)s)::date <= %(as_of)s
     GROUP BY r.member_id
 ),
-decider AS (
+decider AS MATERIALIZED (
     SELECT a.member_id, a.person_id
     FROM members_affiliation a
     WHERE {scope_affiliation} AND a.starts_on <= %(as_of)s
       AND (a.ends_on IS NULL OR a.ends_on > %(as_of)s)
       AND (a.is_primary_contact OR a.title ~* %(decides)s)
 ),
-decider_seen AS (
+decider_seen AS MATERIALIZED (
     SELECT d.member_id, max(f.occurred_on) AS last_on
     FROM decider d
     JOIN engagement_fact f
@@ -139,7 +139,7 @@ decider_seen AS (
        AND f.occurred_on <= %(as_of)s
     GROUP BY d.member_id
 ),
-coming_place AS (
+coming_place AS MATERIALIZED (
     SELECT a.member_id,
            least(min(a.starts_on) FILTER (WHERE a.starts_on > %(as_of)s),
                  min(a.ends_on) FILTER (WHERE a.ends_on > %(as_of)s)) AS next_on

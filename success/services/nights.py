@@ -191,7 +191,16 @@ def _take_stock(job: Job, *tables: str) -> None:
 
 
 def _statistics(job: Job) -> Written:
-    _take_stock(job, "engagement_involvement", "coverage_assignment")
+    _take_stock(
+        job,
+        "coverage_assignment",
+        "engagement_fact",
+        "engagement_involvement",
+        "members_affiliation",
+        "members_term",
+        "success_milestone",
+        "success_plan",
+    )
     return Written(rows_in=0, rows_out=0)
 
 
