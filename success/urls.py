@@ -14,6 +14,7 @@ from success.views import (
     first_value,
     forecast,
     kept,
+    live,
     margin,
     measures,
     member_panels,
@@ -30,9 +31,11 @@ from success.views import (
     retention,
     reviews,
     runs,
+    team,
     templates,
     today,
     trials,
+    views,
 )
 from success.views.portal import experience, messages, mine, review, said
 from success.views.portal import path as my_path
@@ -40,6 +43,12 @@ from success.views.portal import path as my_path
 app_name = "success"
 urlpatterns: list[URLPattern] = [
     path("today/", today.today, name="today"),
+    path("today/live/", live.live, name="today_live"),
+    path("today/count/", live.count, name="today_count"),
+    path("today/team/", team.team, name="team"),
+    path("views/", views.views, name="views"),
+    path("views/save/", views.view_save, name="view_save"),
+    path("views/<uuid:public_id>/", views.view_change, name="view_change"),
     path("today/many/", bulk.bulk_preview, name="bulk_preview"),
     path("today/many/ask/", bulk.bulk_ask, name="bulk_ask"),
     path("today/many/<uuid:public_id>/", bulk.bulk, name="bulk"),

@@ -11,6 +11,11 @@ addEventListener("pageshow", () => {
     for (const field of form.elements) field.disabled = false;
   }
 });
+// form[data-save-view] keeps the address as it is now, not as it was when the page came.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.matches("form[data-save-view]")) form.elements.filters.value = location.search.slice(1);
+});
 document.addEventListener("htmx:configRequest", (event) => {
   if (!event.detail.elt.matches("form[data-filters]")) return;
   const parameters = event.detail.parameters;

@@ -15,6 +15,7 @@ from success.api import (
 from success.api.asks import Asks
 from success.api.audit import AuditTrail
 from success.api.batches import PlanBatches
+from success.api.bulk import BulkActs
 from success.api.interventions import Interventions
 from success.api.members import Members
 from success.api.milestones import Declarations
@@ -25,6 +26,7 @@ from success.api.plays import Plays
 from success.api.profiles import ProfileImports, ProfilesExport
 from success.api.promises import Promises
 from success.api.reviews import Reviews
+from success.api.saved_views import SavedViews
 from success.api.templates import Templates
 from success.api.trials import Backtests, EffectView
 
@@ -33,6 +35,8 @@ app_name = "api"
 router = SimpleRouter()
 router.register("members", Members, basename="members")
 router.register("interventions", Interventions, basename="interventions")
+router.register("bulk-acts", BulkActs, basename="bulk-acts")
+router.register("saved-views", SavedViews, basename="saved-views")
 router.register("templates", Templates, basename="templates")
 router.register("paths/lint", Lint, basename="paths-lint")
 router.register("plans", Plans, basename="plans")

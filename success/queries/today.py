@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 
+from django.db import connection
 from django.db.models import Count, F, Prefetch, Sum
 
 from coverage.models import AxProfile
@@ -151,6 +152,28 @@ def story(item: Intervention) -> list[Step]:
         )
         for each in item.evidence.get("story", ())
     ]
+
+
+def version() -> str:
+    """Return what changes whenever the queue may have: the cheapest thing there is to ask.
+
+    The last event, the last item and the last night, each from the end of an index. What
+    changes without any of them (a claim that lapses, a fact) is for the caller's clock.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT max(id) FROM success_interventionevent),"
+            " (SELECT max(id) FROM success_intervention),"
+            " (SELECT max(finished_at) FROM success_night)"
+        )
+        event, item, night = cursor.fetchone()
+    return f"{event or 0}-{item or 0}-{night.timestamp() if night else 0}"
+
+
+def own_count(user: User, *, as_of: date) -> int:
+    """Return how many open items are somebody's own; of the whole team for who works none."""
+    items = Intervention.objects.visible_to(user).open().awake(on=as_of).order_by()
+    return items.filter(owner=user).count() if user.role == Role.MSM else items.count()
 
 
 def team_week(*, as_of: date) -> TeamWeek:

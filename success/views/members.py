@@ -28,6 +28,7 @@ from success.queries import members as reads
 from success.queries.nights import last_live_day
 from success.queries.roads import road_of, roads
 from success.queries.today import is_stale
+from success.views.views import opening
 
 PAGE_SIZE = 50
 SORTS = ("name", "behind", "term_end")
@@ -50,6 +51,8 @@ class OneOfMany(forms.SelectMultiple):
 @require_safe
 def members(request: HttpRequest) -> HttpResponse:
     """Members with their state, narrowed by the filters, a page at a time."""
+    if (elsewhere := opening(request, "success:members")) is not None:
+        return elsewhere
     user = cast("User", request.user)
     known_on = last_live_day()
     as_of = known_on or clock.today()
@@ -128,7 +131,11 @@ def _scopes(request: HttpRequest, *, in_membership: bool) -> list[dict[str, Any]
     members_only = kept.urlencode()
     kept["everybody"] = "1"
     return [
-        {"label": _("In membership"), "url": f"?{members_only}", "current": in_membership},
+        {
+            "label": _("In membership"),
+            "url": f"?{members_only or 'view=none'}",
+            "current": in_membership,
+        },
         {
             "label": _("Everybody there ever was"),
             "url": f"?{kept.urlencode()}",

@@ -49,6 +49,7 @@ from success.queries.timeline import timeline
 from success.querysets import InterventionQuerySet
 from success.services import interventions
 from success.views.members import OneOfMany
+from success.views.views import opening
 
 PAGE_SIZE = 50
 TOUCHES = 5
@@ -69,7 +70,7 @@ EVIDENCE_WORDS = {
 }
 MORE_FILTERS = ("state", "segment", "due", "channel", "tier", "unserved")
 NARROWING = ("owner", "queue_class", "play", "member", *MORE_FILTERS)
-FILTERS = (*NARROWING, "after", "before")
+FILTERS = (*NARROWING, "after", "before", "view")
 NOTHING_LEFT = gettext_lazy("Nothing is left in the pool.")
 SHOWN = (
     "play",
@@ -86,7 +87,9 @@ SHOWN = (
 @require_safe
 def today(request: HttpRequest) -> HttpResponse:
     """The queue with its first item."""
-    desk = _desk(request)
+    if (elsewhere := opening(request, "success:today")) is not None:
+        return elsewhere
+    desk = desk_of(request)
     first = desk.listed.items[0] if desk.listed.items else None
     context = _whole(request, desk, first) | {"opened": False}
     return render(request, "success/today.html", context)
@@ -100,7 +103,7 @@ def item(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if is_fragment(request):
         context = _pane(request, chosen) | {"opened": True}
     else:
-        context = _whole(request, _desk(request), chosen) | {"opened": True}
+        context = _whole(request, desk_of(request), chosen) | {"opened": True}
     return render_page_or_fragment(
         request, "success/today.html", "success/_today_item.html", context
     )
@@ -125,7 +128,7 @@ def claim_next(request: HttpRequest) -> HttpResponse:
     if taken is None:
         if not is_fragment(request):
             messages.info(request, NOTHING_LEFT)
-        listed = _desk(request).listed.items
+        listed = desk_of(request).listed.items
         return _answer(request, listed[0] if listed else None, said=str(NOTHING_LEFT))
     return _answer(request, taken, said=_("%(member)s is yours.") % _names(taken))
 
@@ -245,7 +248,7 @@ def undo(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Desk:
+class Desk:
     """What the list is made from: the filters, the items they leave, and one page of those."""
 
     filters: QueueFilter
@@ -255,7 +258,7 @@ class _Desk:
     lost_place: bool
 
 
-def _desk(request: HttpRequest) -> _Desk:
+def desk_of(request: HttpRequest) -> Desk:
     """Read the filters from the address, of a POST as of a GET."""
     user, on = _user(request), _today(request)
     everything = queue.today(user, as_of=on)
@@ -278,12 +281,12 @@ def _desk(request: HttpRequest) -> _Desk:
         listed, lost = page(rows, order=queue.QUEUE_ORDER, size=PAGE_SIZE), True
     if not listed.items and (request.GET.get("after") or request.GET.get("before")):
         listed = page(rows, order=queue.QUEUE_ORDER, size=PAGE_SIZE)
-    return _Desk(
+    return Desk(
         filters=filters, items=items, any_class=any_class, listed=listed, lost_place=lost
     )
 
 
-def _whole(request: HttpRequest, desk: _Desk, chosen: Intervention | None) -> dict[str, Any]:
+def _whole(request: HttpRequest, desk: Desk, chosen: Intervention | None) -> dict[str, Any]:
     """Everything the page shows."""
     user, at, on = _user(request), clock.now(), _today(request)
     pool = reads.pool(as_of=on)
@@ -303,6 +306,7 @@ def _whole(request: HttpRequest, desk: _Desk, chosen: Intervention | None) -> di
         "classes": [
             {
                 "label": QueueClass(each).label,
+                "value": each.value,
                 "count": number,
                 "url": _here(request, queue_class=each.value),
                 "current": asked == [str(each.value)],
@@ -342,7 +346,7 @@ def _whole(request: HttpRequest, desk: _Desk, chosen: Intervention | None) -> di
         "is_filtered": any(request.GET.get(name) for name in NARROWING),
         "known_on": (known_on := last_live_day()),
         "is_stale": reads.is_stale(known_on, on=on),
-        "today_url": reverse("success:today"),
+        "today_url": f"{reverse('success:today')}?view=none",
         "done": _just_done(request),
     }
     if user.role == Role.MSM:
@@ -443,7 +447,7 @@ def _answer(
     if not is_fragment(request):
         mark = "&" if "?" in where else "?"
         return redirect(f"{where}{mark}done={undo.public_id}" if undo else where)
-    context = _whole(request, _desk(request), following) | {"opened": True, "in_hand": True}
+    context = _whole(request, desk_of(request), following) | {"opened": True, "in_hand": True}
     if undo is not None:
         context["done"] = _refreshed(request, undo)
     response = render(request, "success/_today_swap.html", context)
@@ -491,7 +495,7 @@ def _stay(
     if is_fragment(request):
         context = _pane(request, chosen)
     else:
-        context = _whole(request, _desk(request), chosen)
+        context = _whole(request, desk_of(request), chosen)
     changes = {"opened": True, "in_hand": True} | changes
     return render_page_or_fragment(
         request,
@@ -504,7 +508,7 @@ def _stay(
 
 def _following(request: HttpRequest, chosen: Intervention) -> Intervention | None:
     """The item that comes next once this one is gone: the one below, else the one above."""
-    items = _desk(request).listed.items
+    items = desk_of(request).listed.items
     places = [each.pk for each in items]
     if chosen.pk not in places:
         return items[0] if items else None
@@ -583,8 +587,7 @@ def _here(request: HttpRequest, **changes: object) -> str:
     query = urlencode(
         [(name, value) for name, values in kept.items() for value in values if value]
     )
-    path = reverse("success:today")
-    return f"{path}?{query}" if query else path
+    return f"{reverse('success:today')}?{query or 'view=none'}"
 
 
 def _decimal(hours: Fraction) -> Decimal:

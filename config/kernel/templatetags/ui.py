@@ -44,10 +44,11 @@ class NavItem:
     icon: str
     url_name: str
     permission: str
+    count_url_name: str = ""
 
 
 NAVIGATION = (
-    NavItem("Today", "today", "success:today", "success.queue.view"),
+    NavItem("Today", "today", "success:today", "success.queue.view", "success:today_count"),
     NavItem("Members", "members", "success:members", "members.member.view"),
     NavItem("Plans", "road", "success:plans", "success.plan.view"),
     NavItem("Plays", "plays", "success:plays", "success.play.view"),
@@ -79,7 +80,13 @@ def navigation(*, permissions: Iterable[str], path: str) -> list[dict[str, Any]]
         if url and item.permission in held:
             current = path == url or (url != "/" and path.startswith(url))
             entries.append(
-                {"label": item.label, "icon": item.icon, "url": url, "current": current}
+                {
+                    "label": item.label,
+                    "icon": item.icon,
+                    "url": url,
+                    "current": current,
+                    "count_url": address(item.count_url_name) if item.count_url_name else "",
+                }
             )
     return entries
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 
 from config.kernel import keyset
+from members.enums import Role
 from success.engine import queue as engine
 from success.enums import QueueClass
 from success.models import Intervention
@@ -199,3 +200,23 @@ def test_items_of_who_is_away_with_nobody_standing_in_are_the_pools():
 
     assert list(queue.today(other, as_of=TODAY)) == [item]
     assert queue.week(other, as_of=TODAY).planned == 0
+
+
+def test_team_says_what_each_has_by_the_rule_of_the_week(django_assert_num_queries):
+    amy = make_user(name="Amy", weekly_hours=1)
+    ben = make_user(name="Ben", weekly_hours=2)
+    make_user(name="Cy", role=Role.DIRECTOR)
+    make_intervention(owner=ben, minutes=60, occurred_on=date(2026, 7, 3))
+    make_intervention(owner=ben, minutes=90, due_on=date(2026, 7, 28))
+    make_intervention(owner=ben, minutes=30, snoozed_until=date(2026, 9, 1))
+    make_intervention(claimed_by=amy, claimed_until=MORNING, minutes=75)
+
+    with django_assert_num_queries(4):
+        of_amy, of_ben = queue.team(as_of=TODAY)
+
+    assert (of_ben.items, of_ben.overdue, of_ben.hours) == (2, 1, Fraction(5, 2))
+    assert (of_ben.oldest, of_ben.unserved_hours) == (date(2026, 7, 3), Fraction(3, 2))
+    assert (of_amy.items, of_amy.oldest, of_amy.unserved) == (0, None, 1)
+    for load in (of_amy, of_ben):
+        week = queue.week(load.user, as_of=TODAY)
+        assert load.unserved_hours == week.unserved_hours

@@ -1,0 +1,23 @@
+from datetime import date
+
+import pytest
+
+from members.enums import Role
+from tests.factories import make_intervention, make_user
+
+pytestmark = pytest.mark.django_db
+URL = "/today/team/"
+
+
+def test_the_team_is_shown_by_name_to_who_leads_it(sign_in):
+    zoe, amy = make_user(name="Zoe", weekly_hours=10), make_user(name="Amy", weekly_hours=1)
+    make_intervention(owner=zoe, due_on=date(2026, 7, 1))
+    make_intervention(owner=amy, minutes=90)
+    make_intervention()
+
+    html = sign_in(make_user(role=Role.DIRECTOR)).get(URL).content.decode()
+
+    assert html.index(">Amy</a>") < html.index(">Zoe</a>") < html.index(">The pool</a>")
+    assert f"?owner={zoe.public_id}&amp;due=overdue" in html
+    others = (amy, make_user(role=Role.OPERATIONS))
+    assert [sign_in(user).get(URL).status_code for user in others] == [403, 403]
