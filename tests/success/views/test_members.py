@@ -204,7 +204,7 @@ def test_the_list_costs_the_same_number_of_queries_for_any_length(
         make_known(name=f"M{number}", segment=segment, owner=make_user(role=Role.DIRECTOR))
     client = sign_in(make_user())
 
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(14):
         client.get(URL)
 
 
