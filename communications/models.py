@@ -18,6 +18,8 @@ from communications.enums import (
 from members.models import Member, Person
 from members.models.fields import public_id as public_id_field
 
+LARGEST_ATTACHMENT = 5 * 1024 * 1024  # bytes: what mail servers take, with room for its coding
+
 
 class Topic(models.Model):
     """Something we write about, that a person may want to hear of or not."""
@@ -244,6 +246,32 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return self.dedupe_key
+
+
+class MessageAttachment(models.Model):
+    """A file that goes along with a message; its bytes are dropped once the message is through.
+
+    A sheet is about many members: what leaves with the mail does not stay here beside it.
+    """
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attachments")
+    name = models.TextField(help_text="of the file")
+    content_type = models.TextField()
+    content = models.BinaryField(default=b"", help_text="empty once the message is through")
+    size = models.PositiveIntegerField(help_text="bytes, as it was enclosed")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message", "name"], name="a_file_goes_along_with_a_message_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(size__lte=LARGEST_ATTACHMENT), name="an_attachment_can_be_mailed"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class DeliveryEvent(models.Model):

@@ -20,11 +20,13 @@ class SuccessConfig(AppConfig):
         from success.queries.readers import readers  # noqa: PLC0415
         from success.receivers import hear_facts  # noqa: PLC0415
         from success.services import plays, reviews  # noqa: PLC0415
+        from success.views.mailed import register_pages  # noqa: PLC0415
 
         audiences.register("success.play", readers)
         facts_recorded.connect(hear_facts, dispatch_uid="success.hear_facts")
         guards.register("success.play", plays.objection)
         guards.register("success.review", reviews.objection)
+        register_pages()
         _register_panels()
 
 

@@ -325,3 +325,19 @@ class ProfileOutcome(TextChoices):
     LEFT = "left", _("Left as it is")
     UNDONE = "undone", _("Undone")
     KEPT = "kept", _("Kept")
+
+
+class MailingCadence(TextChoices):
+    """How often a page is sent."""
+
+    WEEKLY = "weekly", _("Every week")
+    MONTHLY = "monthly", _("Every month")
+
+
+class MailingOutcome(TextChoices):
+    """What became of a mailing when its hour came last."""
+
+    SENT = "sent", _("Sent")
+    UNCHANGED = "unchanged", _("Unchanged, so nothing was sent")
+    REFUSED = "refused", _("Stopped: the page may not be seen any more")
+    FAILED = "failed", _("Could not be made")

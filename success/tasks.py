@@ -21,6 +21,7 @@ from success.services import (
     bulk,
     digests,
     handovers,
+    mailings,
     plays,
     replies,
     telling,
@@ -54,6 +55,7 @@ def tick(**_: object) -> None:
     handovers.tell_moved(at=clock.now())
     replies.handle_due(at=clock.now())
     digests.send_due(at=clock.now())
+    mailings.send_due(at=clock.now())
     telling.tell_due(on=clock.today(), at=clock.now())
     outbox.release_stuck.delay()
     outbox.send_due.delay()

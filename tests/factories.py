@@ -42,6 +42,7 @@ from success.models import (
     Milestone,
     Night,
     Offer,
+    PageMailing,
     Plan,
     Play,
     PlayStep,
@@ -559,3 +560,14 @@ def make_default_plays(*, effective_from=date(2026, 7, 1)):
     made = ensure_default_plays(effective_from=effective_from)
     PlayVersion.objects.update(held_percent=0)
     return made
+
+
+def make_page_mailing(*, owner=None, **overrides):
+    """A page that somebody is sent every Monday at seven."""
+    fields = {
+        "page": "unserved",
+        "name": f"Mailing {next(_numbers)}",
+        "next_due_at": MORNING,
+        "made_at": MORNING,
+    } | overrides
+    return PageMailing.objects.create(owner=owner or make_user(), **fields)

@@ -2,6 +2,7 @@
 
 import smtplib
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formataddr, parseaddr
@@ -18,6 +19,15 @@ from communications.engine.replies import address_for
 FIRST_PERMANENT_CODE = 500
 CALENDAR_FILE = "invite.ics"
 OUR_ID = "waymark_id"  # by which a provider gives our own name for a message back
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """A file that goes along."""
+
+    name: str
+    content_type: str
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -47,13 +57,14 @@ def send(  # noqa: PLR0913  # a message has that many parts
     unsubscribe_address: str = "",
     calendar: str = "",
     calendar_method: str = "",
+    files: Sequence[File] = (),
 ) -> Handed:
     """Hand one message to the configured backend and return what it is called from now on.
 
     ``body`` is the plain text; ``html`` says the same for those who like it formatted. With an
     ``unsubscribe_address`` mail programs offer to unsubscribe by one click (RFC 8058). A
     ``calendar`` goes along twice: as an alternative to the words, from which mail programs
-    offer to accept, and as a file for those that only open files.
+    offer to accept, and as a file for those that only open files. ``files`` go along after it.
 
     The outcome is the provider's id where it gives one, the file where mail goes to a folder,
     else our own Message-ID, which is made of ``public_id`` and so is the same however often a
@@ -80,6 +91,8 @@ def send(  # noqa: PLR0913  # a message has that many parts
         message.attach_alternative(html, "text/html")
     if calendar:
         _enclose(message, calendar=calendar, method=calendar_method)
+    for file in files:
+        message.attach(file.name, file.content, file.content_type)
     _open(connection)
     try:
         taken = _send(message)
@@ -97,9 +110,9 @@ def send(  # noqa: PLR0913  # a message has that many parts
         raise Refused("the backend had nobody to send it to")
     status = getattr(message, "anymail_status", None)
     given = getattr(status, "message_id", None)
-    file = getattr(connection, "_fname", None)
+    kept_in = getattr(connection, "_fname", None)
     return Handed(
-        outcome=str(given or (Path(file).name if file else message_id)),
+        outcome=str(given or (Path(kept_in).name if kept_in else message_id)),
         provider_id=str(given or message_id),
     )
 

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 
 from communications.engine import timing
 from communications.enums import Format, MessageChannel, MessageStatus, NoticeKind, Purpose
-from communications.models import Message
+from communications.models import Message, MessageAttachment
 from communications.senders import email
 from communications.services import notices, preferences, templates
 from communications.services.preferences import Wish
@@ -131,7 +131,9 @@ def release_stuck(*, at: datetime) -> int:
     stuck = Message.objects.select_for_update(skip_locked=True).filter(
         status=MessageStatus.SENDING, claimed_at__lte=at - STUCK_AFTER
     )
-    return Message.objects.filter(pk__in=stuck.values("pk")).update(
+    found = list(stuck.values_list("pk", flat=True))
+    MessageAttachment.objects.filter(message__in=found).update(content=b"")
+    return Message.objects.filter(pk__in=found).update(
         status=MessageStatus.UNKNOWN,
         finished_at=at,
         outcome="The work stopped while it was being sent",
@@ -318,6 +320,7 @@ def _discretionary(person: Person) -> QuerySet[Message]:
 
 
 def _hand_over(message: Message, *, letter: Letter, at: datetime) -> MessageStatus:
+    files = message.attachments.order_by("pk") if message.member_id is None else ()
     try:
         handed = email.send(
             public_id=message.public_id,
@@ -331,6 +334,14 @@ def _hand_over(message: Message, *, letter: Letter, at: datetime) -> MessageStat
             unsubscribe_address=letter.unsubscribe_address,
             calendar=message.calendar,
             calendar_method=message.calendar_method,
+            files=[
+                email.File(
+                    name=each.name,
+                    content_type=each.content_type,
+                    content=bytes(each.content),
+                )
+                for each in files
+            ],
         )
     except email.Refused as error:
         return _suppress(message, reason=f"Refused: {error}", at=at)
@@ -390,4 +401,6 @@ def _finish(
     message.save(
         update_fields=["status", "finished_at", "outcome", "subject", "body", "provider_id"]
     )
+    if message.member_id is None:  # only what colleagues ask for takes files along
+        MessageAttachment.objects.filter(message=message).update(content=b"")
     return status

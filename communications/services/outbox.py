@@ -10,7 +10,12 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
 from communications.enums import CalendarMethod, MessageChannel, MessageStatus, Purpose
-from communications.models import Message, MessageTemplate
+from communications.models import (
+    LARGEST_ATTACHMENT,
+    Message,
+    MessageAttachment,
+    MessageTemplate,
+)
 from members.models import User
 from members.services import audit
 
@@ -21,6 +26,10 @@ class NotUnknown(Exception):
 
 class NoReason(ValueError):
     """How one knows is missing."""
+
+
+class TooLarge(ValueError):
+    """A file is larger than what can be mailed."""
 
 
 class UnknownTemplate(LookupError):
@@ -88,6 +97,24 @@ def queue_message(  # noqa: PLR0913  # a message has that many parts
         ]
     )
     return Message.objects.get(dedupe_key=dedupe_key)
+
+
+def attach(
+    *, message: Message, name: str, content_type: str, content: bytes
+) -> MessageAttachment:
+    """Enclose a file with a message that is yet to be sent, in the transaction that queues it.
+
+    The same name again is the same file: what is there stays. Only mail takes files along; on
+    a page nothing is enclosed. Raises ``TooLarge`` beyond ``LARGEST_ATTACHMENT`` bytes.
+    """
+    if len(content) > LARGEST_ATTACHMENT:
+        raise TooLarge(name)
+    enclosed, _is_new = MessageAttachment.objects.get_or_create(
+        message=message,
+        name=name,
+        defaults={"content_type": content_type, "content": content, "size": len(content)},
+    )
+    return enclosed
 
 
 def queue_messages(messages: Iterable[NewMessage]) -> int:

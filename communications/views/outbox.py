@@ -102,6 +102,7 @@ def _show(
             "title": shown.subject or shown.template.subject,
             "events": events_of(shown),
             "answers": answers_to(shown),
+            "files": shown.attachments.defer("content").order_by("pk"),
             "crumbs": [(_("Messages"), reverse("communications:outbox"))],
         },
         status=status,

@@ -79,6 +79,12 @@ class Shell:
         return ui.address("account_login")
 
     @property
+    def association(self) -> str:
+        """Whose pages these are, for the head of what is printed."""
+        name: str = settings.WAYMARK_ASSOCIATION
+        return name
+
+    @property
     def role(self) -> str:
         return ROLE_NAMES.get(str(getattr(self._user, "role", "")), "")
 

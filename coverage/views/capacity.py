@@ -25,6 +25,7 @@ from coverage.engine.capacity import Band
 from coverage.models import Absence, CoverageModel
 from coverage.queries.capacity import PersonLoad, Picture, WeekAhead, loads, picture
 from coverage.queries.hours import current_model
+from coverage.views.pages import user_of
 from members.models import Association, User
 
 BANDS = {
@@ -132,7 +133,7 @@ class Page:
 def capacity(request: HttpRequest) -> HttpResponse:
     """The team's load, each person's, and the weeks ahead, for whoever may see them."""
     as_of = clock.today()
-    page = shown_to(request, as_of=as_of)
+    page = shown_to(user_of(request), as_of=as_of)
     team = page.picture.team
     sums = team.sums
     need = team.pool.need
@@ -186,7 +187,7 @@ def loads_chart(request: HttpRequest) -> JsonResponse:
     """Hours a month by person: needed and given as bars, available as a line."""
     grace_days = Association.current().grace_days
     found = loads(as_of=clock.today(), grace_days=grace_days)
-    rows = _rows(found, names=_Names(request))
+    rows = _rows(found, names=_Names(user_of(request)))
     return JsonResponse(
         {
             "kind": "bar",
@@ -215,7 +216,7 @@ def loads_chart(request: HttpRequest) -> JsonResponse:
 @require_safe
 def weeks_chart(request: HttpRequest) -> JsonResponse:
     """The load of every week ahead, by person and of the team."""
-    page = shown_to(request, as_of=clock.today())
+    page = shown_to(user_of(request), as_of=clock.today())
     return JsonResponse(
         {
             "kind": "heat",
@@ -248,10 +249,10 @@ def weeks_chart(request: HttpRequest) -> JsonResponse:
     )
 
 
-def shown_to(request: HttpRequest, *, as_of: date) -> Page:
-    """Return what whoever asks may see of the team, of one reading of the database."""
+def shown_to(viewer: User, *, as_of: date) -> Page:
+    """Return what ``viewer`` may see of the team, of one reading of the database."""
     found = picture(as_of=as_of, grace_days=Association.current().grace_days)
-    names = _Names(request)
+    names = _Names(viewer)
     heat = [_team_weeks(found)]
     for ahead in found.projection:
         if ahead.user is None:
@@ -277,9 +278,9 @@ def shown_to(request: HttpRequest, *, as_of: date) -> Page:
 class _Names:
     """Whose names this viewer may read: everybody's, or their own."""
 
-    def __init__(self, request: HttpRequest) -> None:
-        self._viewer = request.user
-        self.is_narrow = not has(request.user, Permission.CAPACITY_VIEW_ALL)
+    def __init__(self, viewer: User) -> None:
+        self._viewer = viewer
+        self.is_narrow = not has(viewer, Permission.CAPACITY_VIEW_ALL)
 
     def is_mine(self, user: User) -> bool:
         return user.pk == self._viewer.pk

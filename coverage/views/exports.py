@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from django.core.exceptions import PermissionDenied
@@ -23,7 +24,7 @@ from coverage.queries.unserved import Unserved, unserved
 from coverage.views.capacity import shown_to
 from coverage.views.pages import user_of
 from coverage.views.segments import said_of
-from members.models import Association
+from members.models import Association, User
 
 logger = logging.getLogger(__name__)
 EVERY = 1_000_000
@@ -41,7 +42,7 @@ class Table:
     """A table by its columns; ``permission`` is that of the page it stands on."""
 
     header: Sequence[str]
-    rows: Callable[[HttpRequest], Iterator[Row]]
+    rows: Callable[[User, date], Iterator[Row]]
     permission: str = Permission.COVERAGE_VIEW
 
 
@@ -54,7 +55,7 @@ def export(request: HttpRequest, table: str, kind: str) -> HttpResponse | Stream
         raise Http404
     if not has(request.user, found.permission):
         raise PermissionDenied
-    rows = list(found.rows(request))
+    rows = list(found.rows(user_of(request), clock.today()))
     logger.info(
         "Coverage exported",
         extra={"user_id": request.user.pk, "table": table, "rows": len(rows)},
@@ -63,8 +64,8 @@ def export(request: HttpRequest, table: str, kind: str) -> HttpResponse | Stream
     return as_file(kind, name=name, header=found.header, rows=rows)
 
 
-def _people(request: HttpRequest) -> Iterator[Row]:
-    for row in shown_to(request, as_of=clock.today()).rows:
+def _people(user: User, as_of: date) -> Iterator[Row]:
+    for row in shown_to(user, as_of=as_of).rows:
         away = "; ".join(f"{each.starts_on}/{each.ends_on}" for each in row.away)
         yield (
             row.name,
@@ -81,8 +82,8 @@ def _people(request: HttpRequest) -> Iterator[Row]:
         )
 
 
-def _segments(_request: HttpRequest) -> Iterator[Row]:
-    counts = segment_counts(as_of=clock.today(), grace_days=Association.current().grace_days)
+def _segments(_user: User, as_of: date) -> Iterator[Row]:
+    counts = segment_counts(as_of=as_of, grace_days=Association.current().grace_days)
     for count in counts:
         each = count.segment
         rule = said_of(each)
@@ -90,8 +91,8 @@ def _segments(_request: HttpRequest) -> Iterator[Row]:
         yield each.key, each.name, each.position, rule, *told
 
 
-def _pools(request: HttpRequest) -> Iterator[Row]:
-    pool = shown_to(request, as_of=clock.today()).picture.team.pool
+def _pools(user: User, as_of: date) -> Iterator[Row]:
+    pool = shown_to(user, as_of=as_of).picture.team.pool
     need = pool.need
     yield (
         pool.members,
@@ -105,8 +106,8 @@ def _pools(request: HttpRequest) -> Iterator[Row]:
     )
 
 
-def _weeks(request: HttpRequest) -> Iterator[Row]:
-    page = shown_to(request, as_of=clock.today())
+def _weeks(user: User, as_of: date) -> Iterator[Row]:
+    page = shown_to(user, as_of=as_of)
     for row in page.heat:
         for week, cell in zip(page.weeks, row.cells, strict=True):
             available = None if cell.available is None else round(cell.available, 2)
@@ -114,10 +115,8 @@ def _weeks(request: HttpRequest) -> Iterator[Row]:
             yield row.name, week, round(cell.needed, 2), available, load, cell.band or ""
 
 
-def _over(_request: HttpRequest) -> Iterator[Row]:
-    found = over_delivery(
-        as_of=clock.today(), grace_days=Association.current().grace_days, most=EVERY
-    )
+def _over(_user: User, as_of: date) -> Iterator[Row]:
+    found = over_delivery(as_of=as_of, grace_days=Association.current().grace_days, most=EVERY)
     for each in found.rows:
         owner = each.owner or _("the pool")
         freed = round(Decimal(each.freed) / MINUTES_AN_HOUR / MONTHS, 2)
@@ -126,17 +125,16 @@ def _over(_request: HttpRequest) -> Iterator[Row]:
         yield *_texts(who), each.due, each.given, ratio, freed
 
 
-def _under(_request: HttpRequest) -> Iterator[Row]:
-    found = over_delivery(as_of=clock.today(), grace_days=Association.current().grace_days)
+def _under(_user: User, as_of: date) -> Iterator[Row]:
+    found = over_delivery(as_of=as_of, grace_days=Association.current().grace_days)
     for each in found.lacking:
         hours = round(Decimal(each.minutes) / MINUTES_AN_HOUR / MONTHS, 2)
         yield each.segment_key, each.segment, each.members, hours
 
 
-def _unserved(request: HttpRequest) -> Iterator[Row]:
-    user = user_of(request)
+def _unserved(user: User, as_of: date) -> Iterator[Row]:
     found = unserved(
-        as_of=clock.today(),
+        as_of=as_of,
         grace_days=Association.current().grace_days,
         holder=None if has(user, Permission.CAPACITY_VIEW_ALL) else user,
     )
@@ -157,8 +155,8 @@ def held_by(row: Unserved) -> str:
     return row.holder or (_("the pool") if row.is_pooled else _("nobody"))
 
 
-def _profiles(request: HttpRequest) -> Iterator[Row]:
-    rows: QuerySet[AxProfile] = profiles_in_force(user_of(request), as_of=clock.today())
+def _profiles(user: User, as_of: date) -> Iterator[Row]:
+    rows: QuerySet[AxProfile] = profiles_in_force(user, as_of=as_of)
     rows = rows.select_related("member__assignment__segment", "member__assignment__owner")
     for profile in rows.order_by("member__name", "member_id").iterator():
         member = profile.member

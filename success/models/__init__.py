@@ -11,6 +11,7 @@ from success.models.facts import (
     VectorComparison,
     VectorRollup,
 )
+from success.models.mailings import PageMailing
 from success.models.nights import Night, NightStep
 from success.models.offers import Offer
 from success.models.outcomes import (
@@ -73,6 +74,7 @@ __all__ = [
     "Offer",
     "OfferWorth",
     "OutcomeConfirmation",
+    "PageMailing",
     "Plan",
     "PlanBatch",
     "PlanBatchItem",

@@ -1,10 +1,17 @@
 """Time to first value: after how long members get it, and who is still waiting."""
 
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import Any, cast
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    JsonResponse,
+    QueryDict,
+)
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -22,11 +29,16 @@ from success.engine.first_value import FIRST_DAYS
 from success.queries import first_value as reads
 from success.queries.first_value import FirstValue, GroupOnboarding
 from success.queries.nights import last_live_day
+from success.services.mailings import Sheet
 
 PAGE_SIZE = 25
 LAST_DAY_DRAWN = 360
 STEP_DRAWN = 10
 MOST_DRAWN = 5
+HEADER = (
+    *("member", "name", "days_waiting", "joined_on", "next_milestone", "segment"),
+    "looked_after_by",
+)
 BY = {
     "kind": gettext_lazy("Kind of member"),
     "segment": gettext_lazy("Coverage segment"),
@@ -114,6 +126,28 @@ def first_value_chart(request: HttpRequest) -> JsonResponse:
                 "are drawn, the last of them; the table has all."
             ),
         }
+    )
+
+
+def sheet(user: User, _filters: QueryDict, as_of: date) -> Sheet:
+    """Everybody still waiting for first value as a table, the longest first."""
+    day = last_live_day() or as_of
+    waiting = reads.still_waiting(user).order_by(*reads.WAITING_ORDER)
+    return Sheet(
+        header=HEADER,
+        rows=(
+            (
+                str(each.member.public_id),
+                each.member.name,
+                (day - each.joined_on).days if each.joined_on else None,
+                each.joined_on,
+                each.next_milestone.title if each.next_milestone else "",
+                each.segment.key if each.segment else "",
+                each.owner.name if each.owner else "",
+            )
+            for each in waiting.iterator()
+        ),
+        passing=frozenset({"days_waiting"}),
     )
 
 

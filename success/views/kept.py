@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,13 +14,16 @@ from config.kernel import clock
 from config.kernel.permissions import requires
 from members.models import User
 from success.access import Permission
+from success.enums import Side
 from success.models import Accountability
 from success.queries import kept as reads
 from success.queries.gap import success_gap
 from success.queries.kept import KeptBy
 from success.queries.nights import last_live_day
+from success.services.mailings import Sheet
 
 MOST_LISTED = 25
+HEADER = ("member", "name", "side", "looked_after_by", "promise", "due_on", "done_on", "became")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,37 @@ def kept(request: HttpRequest) -> HttpResponse:
         "otherwise": otherwise[:MOST_LISTED],
     }
     return render(request, "success/kept.html", context)
+
+
+def sheet(user: User, _filters: QueryDict, as_of: date) -> Sheet:
+    """Every promise behind the shares, those of members that ``user`` may see."""
+    day = last_live_day() or as_of
+    found = reads.promises_kept(as_of=day)
+    names = {group.owner_id: group.name for group in found.by_owner}
+    groups = {(owner, side) for owner in names for side in (Side.ASSOCIATION, Side.MEMBER)}
+    promises = reads.promises_of(user, few=groups, as_of=day, since=found.since)
+    return Sheet(
+        header=HEADER,
+        rows=[
+            (
+                str(one.plan.member.public_id),
+                one.plan.member.name,
+                one.side,
+                names.get(owner, ""),
+                one.title,
+                one.due_on,
+                one.done_on,
+                _became(one),
+            )
+            for owner, one in promises
+        ],
+    )
+
+
+def _became(promise: Accountability) -> str:
+    if promise.done_on is None:
+        return "not_done"
+    return "late" if promise.done_on > promise.due_on else "on_time"
 
 
 def _rows(

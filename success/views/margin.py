@@ -1,6 +1,6 @@
 """What it costs to serve members, and what is left of their dues."""
 
-import csv
+import logging
 import uuid
 from collections.abc import Iterator
 from datetime import date
@@ -14,6 +14,7 @@ from django.http import (
     HttpResponse,
     HttpResponseBadRequest,
     JsonResponse,
+    QueryDict,
     StreamingHttpResponse,
 )
 from django.shortcuts import get_object_or_404, redirect, render
@@ -24,7 +25,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from config.kernel import clock
 from config.kernel.keyset import BadCursor
 from config.kernel.permissions import requires
-from config.kernel.sheets import Echo, safe_cells
+from config.kernel.sheets import CSV, Row, as_file
 from coverage.models import Rebalancing, Segment
 from members.models import Association, User
 from success.access import Permission
@@ -34,10 +35,13 @@ from success.queries import margin as reads
 from success.queries.margin import MoveEffect, SegmentCost
 from success.queries.nights import last_live_day
 from success.services.costs import set_rates
+from success.services.mailings import CannotBeMade, Sheet
 from success.views.after_move import harmful_moves
 from success.views.measures import EXPORT_SIZE, PAGE_SIZE
 
-CSV_HEADER = (
+logger = logging.getLogger(__name__)
+
+HEADER = (
     *("member", "name", "segment", "dues", "hours", "hours_are", "labour", "enablement"),
     *("direct", "cost_to_serve", "margin", "margin_share", "currency", "as_of"),
 )
@@ -114,20 +118,33 @@ def margin_chart(_request: HttpRequest) -> JsonResponse:
 
 @requires(Permission.REVENUE_VIEW)
 @require_safe
-def margin_export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    """Every member as a line of a CSV file, the smallest margin first."""
+def margin_export(
+    request: HttpRequest, kind: str = CSV
+) -> HttpResponse | StreamingHttpResponse:
+    """Every member as a line of a file, the smallest margin first; who took it is logged."""
     as_of = _as_of()
     try:
-        reads.rates_on(as_of=as_of)
-    except reads.NoRates:
-        return HttpResponse(_("It is not said yet what an hour costs."), status=409)
-    except (reads.OtherCurrency, MixedCurrencies) as error:
+        found = sheet(cast("User", request.user), request.GET, as_of)
+    except CannotBeMade as error:
         return HttpResponse(str(error), status=409, content_type="text/plain")
-    return StreamingHttpResponse(
-        _csv_lines(segment=request.GET.get("segment", ""), as_of=as_of),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="margin-{as_of}.csv"'},
+    logger.info(
+        "Margin exported",
+        extra={"user_id": request.user.pk, "asked": request.GET.urlencode()},
     )
+    return as_file(kind, name=f"margin-{as_of}", header=found.header, rows=found.rows)
+
+
+def sheet(_user: User, filters: QueryDict, as_of: date) -> Sheet:
+    """Members with their margin as a table, those of ``segment`` only where it is said."""
+    day = last_live_day() or as_of
+    try:
+        reads.rates_on(as_of=day)
+    except reads.NoRates as error:
+        raise CannotBeMade(_("It is not said yet what an hour costs.")) from error
+    except (reads.OtherCurrency, MixedCurrencies) as error:
+        raise CannotBeMade(str(error)) from error
+    rows = _rows(segment=filters.get("segment", ""), as_of=day)
+    return Sheet(header=HEADER, rows=rows, passing=frozenset({"as_of"}))
 
 
 @requires(Permission.COST_EDIT)
@@ -219,21 +236,19 @@ def _points(effect: MoveEffect) -> Decimal | None:
     return None if points is None else 100 * points
 
 
-def _csv_lines(*, segment: str, as_of: date) -> Iterator[str]:
-    writer = csv.writer(Echo())
+def _rows(*, segment: str, as_of: date) -> Iterator[Row]:
     currency = Association.current().currency
-    yield writer.writerow(CSV_HEADER)
     after: str | None = None
     while True:
         page = reads.by_member(as_of=as_of, segment=segment, after=after, size=EXPORT_SIZE)
         for row in page.items:
             served = row.served
             share = _decimal(served.margin_share)
-            who = (row.public_id, row.name, row.segment, served.revenue, served.hours)
+            who = (str(row.public_id), row.name, row.segment, served.revenue, served.hours)
             costs = (served.labour, served.enablement, served.direct, served.cost_to_serve)
             hours = "assumed" if row.is_assumed else "recorded"
-            left = (served.margin, "" if share is None else round(share, 4))
-            yield writer.writerow(safe_cells((*who, hours, *costs, *left, currency, as_of)))
+            left = (served.margin, None if share is None else round(share, 4))
+            yield (*who, hours, *costs, *left, currency, as_of)
         after = page.next
         if not after:
             return

@@ -1,6 +1,7 @@
 """Members: the list, and the page of one."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, cast
 
@@ -28,9 +29,14 @@ from success.queries import members as reads
 from success.queries.nights import last_live_day
 from success.queries.roads import road_of, roads
 from success.queries.today import is_stale
+from success.services.mailings import CannotBeMade, Sheet
 from success.views.views import opening
 
 PAGE_SIZE = 50
+HEADER = (
+    *("member", "name", "kind", "standing", "state", "days_ahead", "next_milestone", "segment"),
+    *("looked_after_by", "tier", "joined_on", "term_through", "we_owe_since", "open_items"),
+)
 SORTS = ("name", "behind", "term_end")
 # The panels that take the whole width; the others stand in two columns below.
 WIDE = frozenset({"outcome", "milestones", "promises"})
@@ -64,7 +70,7 @@ def members(request: HttpRequest) -> HttpResponse:
     filters.form.fields.pop("order")  # the headers sort
     valid = filters.is_valid()
     found: QuerySet[Member] = filters.qs if valid else everybody.none()
-    order, sort = _order(filters, request) if valid else (reads.ORDERS["name"], "name")
+    order, sort = _order(filters, request.GET) if valid else (reads.ORDERS["name"], "name")
     listed, lost_place = _page(request, found, order)
     drawn = roads(
         [
@@ -112,12 +118,62 @@ def members(request: HttpRequest) -> HttpResponse:
     return render(request, "success/members.html", context)
 
 
+def sheet(user: User, filters: QueryDict, as_of: date) -> Sheet:
+    """The list as a table, whole, with the filters and the order of its page."""
+    day = last_live_day() or as_of
+    asked, _is_usual = _scope(filters)
+    everybody = reads.member_list(user, as_of=day)
+    narrowed = MemberFilter(asked, queryset=everybody, request=_Reader(user=user))
+    narrowed.form.fields.pop("order")
+    if not narrowed.is_valid():
+        raise CannotBeMade(_("These filters make no sense any more."))
+    order, _sort = _order(narrowed, filters)
+    found: QuerySet[Member] = narrowed.qs
+    return Sheet(
+        header=HEADER,
+        rows=(_cells(each) for each in found.order_by(*order, "pk").iterator()),
+        passing=frozenset({"days_ahead"}),
+    )
+
+
+def _cells(member: Member) -> tuple[object, ...]:
+    known = getattr(member, "known", None)
+    head = (str(member.public_id), member.name, member.kind)
+    if known is None:
+        return (*head, *(None for _column in HEADER[len(head) :]))
+    return (
+        *head,
+        known.standing,
+        known.state,
+        member.days_ahead,  # type: ignore[attr-defined]  # annotated
+        known.next_milestone.title if known.next_milestone else None,
+        known.segment.key if known.segment else None,
+        known.owner.name if known.owner else None,
+        known.tier,
+        known.joined_on,
+        _last_day(known),
+        known.we_owe_since,
+        member.open_items,  # type: ignore[attr-defined]  # annotated
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reader:
+    """Who asks, where there is no request: the filters want to know whom *me* means."""
+
+    user: User
+
+
 def _asked(request: HttpRequest) -> tuple[QueryDict, bool]:
+    return _scope(request.GET)
+
+
+def _scope(filters: QueryDict) -> tuple[QueryDict, bool]:
     """The questions asked; unless they say otherwise, of members in membership only.
 
     Who searches for a name, or names a standing, means everybody there ever was.
     """
-    asked = request.GET.copy()
+    asked = filters.copy()
     given = any(asked.get(name) for name in ("standing", "q", "everybody"))
     if not given:
         asked.setlist("standing", [Standing.IN_FORCE.value, Standing.IN_GRACE.value])
@@ -165,9 +221,9 @@ def _simplify(form: forms.Form, request: HttpRequest) -> None:
         each.help_text = ""
 
 
-def _order(filters: MemberFilter, request: HttpRequest) -> tuple[tuple[str, ...], str]:
+def _order(filters: MemberFilter, query: QueryDict) -> tuple[tuple[str, ...], str]:
     """The columns to sort by, as the headers say; by default by name, or by likeness."""
-    asked = request.GET.get("sort", "")
+    asked = query.get("sort", "")
     name = asked.removeprefix("-")
     if name not in SORTS:
         return filters.ordering, ""

@@ -11,6 +11,7 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseBadRequest,
+    QueryDict,
     StreamingHttpResponse,
 )
 from django.shortcuts import render
@@ -23,7 +24,7 @@ from config.kernel.keyset import BadCursor
 from config.kernel.permissions import requires
 from config.kernel.sheets import CSV, XLSX, as_file
 from members.enums import DepartureReason
-from members.models import Association
+from members.models import Association, User
 from success.access import Permission
 from success.engine.revenue import Kind, MixedCurrencies, Part
 from success.forms.movements import KINDS, PARTS, MovementsForm
@@ -34,7 +35,9 @@ from success.queries.movements import (
     movements_between,
     totals,
 )
+from success.queries.nights import last_live_day
 from success.queries.revenue import check_currency
+from success.services.mailings import CannotBeMade, Sheet
 from success.views.measures import EXPORT_SIZE, PAGE_SIZE, money_as_of
 
 logger = logging.getLogger(__name__)
@@ -110,7 +113,6 @@ def movements(request: HttpRequest) -> HttpResponse:
             "as_of": as_of,
             "currency": Association.current().currency,
             "export_url": f"{reverse('success:movements_export')}?{query}",
-            "workbook_url": f"{reverse('success:movements_workbook')}?{query}",
             "crumbs": [(_("Measures"), f"{reverse('success:measures')}#money")],
         },
     )
@@ -146,6 +148,19 @@ def _export(request: HttpRequest, kind: str) -> HttpResponse | StreamingHttpResp
     )
     name = f"movements-{period.opening_on}-{period.closing_on}"
     return as_file(kind, name=name, header=HEADER, rows=_export_rows(form, as_of=as_of))
+
+
+def sheet(_user: User, filters: QueryDict, as_of: date) -> Sheet:
+    """The members behind a figure as a table; a period that is not said moves along."""
+    form = MovementsForm(filters, as_of=last_live_day() or as_of)
+    if not form.is_valid():
+        raise CannotBeMade(_("This period cannot be exported."))
+    try:
+        check_currency(on=form.period().opening_on)
+    except MixedCurrencies as error:
+        raise CannotBeMade(str(error)) from error
+    rows = _export_rows(form, as_of=form.as_of)
+    return Sheet(header=HEADER, rows=rows, passing=frozenset({"from", "to"}))
 
 
 def _export_rows(form: MovementsForm, *, as_of: date) -> Iterator[tuple[object, ...]]:

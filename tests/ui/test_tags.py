@@ -4,6 +4,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+from django import forms
 from django.template import Context, Template, TemplateSyntaxError
 from django.test import RequestFactory
 
@@ -183,3 +184,21 @@ def test_names_are_escaped_everywhere():
     )
 
     assert render(source, bad=bad).count("<script>") == 0
+
+
+def test_filters_in_words_say_what_is_set_and_nothing_else():
+    class Filters(forms.Form):
+        q = forms.CharField(label="Search")
+        state = forms.MultipleChoiceField(
+            label="State", choices=[("stalled", "Stalled"), ("ahead", "Ahead")]
+        )
+        tier = forms.CharField(label="Tier")
+
+    def said(query):
+        request = RequestFactory().get("/", query)
+        return ui.filters_in_words(Context({"request": request}), Filters())
+
+    assert said({"state": ["stalled", "ahead"], "tier": "", "q": "<b>", "other": "1"}) == (
+        '<p class="wm-on-paper">Search: &lt;b&gt; · State: Stalled, Ahead</p>'
+    )
+    assert said({}) == ""

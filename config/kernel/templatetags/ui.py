@@ -848,7 +848,24 @@ def filter_bar(
         "sort": request.GET.get("sort", ""),
         "found": found,
         "noun": noun,
+        "request": request,
     }
+
+
+@register.simple_tag(takes_context=True)
+def filters_in_words(context: Context, form: BaseForm) -> SafeString:
+    """On paper, where filters cannot be pressed: which are set, as *State: stalled*."""
+    query = context["request"].GET
+    said = []
+    for bound in form.visible_fields():
+        values = [value for value in query.getlist(bound.html_name) if value]
+        if values:
+            choices = getattr(bound.field.widget, "choices", ())
+            words = {str(value): str(label) for value, label in choices}
+            said.append((bound.label, ", ".join(words.get(value, value) for value in values)))
+    if not said:
+        return SafeString()
+    return format_html('<p class="wm-on-paper">{}</p>', format_html_join(" · ", "{}: {}", said))
 
 
 @register.inclusion_tag("components/bulk_bar.html")

@@ -66,3 +66,10 @@ def test_message_without_a_calendar_is_plain():
     send()
 
     assert parts() == [("text/plain", None, None)]
+
+
+def test_files_go_along_as_they_are():
+    send(files=[email.File(name="a.xlsx", content_type="application/x", content=b"\x00\xff")])
+
+    assert parts() == [("text/plain", None, None), ("application/x", None, "a.xlsx")]
+    assert mail.outbox[0].attachments[0].content == b"\x00\xff"

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from communications.enums import MessageChannel, MessageStatus, Purpose
-from communications.models import Message
+from communications.models import LARGEST_ATTACHMENT, Message
 from communications.services import outbox
 from members.models import AuditEntry
 from tests.factories import (
@@ -164,3 +164,15 @@ def test_settle_asks_how_one_knows():
 
     with pytest.raises(outbox.NoReason):
         outbox.settle(message=message, was_sent=True, reason=" ", by=make_user(), at=MORNING)
+
+
+def test_file_goes_along_once_and_not_beyond_what_mail_takes():
+    message = make_message(user=make_user())
+    told = {"message": message, "name": "a.xlsx", "content_type": "application/x"}
+
+    first = outbox.attach(**told, content=b"one")
+    again = outbox.attach(**told, content=b"two")
+
+    assert (first.pk, bytes(again.content), again.size) == (again.pk, b"one", 3)
+    with pytest.raises(outbox.TooLarge):
+        outbox.attach(**told | {"name": "b"}, content=b"x" * (LARGEST_ATTACHMENT + 1))

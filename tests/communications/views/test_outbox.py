@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from communications.services.outbox import attach
 from members.enums import Role
 from tests.factories import (
     MORNING,
@@ -149,3 +150,14 @@ def test_what_nobody_knows_says_what_to_do_and_is_settled_by_a_person(client):
     assert (message.status, message.outcome) == ("sent", "They have answered it")
     assert "It is settled already" in again.content.decode()
     assert "Do you know what became of it?" not in client.get(page).content.decode()
+
+
+def test_message_says_what_is_enclosed(client):
+    message = make_message(user=make_user())
+    attach(message=message, name="a.xlsx", content_type="application/x", content=b"x" * 2048)
+    client.force_login(make_user(role=Role.OPERATIONS))
+
+    page = client.get(f"{URL}{message.public_id}/").content.decode()
+
+    assert "a.xlsx" in page
+    assert "2.0" in page

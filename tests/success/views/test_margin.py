@@ -50,7 +50,7 @@ def make_costed(*, name="=Member", dues="6000"):
     return member
 
 
-@pytest.mark.parametrize("path", ["", "members.csv", "rates/"])
+@pytest.mark.parametrize("path", ["", "members.csv", "members.xlsx", "rates/"])
 def test_costs_are_for_those_who_see_revenue(client, path):
     client.force_login(make_user())
     assert client.get(URL + path).status_code == 403
