@@ -12,7 +12,6 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.drainage import set_override
 
-from config.kernel import clock
 from coverage.enums import Channel
 from coverage.models import Segment
 from coverage.queries.experience import mismatched
@@ -223,7 +222,10 @@ class MemberFilter(filters.FilterSet):
     def held_for(
         self, queryset: "QuerySet[Member]", name: str, value: int
     ) -> "QuerySet[Member]":
-        return queryset.filter(pk__in=held_since(as_of=self._day(), days=int(value)))
+        night = last_live_day()  # what is known of hands is of that day
+        if night is None:
+            return queryset.none()
+        return queryset.filter(pk__in=held_since(as_of=night, days=int(value)))
 
     def was_then(
         self, queryset: "QuerySet[Member]", name: str, value: list[str]
@@ -240,9 +242,6 @@ class MemberFilter(filters.FilterSet):
         if not value or day is None:
             return queryset
         return queryset.filter(pk__in=were_on(day, moved=1 if value == "up" else -1))
-
-    def _day(self) -> date:
-        return last_live_day() or clock.today()
 
     def leave(self, queryset: "QuerySet[Member]", name: str, value: str) -> "QuerySet[Member]":
         return queryset

@@ -186,8 +186,8 @@ function flow(spec, width) {
     aria: { enabled: true },
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: ink },
     tooltip: { trigger: "item", renderMode: "richText", confine: true, backgroundColor: token("raised"), borderColor: token("line-strong"), textStyle: { color: token("ink") }, formatter: ({ dataType, data }) => (dataType === "edge" ? data.said : `${data.word}: ${write(total(data.name))}`) },
-    graphic: spec.x.map((text, side) => ({ type: "text", top: 0, [side ? "right" : "left"]: 8, style: { text, fill: ink, fontSize: 12, fontWeight: 600 } })),
-    series: [{ type: "sankey", left: 8, right: 8, top: 24, bottom: 8, nodeWidth: 14, nodeGap: narrow ? 8 : 12, layoutIterations: 0, draggable: false, data: [...nodes.values()].sort((a, b) => a.place - b.place), links, emphasis: { focus: "adjacency" }, label: { color: token("ink"), fontSize: narrow ? 11 : 12, formatter: ({ data }) => `${data.word} ${write(total(data.name))}` } }],
+    graphic: spec.x.map((text, side) => ({ type: "text", top: 6, [side ? "right" : "left"]: 8, style: { text, fill: ink, fontSize: 12, fontWeight: 600 } })),
+    series: [{ type: "sankey", left: 8, right: 8, top: 36, bottom: 8, nodeWidth: 14, nodeGap: narrow ? 8 : 12, layoutIterations: 0, draggable: false, data: [...nodes.values()].sort((a, b) => a.place - b.place), links, emphasis: { focus: "adjacency" }, label: { color: token("ink"), fontSize: narrow ? 11 : 12, formatter: ({ data }) => `${data.word} ${write(total(data.name))}` } }],
   };
 }
 

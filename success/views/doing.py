@@ -32,10 +32,12 @@ from success.views.measures import (
     integrity_context,
     members_url,
 )
+from success.views.trials import OUTCOME_WORDS, VERDICT_WORDS
 
 logger = logging.getLogger(__name__)
 
 MOST_LISTED = 200
+MOST_WON = 25
 ACCOUNTS_HEADER = (
     *("looked_after_by", "member", "name", "held_days", "had_by", "state", "pace_then"),
     *("pace_now", "change", "counts", "why_not", "from", "to"),
@@ -84,7 +86,10 @@ def our_work(request: HttpRequest) -> HttpResponse:
         ],
         "chosen": chosen,
         "accounts": _account_lines(chosen) if chosen else [],
-        "uplift": uplift,
+        "uplift": [
+            (OUTCOME_WORDS[each.outcome], VERDICT_WORDS[each.effect.verdict], each.effect)
+            for each in uplift.outcomes
+        ],
         "smallest": SMALLEST_GROUP,
         "sees_all": user.role != Role.MSM,
         "may_see_money": has(request.user, Permission.REVENUE_VIEW),
@@ -167,9 +172,9 @@ def integrity(request: HttpRequest) -> HttpResponse:
             earlier=alarm["earlier_on"],
             later=as_of,
             grace_days=association.grace_days,
-            most=MOST_LISTED,
+            most=MOST_WON,
         ),
-        "most": MOST_LISTED,
+        "most": MOST_WON,
         "slower_url": members_url(moved="down", was_on=alarm["earlier_on"].isoformat()),
     }
     return render(request, "success/integrity.html", context)
