@@ -73,8 +73,26 @@ def test_filters_and_paging_are_described(schema):
     parameters = schema["paths"]["/api/v1/members/"]["get"]["parameters"]
 
     assert sorted(p["name"] for p in parameters) == [
-        "behind_at_least", "cursor", "has_plan", "kind", "order", "overlay", "owner", "page_size", "q",
-        "segment", "standing", "state", "term_ends_before", "tier", "we_owe",
+        "behind_at_least",
+        "cursor",
+        "has_plan",
+        "held_days",
+        "joined_in",
+        "kind",
+        "moved",
+        "order",
+        "overlay",
+        "owner",
+        "page_size",
+        "q",
+        "segment",
+        "standing",
+        "state",
+        "term_ends_before",
+        "tier",
+        "was",
+        "was_on",
+        "we_owe",
     ]  # fmt: skip
     assert [p for p in parameters if not p.get("description")] == []
 
