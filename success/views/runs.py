@@ -80,6 +80,14 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("Retention curves"),
         gettext_lazy("who was seen to each month of membership, and who left"),
     ),
+    "effects": (
+        gettext_lazy("Effects"),
+        gettext_lazy("the kinds of member that a play makes worse"),
+    ),
+    "integrity": (
+        gettext_lazy("Integrity"),
+        gettext_lazy("whether revenue is backed by success"),
+    ),
     "look_back": (
         gettext_lazy("Looking back"),
         gettext_lazy("what that night would have said, changing nothing"),
