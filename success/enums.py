@@ -231,7 +231,7 @@ class QueueClass(IntegerChoices):
     STALLED = 4, _("Stalled")
     SLIPPING = 5, _("Slipping")
     NO_PLAN = 6, _("No plan")
-    NEXT_GOAL = 7, _("Next goal to agree")
+    NEXT_GOAL = 7, _("Next goal, review or renewal")
     ELIGIBLE_ASK = 8, _("Ready to be asked")
 
 

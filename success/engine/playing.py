@@ -56,7 +56,7 @@ CLASS_WORDS: Mapping[int, str] = {
     4: "stalled",
     5: "slipping",
     6: "no plan",
-    7: "next goal to agree",
+    7: "next goal, review or renewal",
     8: "ready to be asked",
 }
 
