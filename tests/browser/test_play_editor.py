@@ -113,6 +113,7 @@ def test_what_cannot_be_read_is_told_and_what_is_typed_saves_itself(sign_in):
     page.goto("/plays/write/new/")
     page.get_by_label("Name").fill("Back on the way")
     page.keyboard.press("Enter")
+    page.locator("#id_aim").wait_for()
 
     saved(page, lambda: page.locator("#id_aim").fill("They reach it"))
     assert PlayVersion.objects.get().aim == "They reach it"

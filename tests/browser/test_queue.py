@@ -61,6 +61,7 @@ def test_the_next_of_the_pool_is_taken_and_given_away_by_keyboard(sign_in, amy, 
     page.keyboard.press("n")
     expect(in_hand(page)).to_have_text("Pooled")
     page.keyboard.press("a")
+    expect(page.locator("select:focus, input:focus")).to_have_count(1)
     page.keyboard.type("Ben")
     page.keyboard.press("Tab")
     page.keyboard.type("I am on the road")

@@ -231,7 +231,7 @@ def test_unknown_accounts_are_counted_and_in_no_sum() -> None:
     found = expect([line(3, "0.9", 100, chance=None), line(2, "0.5", 100), line(1, "1", None)])
 
     assert (found.accounts, found.known, found.unknown, found.unpriced) == (6, 3, 3, 1)
-    assert found.takers == 1
+    assert found.takers == 2
     assert found.value == 100
     assert expect([line(3, "0.9", 100, chance=None)]).between() is None
     assert expect([]).takers_between() is None

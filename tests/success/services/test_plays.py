@@ -187,7 +187,7 @@ def test_message_of_a_play_switched_off_is_stopped(queued):
 
 
 def test_message_to_a_kind_of_member_that_the_play_makes_worse_is_stopped(queued):
-    entry = Enrolment.objects.get()
+    entry = Enrolment.objects.get(play__key="milestone-overdue")
     SleepingDog.objects.create(
         play=entry.play,
         salt=entry.version.salt,
