@@ -364,18 +364,6 @@ class StartForm(forms.Form):
         help_text=_("Names in braces are filled in: {day}, {milestone}, {next}, {goal}, …"),
     )
 
-    def clean(self) -> dict[str, Any]:
-        said = super().clean() or self.cleaned_data
-        begins = said.get("begins")
-        for needed, name, words in (
-            (DATED, "dated_fact", _("Choose the date from which to count.")),
-            (KNOWN, "known_fact", _("Choose the date that becomes known.")),
-            (EVENT, "kind", _("Say what happens.")),
-        ):
-            if begins == needed and not said.get(name):
-                self.add_error(name, words)
-        return said
-
 
 class StepForm(forms.Form):
     """A rung of the ladder."""

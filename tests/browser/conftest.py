@@ -69,7 +69,7 @@ def size(request):
 
 
 # What htmx says of a request that ended because the page was left.
-CUT_SHORT = ("htmx:afterRequest", "htmx:sendError")
+CUT_SHORT = ("htmx:afterRequest", "htmx:sendAbort", "htmx:sendError")
 
 
 @pytest.fixture

@@ -30,6 +30,10 @@ def make_item(name, **fields):
     return make_intervention(member=member, **fields)
 
 
+SETTLED = """() => !document.querySelector(
+    ".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added")"""
+
+
 @pytest.fixture
 def queue(amy):
     make_night()
@@ -40,13 +44,18 @@ def in_hand(page):
     return page.locator("#item h2")
 
 
+def press(page, *keys):
+    """Press one key after the other, each once the page has taken the one before."""
+    for key in keys:
+        page.wait_for_function(SETTLED)
+        page.keyboard.press(key)
+
+
 def test_ten_items_are_worked_by_keyboard_alone(sign_in, amy, queue):
     page = sign_in(amy)
     for number in range(10):
         expect(in_hand(page)).to_have_text(f"Member {number:02}")
-        page.keyboard.press("e")
-        page.keyboard.press("r")
-        page.keyboard.press("Enter")
+        press(page, "e", "r", "Enter")
     page.get_by_text("Nothing to do today").wait_for()
 
     done = Intervention.objects.filter(status="done", outcome="reached", finished_by=amy)
@@ -60,7 +69,7 @@ def test_the_next_of_the_pool_is_taken_and_given_away_by_keyboard(sign_in, amy, 
 
     page.keyboard.press("n")
     expect(in_hand(page)).to_have_text("Pooled")
-    page.keyboard.press("a")
+    press(page, "a")
     expect(page.locator("select:focus, input:focus")).to_have_count(1)
     page.keyboard.type("Ben")
     page.keyboard.press("Tab")

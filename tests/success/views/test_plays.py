@@ -255,12 +255,25 @@ def test_each_start_can_be_chosen_on_the_page(sign_in, olga):
         assert PlayVersion.objects.get().start == start
 
 
+def test_what_is_not_chosen_yet_holds_up_no_draft(sign_in, olga):
+    draft = make_draft(olga)
+    client = sign_in(olga)
+    typed = edited(client, draft.play, aim="Typed first") | {
+        "begins": "known",
+        "known_fact": "",
+    }
+
+    answer = client.post(url("play_edit", draft.play), typed)
+
+    assert answer.status_code == 200
+    assert PlayVersion.objects.get().aim == "Typed first"
+
+
 @pytest.mark.parametrize(
     ("sent", "words"),
     [
         ({"title": ""}, "Name: Give the play a name."),
         ({"aim_days": "soon"}, "Write a whole number, such as 30."),
-        ({"begins": "known", "known_fact": ""}, "Choose the date that becomes known."),
         ({"audience-match": "all", "audience-0-fact": "state", "audience-0-op": "eq",
           "audience-0-value": "sad"}, "It is one of: no_plan"),
         ({"audience-match": "all", "audience-0-fact": "state", "audience-0-op": "lt",
