@@ -114,6 +114,7 @@ def test_what_cannot_be_read_is_told_and_what_is_typed_saves_itself(sign_in):
     page.get_by_label("Name").fill("Back on the way")
     page.keyboard.press("Enter")
     page.locator("#id_aim").wait_for()
+    page.wait_for_load_state()
 
     saved(page, lambda: page.locator("#id_aim").fill("They reach it"))
     assert PlayVersion.objects.get().aim == "They reach it"
