@@ -13,32 +13,41 @@ from coverage.models import Segment
 from members.enums import Role
 from members.rollups.scope import Scope, Written, named
 
-# Ranges run side by side, and each deals according to what all hold: one deals at a time.
+# Ranges are assigned side by side; whoever deals, or moves members by hand, is alone at it.
 DEALING_LOCK = 2_404_001
 
 
 @transaction.atomic
 def refresh(*, as_of: date, scope: Scope, registry: FactRegistry = FACTS) -> Written:
+    """Assign the members of ``scope``, then deal those of them who need an owner.
+
+    As ``assign`` and ``deal`` tell; the night does the one range by range and the other once.
+    """
+    assigned = assign(as_of=as_of, scope=scope, registry=registry)
+    dealt = deal(as_of=as_of, scope=scope)
+    return Written(assigned.rows_in, assigned.rows_out + dealt.rows_out)
+
+
+@transaction.atomic
+def assign(*, as_of: date, scope: Scope, registry: FactRegistry = FACTS) -> Written:
     """Write what differs to ``Assignment``, and a change row each; return rows read, written.
 
     The rules of the segments in use are tried in their order on each member's AX profile of
     ``as_of``; the first that holds gives the segment, with its reason. An override counts up to
     and not including its last day, then it is cleared. Members without a profile, or whom no
     rule fits, have no assignment. Pooled segments have no owner; else an owner in service is
-    kept, and whoever has none is dealt to the active MSM who holds the fewest AX minutes, the
-    largest first. What members pay is not asked. Raises ``BadCondition`` for a rule that cannot
-    be used, such as one about money. Members whose terms are over are dealt to nobody and weigh
-    nothing. Running it again writes nothing (DOMAIN 2.4).
+    kept, and whoever has none waits to be dealt. What members pay is not asked. Raises
+    ``BadCondition`` for a rule that cannot be used, such as one about money. Running it again
+    writes nothing (DOMAIN 2.4).
     """
     wanted, parameters = _wanted(as_of=as_of, scope=scope, registry=registry)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DEALING_LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [DEALING_LOCK])
         # Materialised before anything is written: rows that a statement inserts into the table
         # it reads would be walked over again and again.
         cursor.execute("DROP TABLE IF EXISTS wanted_assignment")
         cursor.execute(f"CREATE TEMPORARY TABLE wanted_assignment AS {wanted}", parameters)
         read = cursor.rowcount
-        _deal(cursor, as_of=as_of)
         cursor.execute(LOG_CHANGES, {"as_of": as_of})
         cursor.execute(DELETE_GONE.format(scope=scope.condition("held.member_id")), parameters)
         written = cursor.rowcount
@@ -48,6 +57,36 @@ def refresh(*, as_of: date, scope: Scope, registry: FactRegistry = FACTS) -> Wri
         written += cursor.rowcount
         cursor.execute("DROP TABLE wanted_assignment")
     return Written(rows_in=read, rows_out=written)
+
+
+@transaction.atomic
+def deal(*, as_of: date, scope: Scope) -> Written:
+    """Give each member of ``scope`` who needs an owner to an MSM; return rows read, written.
+
+    The largest in AX minutes first, each to the active MSM who holds the fewest minutes at that
+    moment. Members of pooled segments need none; those whose terms are over are dealt to nobody
+    and weigh nothing. The day's change row of a member says it, or a row of its own. What all
+    hold is read once, however many wait, and not at all when nobody does; one deals at a time.
+    Nobody is dealt where there is no MSM. Running it again writes nothing (DOMAIN 2.4).
+    """
+    values = {"as_of": as_of, "msm": Role.MSM.value, **scope.parameters}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DEALING_LOCK])
+        cursor.execute(WAITING.format(scope=scope.condition("held.member_id")), values)
+        waiting = cursor.fetchall()
+        if not waiting:
+            return Written(rows_in=0, rows_out=0)
+        cursor.execute(HELD_MINUTES, values)
+        dealt = _dealt(waiting, held=cursor.fetchall())
+        cursor.execute(
+            GIVE,
+            {
+                "as_of": as_of,
+                "members": [member for member, _ in dealt],
+                "owners": [owner for _, owner in dealt],
+            },
+        )
+    return Written(rows_in=len(waiting), rows_out=len(dealt))
 
 
 def _wanted(*, as_of: date, scope: Scope, registry: FactRegistry) -> tuple[str, dict[str, Any]]:
@@ -118,31 +157,6 @@ def _filled(text: str, registry: FactRegistry) -> str:
     return text
 
 
-def _deal(cursor: Any, *, as_of: date) -> None:
-    """Give everybody who needs an owner to the MSM with the fewest minutes at that moment."""
-    cursor.execute(
-        f"""
-        SELECT member_id, minutes FROM wanted_assignment wanted
-         WHERE owner_id IS NULL AND NOT is_pooled AND NOT {TERMS_ARE_OVER.format(held="wanted")}
-         ORDER BY minutes DESC, member_id
-        """,
-        {"as_of": as_of},
-    )
-    waiting = cursor.fetchall()
-    if not waiting:
-        return
-    cursor.execute(HELD_MINUTES, {"msm": Role.MSM.value, "as_of": as_of})
-    dealt = _dealt(waiting, held=cursor.fetchall())
-    cursor.execute(
-        """
-        UPDATE wanted_assignment wanted SET owner_id = dealt.owner_id
-          FROM unnest(%s::bigint[], %s::bigint[]) AS dealt (member_id, owner_id)
-         WHERE dealt.member_id = wanted.member_id
-        """,
-        [[member for member, _ in dealt], [owner for _, owner in dealt]],
-    )
-
-
 def _dealt(
     waiting: Iterable[tuple[int, int]], *, held: Iterable[tuple[int, int]]
 ) -> list[tuple[int, int]]:
@@ -167,26 +181,66 @@ TERMS_ARE_OVER = """(
     EXISTS (SELECT FROM members_term t WHERE t.member_id = {held}.member_id)
     AND NOT EXISTS (SELECT FROM members_term t
                      WHERE t.member_id = {held}.member_id AND t.ends_on > %(as_of)s))"""
-# Everybody's book as it will be: this range as wanted, the others as they stand.
+WAITING = f"""
+    SELECT held.member_id, coalesce(profile.minutes, 0) AS minutes
+      FROM coverage_assignment held
+      JOIN coverage_segment segment ON segment.id = held.segment_id AND NOT segment.is_pooled
+      LEFT JOIN LATERAL (
+          SELECT p.inbound_minutes + p.async_minutes + p.sync_minutes + p.taskforce_minutes
+                     AS minutes
+            FROM coverage_axprofile p
+           WHERE p.member_id = held.member_id AND p.valid_from <= %(as_of)s
+             AND (p.superseded_on IS NULL OR p.superseded_on > %(as_of)s)
+           ORDER BY p.valid_from DESC, p.id DESC
+           LIMIT 1
+      ) profile ON true
+     WHERE held.owner_id IS NULL
+       AND {{scope}}
+       AND NOT {TERMS_ARE_OVER.format(held="held")}
+     ORDER BY minutes DESC, held.member_id
+"""
 HELD_MINUTES = f"""
     WITH book AS (
-        SELECT owner_id, minutes FROM wanted_assignment wanted
-         WHERE owner_id IS NOT NULL AND NOT {TERMS_ARE_OVER.format(held="wanted")}
-        UNION ALL
-        SELECT held.owner_id,
-               p.inbound_minutes + p.async_minutes + p.sync_minutes + p.taskforce_minutes
+        SELECT held.owner_id, profile.minutes
           FROM coverage_assignment held
-          JOIN coverage_axprofile p
-            ON p.member_id = held.member_id AND p.superseded_on IS NULL
+          JOIN (
+              SELECT DISTINCT ON (p.member_id) p.member_id,
+                     p.inbound_minutes + p.async_minutes + p.sync_minutes + p.taskforce_minutes
+                         AS minutes
+                FROM coverage_axprofile p
+               WHERE p.valid_from <= %(as_of)s
+                 AND (p.superseded_on IS NULL OR p.superseded_on > %(as_of)s)
+               ORDER BY p.member_id, p.valid_from DESC, p.id DESC
+          ) profile ON profile.member_id = held.member_id
          WHERE held.owner_id IS NOT NULL AND NOT {TERMS_ARE_OVER.format(held="held")}
-           AND NOT EXISTS (SELECT FROM wanted_assignment wanted
-                            WHERE wanted.member_id = held.member_id)
     )
     SELECT msm.id, coalesce(sum(book.minutes), 0)::bigint
       FROM members_user msm
       LEFT JOIN book ON book.owner_id = msm.id
      WHERE msm.is_active AND msm.role = %(msm)s
      GROUP BY msm.id
+"""
+GIVE = """
+    WITH dealt AS MATERIALIZED (
+        SELECT * FROM unnest(%(members)s::bigint[], %(owners)s::bigint[])
+            AS dealt (member_id, owner_id)
+    ), given AS (
+        UPDATE coverage_assignment held SET owner_id = dealt.owner_id, assigned_on = %(as_of)s
+          FROM dealt WHERE dealt.member_id = held.member_id
+        RETURNING held.member_id, held.segment_id, held.owner_id, held.reason
+    ), said AS (
+        UPDATE coverage_assignmentchange change SET to_owner_id = given.owner_id
+          FROM given
+         WHERE change.member_id = given.member_id AND change."on" = %(as_of)s
+           AND change.to_segment_id = given.segment_id AND change.to_owner_id IS NULL
+           AND NOT EXISTS (SELECT FROM coverage_assignmentchange later
+                            WHERE later.member_id = change.member_id AND later.id > change.id)
+        RETURNING change.member_id
+    )
+    INSERT INTO coverage_assignmentchange
+        (member_id, "on", from_segment_id, to_segment_id, from_owner_id, to_owner_id, reason)
+    SELECT member_id, %(as_of)s, segment_id, segment_id, NULL, owner_id, reason
+      FROM given WHERE NOT EXISTS (SELECT FROM said WHERE said.member_id = given.member_id)
 """
 LOG_CHANGES = """
     INSERT INTO coverage_assignmentchange

@@ -158,6 +158,10 @@ def _collect(job: Job) -> Written:
     return Written(rows_in=taken, rows_out=0)
 
 
+def _owners(job: Job) -> Written:
+    return assignment.deal(as_of=job.night.as_of, scope=job.scope)
+
+
 def _revenue(job: Job) -> Written:
     since = None
     if not job.night.is_full:
@@ -240,8 +244,10 @@ LIVE_STAGES = (
     ),
     Stage(
         name="coverage",
-        run=lambda job: assignment.refresh(as_of=job.night.as_of, scope=job.scope),
+        run=lambda job: assignment.assign(as_of=job.night.as_of, scope=job.scope),
     ),
+    # everybody's book is read once, so this is not ranged
+    Stage(name="owners", run=_owners, is_ranged=False),
     Stage(name="statistics", run=_statistics, is_ranged=False),
     Stage(name="milestones", run=lambda job: milestones.refresh(scope=job.scope)),
     Stage(

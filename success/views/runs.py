@@ -40,7 +40,11 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
     ),
     "coverage": (
         gettext_lazy("Coverage"),
-        gettext_lazy("segments, and who looks after whom"),
+        gettext_lazy("which segment each member belongs to"),
+    ),
+    "owners": (
+        gettext_lazy("Owners"),
+        gettext_lazy("who looks after those whom nobody does"),
     ),
     "statistics": (
         gettext_lazy("Statistics"),

@@ -323,7 +323,8 @@ class Command(BaseCommand):
         self._say(f"  segments of {on}")
         began = perf_counter()
         for first, last in member_ranges(size=ORDINARY_RANGE):
-            assignment.refresh(as_of=on, scope=Scope(first=first, last=last))
+            assignment.assign(as_of=on, scope=Scope(first=first, last=last))
+        assignment.deal(as_of=on, scope=Scope(first=0, last=last))
         return perf_counter() - began
 
     def _measure(self, members: int) -> Measured:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from config.kernel.conditions import BadCondition, Fact, FactRegistry, Kind
 from coverage.engine import segments as engine
@@ -322,6 +322,50 @@ def test_nobody_is_dealt_where_there_is_no_msm():
     refresh()
 
     assert [row[1:] for row in state()] == [("asynchronized", None)]
+
+
+def test_ranges_assigned_one_by_one_are_dealt_as_one_book_with_one_row_each():
+    ensure_default_segments()
+    for _ in range(3):
+        make_user()
+    chance = random.Random(11)
+    members = [
+        make_ax_profile(async_minutes=chance.randrange(30, 300)).member_id for _ in range(24)
+    ]
+    middle = members[len(members) // 2]
+    with transaction.atomic():
+        refresh()
+        at_once = state()
+        transaction.set_rollback(True)
+
+    assignment.assign(as_of=TODAY, scope=Scope(first=0, last=middle))
+    assignment.assign(as_of=TODAY, scope=Scope(first=middle + 1, last=members[-1]))
+    assert {owner for _, _, owner in state()} == {None}
+    assert assignment.deal(as_of=TODAY, scope=EVERYBODY) == Written(rows_in=24, rows_out=24)
+
+    assert state() == at_once
+    said = AssignmentChange.objects.order_by("member_id").values_list(
+        "member_id", "to_owner_id"
+    )
+    assert list(said) == [(member, owner) for member, _, owner in at_once]
+    assert assignment.deal(as_of=TODAY, scope=EVERYBODY) == Written(rows_in=0, rows_out=0)
+
+
+def test_those_who_waited_are_dealt_when_an_msm_comes_and_the_log_says_so():
+    ensure_default_segments()
+    profile = make_ax_profile()
+    refresh()
+    newcomer = make_user()
+    tomorrow = TODAY + timedelta(days=1)
+
+    assert refresh(as_of=tomorrow).rows_out == 1
+
+    changes = AssignmentChange.objects.filter(member=profile.member_id).order_by("pk")
+    assert list(changes.values_list("on", "from_segment__key", "from_owner", "to_owner")) == [
+        (TODAY, None, None, None),
+        (tomorrow, "asynchronized", None, newcomer.pk),
+    ]
+    assert Assignment.objects.get(pk=profile.member_id).assigned_on == tomorrow
 
 
 def test_no_temporary_table_is_left_behind():

@@ -166,7 +166,7 @@ def test_a_night_that_failed_goes_on_from_its_last_step(monkeypatch):
     night = Night.objects.get()
     assert night.status == NightStatus.FAILED
     assert [stage.name for stage in progress(night) if stage.is_done] == [
-        "collect", "involvement", "coverage", "statistics", "milestones",
+        "collect", "involvement", "coverage", "owners", "statistics", "milestones",
     ]  # fmt: skip
     assert night.steps.get(status=StepStatus.FAILED).error == "RuntimeError: the power went"
 
