@@ -128,7 +128,7 @@ class TaskForces(GenericViewSet[Member]):
             request, lambda size, **edges: page(rows, order=("name", "pk"), size=size, **edges)
         )
         found = reads.task_forces(list(shown.items), on=today)
-        return Response(page_body(shown, TaskForceOutput(found, many=True).data))
+        return Response(page_body(shown, [TaskForceOutput(each).data for each in found]))
 
     @extend_schema(
         operation_id="task_forces_retrieve",
