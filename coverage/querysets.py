@@ -1,4 +1,4 @@
-"""Questions about absences. Each answer is a queryset, so they chain."""
+"""Questions about absences and hours. Each answer is a queryset, so they chain."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Self
@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from members.enums import Role
 
 if TYPE_CHECKING:
-    from coverage.models import Absence  # noqa: F401  # parametrises the base
+    from coverage.models import Absence, CoverageModel  # noqa: F401  # parametrise the bases
     from members.models import User
 
 
@@ -34,3 +34,17 @@ class AbsenceQuerySet(QuerySet["Absence"]):
         if user.role != Role.MSM:
             return self.filter(named)
         return self.filter(named | Q(cover=None) | Q(cover__in=self.order_by().values("user")))
+
+
+class CoverageModelQuerySet(QuerySet["CoverageModel"]):
+    def standing(self) -> Self:
+        """Those that were not withdrawn."""
+        return self.filter(withdrawn_at=None)
+
+    def begun(self, *, on: date) -> Self:
+        """Those whose day has come; the first of them is the one that counts."""
+        return (
+            self.standing()
+            .filter(effective_from__lte=on)
+            .order_by("-effective_from", "-version")
+        )

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern] = [
     path("hours/begin/", hours.begin, name="hours_begin"),
     path("hours/new/", hours.edit, name="hours_edit"),
     path("hours/<int:number>/", hours.version, name="hours_version"),
+    path("hours/<int:number>/withdraw/", hours.withdraw, name="hours_withdraw"),
     path("exports/<slug:table>.<slug:kind>", exports.export, name="export"),
     path("hours.json", overview.hours_chart, name="hours_chart"),
     path("over-delivery/", simulator.over_delivery, name="over_delivery"),

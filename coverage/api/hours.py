@@ -10,6 +10,7 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
@@ -22,6 +23,7 @@ from coverage.enums import LifecycleStage, Modality
 from coverage.models import CoverageModel
 from coverage.queries import hours as reads
 from coverage.services import hours as acts
+from members.api.acts import refusing, said, text
 from members.api.idempotency import IDEMPOTENCY_KEY, idempotent
 
 if TYPE_CHECKING:
@@ -77,6 +79,9 @@ class VersionOutput(serializers.Serializer[CoverageModel]):
         source="made_by.public_id", allow_null=True, default=None, help_text="Null: the system."
     )
     made_at = serializers.DateTimeField()
+    withdrawn_at = serializers.DateTimeField(
+        allow_null=True, help_text="Before its day had come; then it never counts."
+    )
 
 
 @extend_schema_serializer(component_name="CoverageModelDetail")
@@ -126,6 +131,11 @@ class NewInput(serializers.Serializer[Any]):
     leverage = FactorData(many=True, default=list)
 
 
+@extend_schema_serializer(component_name="CoverageModelWithdrawInput")
+class WithdrawInput(serializers.Serializer[Any]):
+    reason = text("Why it is not to count.", longest=500)
+
+
 @extend_schema(tags=["coverage"])
 @extend_schema_view(
     list=extend_schema(
@@ -146,6 +156,7 @@ class HoursVersions(ListModelMixin, GenericViewSet[CoverageModel]):
         "list": Permission.COVERAGE_VIEW,
         "retrieve": Permission.COVERAGE_VIEW,
         "create": Permission.COVERAGE_EDIT,
+        "withdraw": Permission.COVERAGE_EDIT,
     }
 
     def get_queryset(self) -> "QuerySet[CoverageModel]":
@@ -198,3 +209,23 @@ class HoursVersions(ListModelMixin, GenericViewSet[CoverageModel]):
         except acts.NotAModel as refusal:
             raise ValidationError({"non_field_errors": [str(refusal)]}) from refusal
         return Response(DetailOutput(made).data, status=201)
+
+    @extend_schema(
+        operation_id="coverage_hours_withdraw",
+        summary="Withdraw a version that does not count yet",
+        description="It stays to be seen and never counts. Its day has come, or it was "
+        "withdrawn before: 409.",
+        parameters=[NUMBER, IDEMPOTENCY_KEY],
+        request=WithdrawInput,
+        responses={200: DetailOutput, **problems(400, 404, 409, 422)},
+        filters=False,
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def withdraw(self, request: "Request", version: str) -> Response:
+        user: Any = request.user
+        given = said(request, WithdrawInput)
+        found = get_object_or_404(self.get_queryset(), version=int(version))
+        with refusing(acts.NotWithdrawable):
+            acts.withdraw(model=found, by=user, at=clock.now(), reason=given["reason"])
+        return Response(DetailOutput(self.get_queryset().get(pk=found.pk)).data)

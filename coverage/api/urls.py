@@ -10,6 +10,7 @@ from coverage.api.people import Absences, People, Teams
 from coverage.api.profiles import Assignments, AxProfiles
 from coverage.api.rebalancings import Rebalancings
 from coverage.api.segments import Segments
+from coverage.api.task_forces import TaskForces
 
 app_name = "coverage-api"
 
@@ -22,6 +23,7 @@ router.register("people", People, basename="people")
 router.register("profiles", AxProfiles, basename="ax-profiles")
 router.register("rebalancings", Rebalancings, basename="rebalancings")
 router.register("segments", Segments, basename="segments")
+router.register("task-forces", TaskForces, basename="task-forces")
 router.register("teams", Teams, basename="teams")
 
 urlpatterns = [

@@ -20,6 +20,17 @@ from coverage.services.hours import MOST_HOURS, MOST_LEVERAGE, NotAModel, check
 LONGEST_NOTE: Final = 2000
 
 
+class WithdrawForm(forms.Form):
+    """Why a version is not to count."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Why is it not to count?"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": gettext_lazy("Say why in a few words.")},
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One kind of time in a segment: a field for each stage, and one for its leverage."""

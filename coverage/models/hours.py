@@ -4,10 +4,14 @@ from django.db.models import Q
 
 from coverage.enums import LifecycleStage, Modality
 from coverage.models.segments import Segment
+from coverage.querysets import CoverageModelQuerySet
 
 
 class CoverageModel(models.Model):
-    """How many hours an experience takes, in versions; the last one begun counts."""
+    """How many hours an experience takes, in versions; the last one begun counts.
+
+    One that was withdrawn before its day is kept to be seen, and never counts.
+    """
 
     version = models.PositiveSmallIntegerField(unique=True)
     effective_from = models.DateField()
@@ -16,6 +20,9 @@ class CoverageModel(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     made_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True, help_text="before its day had come")
+
+    objects = CoverageModelQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["effective_from"], name="coverage_model_by_day")]

@@ -8,11 +8,11 @@ from decimal import Decimal
 from fractions import Fraction
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from coverage.engine import capacity as engine
 from coverage.enums import LifecycleStage, Modality
 from coverage.models import CoverageHours, CoverageModel, Leverage, Segment
+from coverage.querysets import CoverageModelQuerySet
 
 # (segment key, stage, modality) → hours that one member gets in a month
 HoursOf = Mapping[tuple[str, str, str], Decimal]
@@ -75,14 +75,14 @@ class Difference:
     after: Decimal | None
 
 
-def versions() -> QuerySet[CoverageModel]:
-    """Return every version with who made it, the newest first."""
+def versions() -> CoverageModelQuerySet:
+    """Return every version with who made it, the newest first; also withdrawn ones."""
     return CoverageModel.objects.select_related("made_by").order_by("-version")
 
 
 def version_before(model: CoverageModel) -> CoverageModel | None:
-    """Return the version that was made before one; null for the first."""
-    return versions().filter(version__lt=model.version).first()
+    """Return the version before one that was not withdrawn; null for the first."""
+    return versions().standing().filter(version__lt=model.version).first()
 
 
 def said(model: CoverageModel) -> Said:
@@ -168,8 +168,7 @@ def members_by_stage(*, as_of: date, grace_days: int) -> dict[tuple[int, str], i
 
 def current_model(*, as_of: date) -> CoverageModel | None:
     """Return the version that counts on a day, the last one begun; null before the first."""
-    begun = CoverageModel.objects.filter(effective_from__lte=as_of)
-    return begun.order_by("-effective_from", "-version").first()
+    return CoverageModel.objects.begun(on=as_of).first()
 
 
 def staff_hours(*, as_of: date, what_if: Mapping[str, Fraction] | None = None) -> StaffHours:
@@ -178,9 +177,7 @@ def staff_hours(*, as_of: date, what_if: Mapping[str, Fraction] | None = None) -
     What the version that counts does not name is not known, and is left out. ``what_if`` takes
     the place of its leverage, by modality. Two statements.
     """
-    counting = CoverageModel.objects.filter(effective_from__lte=as_of).order_by(
-        "-effective_from", "-version"
-    )[:1]
+    counting = CoverageModel.objects.begun(on=as_of)[:1]
     leverage: dict[int, dict[str, Fraction]] = defaultdict(dict)
     for segment, modality, factor in Leverage.objects.filter(model__in=counting).values_list(
         "segment_id", "modality", "factor"

@@ -38,7 +38,8 @@ part AS (
 # Staff hours a member and month, of the version that counts on %(as_of)s.
 HOURS = """
 counting AS (
-    SELECT id FROM coverage_coveragemodel WHERE effective_from <= %(as_of)s
+    SELECT id FROM coverage_coveragemodel
+     WHERE effective_from <= %(as_of)s AND withdrawn_at IS NULL
      ORDER BY effective_from DESC, version DESC LIMIT 1
 ),
 hours AS (

@@ -51,6 +51,10 @@ class NotAModel(Exception):
     """The hours cannot be kept as they were said; the words say why."""
 
 
+class NotWithdrawable(Exception):
+    """The version counts already, or was withdrawn before; the words say which."""
+
+
 @transaction.atomic
 def ensure_beginning(*, on: date, at: datetime) -> bool:
     """Give an association without any segments the usual ones, and its first hours; True if so.
@@ -60,7 +64,7 @@ def ensure_beginning(*, on: date, at: datetime) -> bool:
     The hours count from ``on``. Called by every night, and by whoever does not wait for one;
     idempotent (DOMAIN 2.4, 6.2).
     """
-    if CoverageModel.objects.exists():
+    if CoverageModel.objects.standing().exists():
         return False
     if not Segment.objects.exists():
         ensure_default_segments()
@@ -79,7 +83,7 @@ def ensure_default_model(*, at: datetime, on: date | None = None) -> CoverageMod
     says it. Idempotent.
     """
     _one_at_a_time()
-    first = CoverageModel.objects.order_by("version").first()
+    first = CoverageModel.objects.standing().order_by("version").first()
     if first is not None:
         return first
     hours: dict[tuple[str, str, str], Decimal] = {}
@@ -144,7 +148,7 @@ def check(
         raise NotAModel(words)
     if not note.strip():
         raise NotAModel(_("Say what is different, and why."))
-    last = CoverageModel.objects.aggregate(last=Max("effective_from"))["last"]
+    last = CoverageModel.objects.standing().aggregate(last=Max("effective_from"))["last"]
     if last is not None and effective_from < last:
         raise NotAModel(
             _("The newest version counts from %(day)s; a new one begins then or later.")
@@ -154,6 +158,37 @@ def check(
         raise NotAModel(
             _("That day is over, and stays as it was counted. A version begins today or later.")
         )
+
+
+@transaction.atomic
+def withdraw(*, model: CoverageModel, reason: str, by: User, at: datetime) -> CoverageModel:
+    """Let a version that does not count yet never count, and return it; it stays to be seen.
+
+    Its number is not given again, and the version before it goes on counting. ``reason`` is
+    kept in the audit trail. Raises ``NotWithdrawable`` with words once its day has come, or
+    where it was withdrawn before.
+    """
+    _one_at_a_time()
+    row = CoverageModel.objects.select_for_update().get(pk=model.pk)
+    if row.withdrawn_at is not None:
+        raise NotWithdrawable(_("This version was withdrawn before."))
+    if row.effective_from <= local_date(at, zone=association_zone()):
+        raise NotWithdrawable(
+            _("This version counts already. Say the hours anew instead: a new version begins.")
+        )
+    row.withdrawn_at = at
+    row.save(update_fields=["withdrawn_at"])
+    record(
+        verb="coverage_model.withdrawn",
+        subject=row,
+        member_id=None,
+        summary=f"Version {row.version} of the hours, from {row.effective_from}, withdrawn",
+        by=by,
+        at=at,
+        before={"withdrawn_at": None},
+        after={"withdrawn_at": at, "reason": reason.strip()},
+    )
+    return row
 
 
 def _objections(*, hours: HoursOf, leverage: LeverageOf) -> Iterable[str]:

@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -18,7 +19,7 @@ from config.kernel import clock
 from config.kernel.permissions import has, requires
 from coverage.access import Permission
 from coverage.enums import LifecycleStage, Modality
-from coverage.forms.hours import HoursForm, plain
+from coverage.forms.hours import HoursForm, WithdrawForm, plain
 from coverage.models import CoverageModel, Segment
 from coverage.queries import hours as reads
 from coverage.queries.capacity import Picture, with_hours
@@ -145,6 +146,8 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
             "differences": [] if before is None else in_words(reads.said(before), said),
             "blocks": blocks,
             "stages": STAGES,
+            "may_withdraw": has(request.user, Permission.COVERAGE_EDIT)
+            and _is_planned(model, on=today),
             "crumbs": [
                 (_("Coverage"), reverse("coverage:overview")),
                 (_("Hours"), reverse("coverage:hours")),
@@ -156,10 +159,52 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
 
 @requires(Permission.COVERAGE_EDIT)
 @require_http_methods(["GET", "HEAD", "POST"])
+def withdraw(request: HttpRequest, number: int) -> HttpResponse:
+    """Ask for the reason, then let a version that is still to begin never count."""
+    model = get_object_or_404(reads.versions(), version=number)
+    back = reverse("coverage:hours_version", args=[number])
+    if not _is_planned(model, on=clock.today()):
+        messages.warning(request, _("This version counts already, or was withdrawn before."))
+        return redirect(back)
+    form = WithdrawForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.withdraw(
+                model=model, by=user_of(request), at=clock.now(), **form.cleaned_data
+            )
+        except services.NotWithdrawable as refused:
+            messages.warning(request, str(refused))
+            return redirect(back)
+        messages.success(
+            request, _("Version %(number)s of the hours will not count.") % {"number": number}
+        )
+        return redirect("coverage:hours")
+    words = {"number": number, "day": date_format(model.effective_from, "j F Y")}
+    context = {
+        "form": form,
+        "title": _("Withdraw version %(number)s of the hours?") % words,
+        "lead": _(
+            "It would count from %(day)s. It stays to be seen, and the version before it goes "
+            "on counting."
+        )
+        % words,
+        "button": _("Withdraw it"),
+        "back": back,
+        "crumbs": [
+            (_("Coverage"), reverse("coverage:overview")),
+            (_("Hours"), reverse("coverage:hours")),
+        ],
+    }
+    status = 422 if form.is_bound else 200
+    return render(request, "coverage/member_form.html", context, status=status)
+
+
+@requires(Permission.COVERAGE_EDIT)
+@require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest) -> HttpResponse:
     """Say the hours anew: look what it does, then keep it as a version."""
     today = clock.today()
-    newest = reads.versions().first()
+    newest = reads.versions().standing().first()
     said = NOTHING_SAID if newest is None else reads.said(newest)
     segments = _segments(said)
     if not segments:
@@ -227,8 +272,12 @@ def begin(request: HttpRequest) -> HttpResponse:
 # What is said, and what follows
 
 
+def _is_planned(model: CoverageModel, *, on: date) -> bool:
+    return model.withdrawn_at is None and model.effective_from > on
+
+
 def _counting(found: Iterable[CoverageModel], *, on: date) -> CoverageModel | None:
-    begun = [each for each in found if each.effective_from <= on]
+    begun = [each for each in found if each.withdrawn_at is None and each.effective_from <= on]
     return max(begun, key=lambda each: (each.effective_from, each.version), default=None)
 
 
@@ -239,6 +288,9 @@ def _versions(
     shown = []
     following: CoverageModel | None = None
     for model in found:
+        if model.withdrawn_at is not None:
+            shown.append(Version(model=model, when=_("withdrawn"), counts=False))
+            continue
         if model == counting:
             when = _("counts now")
         elif following is not None and following.effective_from <= model.effective_from:

@@ -99,3 +99,24 @@ def test_what_cannot_be_meant_is_refused_with_words(overrides, words):
 def test_only_those_who_may_edit_coverage_say_them_anew():
     assert client_of(Role.MSM).post(URL, said(), format="json").status_code == 403
     assert client_of(Role.MEMBER).get(URL).status_code == 403
+
+
+def test_a_planned_version_is_withdrawn_and_one_that_counts_is_not():
+    client = client_of(Role.DIRECTOR)
+    later = (TODAY + timedelta(days=9)).isoformat()
+    client.post(URL, said(effective_from=later), format="json")
+    reason = {"reason": "Too early"}
+
+    done = client.post(f"{URL}2/withdraw/", reason, format="json")
+    again = client.post(f"{URL}2/withdraw/", reason, format="json")
+    counting = client.post(f"{URL}1/withdraw/", reason, format="json")
+    unsaid = client.post(f"{URL}2/withdraw/", {}, format="json")
+
+    assert (done.status_code, done.json()["withdrawn_at"] is None) == (200, False)
+    assert [each.status_code for each in (again, counting, unsaid)] == [409, 409, 400]
+    assert "counts already" in counting.json()["detail"]
+    assert [row["withdrawn_at"] is None for row in client.get(URL).json()["results"]] == [
+        False,
+        True,
+    ]
+    assert client_of(Role.MSM).post(f"{URL}2/withdraw/", reason).status_code == 403

@@ -4,13 +4,15 @@ from fractions import Fraction
 
 import pytest
 
-from coverage.models import CoverageModel, Segment
-from coverage.queries.hours import staff_hours
+from coverage.models import CoverageHours, CoverageModel, Segment
+from coverage.queries.hours import staff_hours, version_before
 from coverage.services.hours import (
     NotAModel,
+    NotWithdrawable,
     ensure_beginning,
     ensure_default_model,
     new_version,
+    withdraw,
 )
 from coverage.services.segments import ensure_default_segments
 from members.models import AuditEntry
@@ -152,3 +154,48 @@ def test_the_beginning_adds_no_segment_to_those_of_an_association():
     make_segment(key="our-own")
     assert ensure_beginning(on=TODAY, at=NOON) is False
     assert (Segment.objects.count(), CoverageModel.objects.count()) == (1, 0)
+
+
+def test_a_planned_version_is_withdrawn_and_the_one_before_goes_on_counting():
+    ensure_default_segments()
+    ensure_default_model(at=NOON - timedelta(days=30))
+    counted = by_key()
+    day = TODAY + timedelta(days=10)
+    planned = version(effective_from=day)
+    director = make_user(role="director")
+
+    withdrawn = withdraw(model=planned, reason=" Too early ", by=director, at=NOON)
+
+    assert withdrawn.withdrawn_at == NOON
+    assert staff_hours(as_of=day) == staff_hours(as_of=TODAY)
+    assert by_key() == counted
+    entry = AuditEntry.objects.get(verb="coverage_model.withdrawn")
+    assert (entry.by, entry.after["reason"]) == (director, "Too early")
+    assert CoverageHours.objects.filter(model=planned).count() == 2  # kept to be seen
+    following = version(effective_from=TODAY + timedelta(days=1))
+    assert (following.version, version_before(following).version) == (3, 1)
+
+
+@pytest.mark.parametrize("days", [-1, 0])
+def test_what_counts_already_is_not_withdrawn(days):
+    ensure_default_segments()
+    counting = ensure_default_model(at=NOON + timedelta(days=days))
+    with pytest.raises(NotWithdrawable, match="counts already"):
+        withdraw(model=counting, reason="", by=make_user(), at=NOON)
+
+
+def test_a_version_is_withdrawn_once():
+    ensure_default_segments()
+    planned = version(effective_from=TODAY + timedelta(days=1))
+    withdraw(model=planned, reason="", by=make_user(), at=NOON)
+    with pytest.raises(NotWithdrawable, match="withdrawn before"):
+        withdraw(model=planned, reason="", by=make_user(), at=NOON)
+    assert AuditEntry.objects.filter(verb="coverage_model.withdrawn").count() == 1
+
+
+def test_the_beginning_comes_back_where_all_was_withdrawn():
+    ensure_default_segments()
+    only = ensure_default_model(at=NOON, on=TODAY + timedelta(days=3))
+    withdraw(model=only, reason="", by=make_user(), at=NOON)
+    assert ensure_beginning(on=TODAY, at=NOON) is True
+    assert staff_hours(as_of=TODAY) != {}

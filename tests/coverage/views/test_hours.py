@@ -182,3 +182,32 @@ def test_the_page_takes_as_many_statements_for_many_members(
     book(count=count)
     with django_assert_max_num_queries(14):
         client.get(URL)
+
+
+@pytest.mark.usefixtures("usual", "director")
+def test_a_planned_version_is_withdrawn_with_a_reason(client):
+    make_coverage_model(version=2, effective_from=TODAY + timedelta(days=9))
+    address = f"{URL}2/withdraw/"
+
+    assert address in client.get(f"{URL}2/").content.decode()
+    assert "It would count from 7 August 2026." in client.get(address).content.decode()
+    assert client.post(address, {"reason": ""}).status_code == 422
+    done = client.post(address, {"reason": "Too early"}, follow=True)
+
+    assert done.redirect_chain == [(URL, 302)]
+    assert [(each.model.version, each.when) for each in done.context["versions"]] == [
+        (2, "withdrawn"),
+        (1, "counts now"),
+    ]
+    assert address not in client.get(f"{URL}2/").content.decode()
+    again = client.post(address, {"reason": "Too early"}, follow=True)
+    assert again.redirect_chain == [(f"{URL}2/", 302)]
+
+
+@pytest.mark.usefixtures("usual")
+def test_a_version_that_counts_has_no_way_to_be_withdrawn(client, director):
+    assert f"{URL}1/withdraw/" not in client.get(f"{URL}1/").content.decode()
+    client.post(f"{URL}1/withdraw/", {"reason": "Too early"})
+    assert CoverageModel.objects.get().withdrawn_at is None
+    client.force_login(make_user())
+    assert client.get(f"{URL}1/withdraw/").status_code == 403
