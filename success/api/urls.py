@@ -9,6 +9,7 @@ from success.api import (
     margin,
     measures,
     outlook,
+    renewal_dues,
     renewals,
     retention,
 )
@@ -90,6 +91,11 @@ urlpatterns = [
     ),
     path("measures/retention", retention.RetentionView.as_view(), name="measures-retention"),
     path("measures/renewals", renewals.RenewalsView.as_view(), name="measures-renewals"),
+    path(
+        "measures/renewals/available",
+        renewal_dues.AvailableView.as_view(),
+        name="measures-renewals-available",
+    ),
     path("measures/margin", margin.MarginView.as_view(), name="measures-margin"),
     path(
         "measures/margin/members",

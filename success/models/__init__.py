@@ -42,7 +42,7 @@ from success.models.plays import (
 from success.models.profiles import ProfileImport, ProfileImportMember, ProfileImportRow
 from success.models.queue import BulkAct, SavedView
 from success.models.renewals import RenewalCount, RetentionEvent
-from success.models.revenue import RevenuePeriod
+from success.models.revenue import RenewableMonth, RevenuePeriod
 from success.models.reviews import CalendarFeed, GapAnswer, Review, ReviewGuest
 from success.models.trials import Backtest, SleepingDog
 from success.models.worth import OfferWorth
@@ -87,6 +87,7 @@ __all__ = [
     "ProfileImport",
     "ProfileImportMember",
     "ProfileImportRow",
+    "RenewableMonth",
     "RenewalCount",
     "RetentionEvent",
     "RevenuePeriod",

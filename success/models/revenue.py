@@ -59,3 +59,41 @@ class RevenuePeriod(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.ends_on} {self.basis} {self.value}"
+
+
+class RenewableMonth(models.Model):
+    """Dues that ended in a month, of one tier, and how much of them was renewed.
+
+    Rewritten by the night when a month closes, and on full ones. A year's dues in the
+    association's currency; available = renewed + less + lapsed + undecided. What renewals were
+    larger by, and who came back after the grace, are in none of these.
+    """
+
+    month = models.DateField(help_text="first day of the month in which the terms ended")
+    tier = models.TextField(blank=True, help_text="of the term that ended")
+    renewed_members = models.PositiveIntegerField()
+    lapsed_members = models.PositiveIntegerField()
+    undecided_members = models.PositiveIntegerField(help_text="in grace")
+    reinstated_members = models.PositiveIntegerField(help_text="back after the grace")
+    available = models.DecimalField(max_digits=16, decimal_places=2)
+    renewed = models.DecimalField(
+        max_digits=16, decimal_places=2, help_text="nobody above what they paid before"
+    )
+    less = models.DecimalField(max_digits=16, decimal_places=2)
+    more = models.DecimalField(max_digits=16, decimal_places=2)
+    lapsed = models.DecimalField(max_digits=16, decimal_places=2)
+    undecided = models.DecimalField(max_digits=16, decimal_places=2)
+    reinstated = models.DecimalField(max_digits=16, decimal_places=2)
+    covers_until = models.DateField(
+        help_text="terms begun by this day were known; later counts found the same"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["month", "tier"], name="renewable_dues_are_counted_once_a_tier"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month} {self.tier}"

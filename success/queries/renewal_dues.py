@@ -4,15 +4,167 @@ Who may see it is ``Permission.REVENUE_VIEW``.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
-from django.db.models import F, QuerySet, Sum
+from django.db import connection
+from django.db.models import F, Max, QuerySet, Sum
 from django.db.models.functions import TruncWeek
 
+from members.models import Association
 from members.models.dues import Dues
-from success.models import MemberFacts
-from success.queries.revenue import check_currency
+from success.engine.available import AvailableToRenew, Outcome
+from success.engine.revenue import to_places
+from success.models import MemberFacts, RenewableMonth
+from success.queries.revenue import RATIO_PLACES, check_currency, money
+from success.rollups import renewal_dues as rollup
+
+RATES = ("rate", "net_rate", "member_rate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewable:
+    """What was up for renewal in whole months, ``until`` not included, as the night counted.
+
+    ``covers_until`` is the day up to which terms were known; null before the first count.
+    """
+
+    since: date
+    until: date
+    covers_until: date | None
+    everybody: AvailableToRenew = field(default_factory=AvailableToRenew)
+    tiers: dict[str, AvailableToRenew] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedRow:
+    """Dues of one member that ended, or began again after the grace, and what came of it."""
+
+    member_id: int
+    public_id: UUID
+    name: str
+    on: date
+    tier: str
+    before: Decimal
+    after: Decimal
+    outcome: Outcome
+
+
+def available_between(*, since: date, until: date) -> Renewable:
+    """Return what was up for renewal from the month of ``since`` to before that of ``until``.
+
+    As the last count of the night left it: figures of ended terms, by their month, added up.
+    Raises ``MixedCurrencies`` where dues cannot be told in one (DOMAIN 4.1, 4.3).
+    """
+    first, last = since.replace(day=1), until.replace(day=1)
+    check_currency(on=first)
+    names = [each.name for each in fields(AvailableToRenew)]
+    rows: Any = (
+        RenewableMonth.objects.filter(month__gte=first, month__lt=last)
+        .values("tier")
+        .annotate(**{f"of_{name}": Sum(name) for name in names})
+    )
+    tiers = {
+        row["tier"]: AvailableToRenew(**{name: row[f"of_{name}"] for name in names})
+        for row in rows.order_by("tier")
+    }
+    everybody = AvailableToRenew(
+        **{name: sum(getattr(each, name) for each in tiers.values()) for name in names}
+    )
+    known = RenewableMonth.objects.aggregate(until=Max("covers_until"))["until"]
+    return Renewable(
+        since=first,
+        until=last,
+        covers_until=known,
+        everybody=everybody if tiers else AvailableToRenew(),
+        tiers=tiers,
+    )
+
+
+def ended_between(  # noqa: PLR0913  # what is asked for, all by name
+    *,
+    since: date,
+    until: date,
+    as_of: date,
+    tier: str | None = None,
+    outcome: str = "",
+    after: tuple[date, int] | None = None,
+    size: int,
+) -> list[EndedRow]:
+    """Return the members behind ``available_between`` in whole months, the latest end first.
+
+    ``as_of`` is the day up to which that was counted; ``outcome`` one of ``Outcome``, blank
+    for all that was up for renewal. ``after`` is the day and member of the last row of the
+    page before. Linked members stand under the one they are counted with (DOMAIN 4.3 #13).
+    """
+    first, last = since.replace(day=1), until.replace(day=1)
+    of = check_currency(on=first)
+    grace_days = Association.current().grace_days
+    found: list[EndedRow] = []
+    conditions = ["outcome = %(outcome)s" if outcome else "outcome <> 'reinstated'"]
+    if tier is not None:
+        conditions.append("tier.tier = %(tier)s")
+    if after is not None:
+        conditions.append('("on", ended.member_id) < (%(after_on)s, %(after_member)s)')
+    for begins, ends, linked in rollup.spans(of=of, first=first, until=last):
+        asked = rollup.asked(
+            first=begins, until=ends, as_of=as_of, grace_days=grace_days, of=of
+        )
+        asked |= {"outcome": outcome, "tier": tier, "size": size}
+        asked |= dict(zip(("after_on", "after_member"), after or (None, None), strict=True))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"WITH {rollup.ended_sql(of=of, linked=linked)}"
+                ' SELECT ended.member_id, member.public_id, member.name, "on", tier.tier,'
+                " before, after, outcome"
+                " FROM ended JOIN tier USING (code)"
+                " JOIN members_member AS member ON member.id = ended.member_id"
+                f" WHERE {' AND '.join(conditions)}"
+                ' ORDER BY "on" DESC, ended.member_id DESC LIMIT %(size)s',
+                asked,
+            )
+            found += [
+                EndedRow(
+                    **dict(
+                        zip(("member_id", "public_id", "name", "on", "tier"), row, strict=False)
+                    ),
+                    before=money(row[5]),
+                    after=money(row[6]),
+                    outcome=Outcome(row[7]),
+                )
+                for row in cursor
+            ]
+    return sorted(found, key=lambda row: (row.on, row.member_id), reverse=True)[:size]
+
+
+def plain(found: Renewable) -> dict[str, Any]:
+    """Return the whole answer as plain values: decimals and dates, ratios to six places."""
+    return {
+        "since": found.since,
+        "until": found.until,
+        "covers_until": found.covers_until,
+        "currency": Association.current().currency,
+        **plain_figures(found.everybody),
+        "tiers": [{"tier": tier, **plain_figures(each)} for tier, each in found.tiers.items()],
+    }
+
+
+def plain_figures(found: AvailableToRenew) -> dict[str, Any]:
+    """Return the figures by name, with the rates under both readings, to six places."""
+    said: dict[str, Any] = {
+        each.name: getattr(found, each.name) for each in fields(AvailableToRenew)
+    }
+    said |= {"members": found.members, "status": found.status.value}
+    for name in RATES:
+        for reading, strict in (("strict", True), ("optimistic", False)):
+            value = getattr(found, name)(strict=strict)
+            said[f"{name}_{reading}"] = (
+                None if value is None else to_places(value, RATIO_PLACES)
+            )
+    return said
 
 
 def dues_by_week(rows: QuerySet[MemberFacts]) -> dict[date, Decimal]:

@@ -34,6 +34,7 @@ from success.rollups import (
     milestones,
     obligations,
     plays,
+    renewal_dues,
     renewals,
     retention,
     revenue,
@@ -171,15 +172,29 @@ def _revenue(job: Job) -> Written:
 
 
 def _renewals(job: Job) -> Written:
-    since = None
-    if not job.night.is_full:
-        taken = DirtyMember.objects.filter(taken_by=job.night.pk)
-        said = taken.aggregate(since=Min("since"))["since"]
-        last = reads.last_live_day()
-        # terms end by the calendar alone, also in nights that were left out
-        since = min(day for day in (said, last, job.night.as_of) if day is not None)
     return renewals.refresh(
-        as_of=job.night.as_of, since=since, grace_days=Association.current().grace_days
+        as_of=job.night.as_of, since=_since(job), grace_days=Association.current().grace_days
+    )
+
+
+def _since(job: Job) -> date | None:
+    """The earliest day that anything may have changed on; null in a full night: all."""
+    if job.night.is_full:
+        return None
+    taken = DirtyMember.objects.filter(taken_by=job.night.pk)
+    said = taken.aggregate(since=Min("since"))["since"]
+    # terms end by the calendar alone, also in nights that were left out
+    days = (said, reads.last_live_day(), job.night.as_of)
+    return min(day for day in days if day is not None)
+
+
+def _months(job: Job) -> Written:
+    """What is told of whole months: after one has closed, and on full nights."""
+    as_of, last = job.night.as_of, reads.last_live_day()
+    if not job.night.is_full and last is not None and last >= as_of.replace(day=1):
+        return Written(rows_in=0, rows_out=0)
+    return renewal_dues.refresh(
+        as_of=as_of, since=_since(job), grace_days=Association.current().grace_days
     )
 
 
@@ -287,6 +302,7 @@ LIVE_STAGES = (
     Stage(name="effects", run=_effects, is_ranged=False),
     # reads money beside the vector, so it is apart from the groups, which do not
     Stage(name="integrity", run=_integrity, is_ranged=False, beside_previous=True),
+    Stage(name="months", run=_months, is_ranged=False, beside_previous=True),
 )
 
 

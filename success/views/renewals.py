@@ -33,6 +33,7 @@ from success.queries import renewal_dues
 from success.queries import renewals as reads
 from success.queries.nights import last_live_day
 from success.queries.renewals import Ending, Known, Play
+from success.views.renewal_dues import renewable_context
 
 PAGE_SIZE = 25
 EXPORT_SIZE = 1000
@@ -149,6 +150,8 @@ def renewals(request: HttpRequest) -> HttpResponse:
         },
         "smallest": reads.SMALLEST_GROUP,
     }
+    if may(request, Permission.REVENUE_VIEW):
+        context |= renewable_context(since=first, until=last)
     return render(request, "success/renewals.html", context)
 
 

@@ -92,6 +92,10 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("Integrity"),
         gettext_lazy("whether revenue is backed by success"),
     ),
+    "months": (
+        gettext_lazy("Months"),
+        gettext_lazy("what is told of whole months, after one has closed"),
+    ),
     "look_back": (
         gettext_lazy("Looking back"),
         gettext_lazy("what that night would have said, changing nothing"),

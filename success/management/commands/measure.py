@@ -49,6 +49,11 @@ ASKED = {
     "our-work": ("api:measures-our-work", (), "what moved at accounts held long enough"),
     "integrity": ("api:measures-integrity", (), "is revenue backed by success"),
     "after-a-move": ("api:measures-after-a-move", (), "those moved to less contact"),
+    "available-to-renew": (
+        "api:measures-renewals-available",
+        ("since", "until"),
+        "what was up for renewal, by count and by dues",
+    ),
     "movements": (
         "api:measures-revenue-movements",
         ("from", "to", "as-of", "kind", "basis", "by", "value", "cursor", "limit"),

@@ -335,6 +335,7 @@ def test_measures_are_in_the_api_document():
         "/measures/our-work",
         "/measures/promises",
         "/measures/renewals",
+        "/measures/renewals/available",
         "/measures/retention",
         "/measures/revenue",
         "/measures/revenue/movements",

@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from members.enums import Role
 from success.models import RenewalCount
+from success.rollups import renewal_dues as rollup
 from tests.factories import (
     TODAY,
     make_member,
@@ -18,6 +19,7 @@ from tests.factories import (
     make_term,
     make_user,
 )
+from tests.success.ledgers import add_lines, line
 
 pytestmark = pytest.mark.django_db
 URL = "/measures/renewals/"
@@ -168,3 +170,91 @@ def test_command_prints_for_people(capsys):
     call_command("measure", "renewals")
 
     assert "6 of 8 terms renewed" in capsys.readouterr().out
+
+
+@pytest.fixture
+def dues_that_ended():
+    """Four renewed, one for less and one for more; one left, and one came back late."""
+    add_lines(
+        [
+            *(
+                line(name, "2024-09-10", "2025-09-10", 100)
+                for name in ("a", "b", "c", "d", "e")
+            ),
+            line("a", "2025-09-10", "2026-09-10", 100),
+            line("b", "2025-09-10", "2026-09-10", "70.50"),
+            line("c", "2025-09-20", "2026-09-20", 180, "Gold"),
+            line("d", "2025-09-10", "2028-09-10", 100),
+            line("back", "2023-01-01", "2024-01-01", 40),
+            line("back", "2025-10-01", "2026-10-01", 60),
+        ]
+    )
+    rollup.refresh(as_of=TODAY, since=None, grace_days=30)
+
+
+def test_available_to_renew_is_one_figure_on_page_api_command_and_export(
+    client, dues_that_ended
+):
+    director = log_in(client, Role.DIRECTOR)
+    api = APIClient()
+    api.force_authenticate(director)
+    said = api.get("/api/v1/measures/renewals/available").json()
+    out = StringIO()
+    call_command("measure", "available-to-renew", "--json", stdout=out)
+    page = client.get(URL).text
+    listed = "/measures/renewals/dues/"
+    asked = {"since": said["since"], "until": said["until"]}
+    exported = client.get(listed, {**asked, "as": "csv"})
+    rows = [*csv.DictReader(StringIO(b"".join(exported.streaming_content).decode()))]
+
+    assert json.loads(out.getvalue()) == said
+    assert (said["since"], said["until"]) == ("2025-06-01", "2026-06-01")
+    assert (said["available"], said["renewed"], said["less"]) == ("500.00", "370.50", "29.50")
+    assert (said["lapsed"], said["more"], said["reinstated"]) == ("100.00", "80.00", "60.00")
+    assert said["rate_strict"] == said["rate_optimistic"] == "0.741000"
+    assert (said["net_rate_strict"], said["member_rate_strict"]) == ("0.901000", "0.800000")
+    assert said["status"] == "final"
+    assert "74.1%" in page
+    assert "4 of 5 members" in page
+    assert sum(Decimal(row["dues_before"]) for row in rows) == Decimal(said["available"])
+    kept = [row for row in rows if row["outcome"] == "renewed"]
+    least = (min(Decimal(row["dues_before"]), Decimal(row["dues_after"])) for row in kept)
+    assert sum(least) == Decimal(said["renewed"])
+    back = client.get(listed, {**asked, "outcome": "reinstated"}).text
+    assert "back" in back
+    assert "$60" in back
+    assert client.get(listed, {**asked, "as": "xlsx"}).status_code == 200
+
+
+def test_a_month_with_an_open_grace_says_what_it_may_become(client):
+    log_in(client, Role.DIRECTOR)
+    add_lines(
+        [
+            line("a", "2025-07-10", "2026-07-10", 100),
+            line("b", "2025-07-10", "2026-07-10", 300),
+            line("b", "2026-07-10", "2027-07-10", 300),
+        ]
+    )
+    rollup.refresh(as_of=TODAY, since=None, grace_days=30)
+    page = client.get(URL, {"from": "2026-07", "to": "2026-07"}).text
+
+    assert "1 member with" in page
+    assert "100.0%</span> of dues" in page
+    assert "75.0%" in page
+
+
+def test_dues_of_renewals_are_not_for_managers(client, dues_that_ended):
+    log_in(client, Role.MSM)
+
+    assert "The same in dues" not in client.get(URL).text
+    asked = {"since": "2025-09-01", "until": "2025-10-01"}
+    assert client.get("/measures/renewals/dues/", asked).status_code in {403, 404}
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"since": "2025-09-01", "until": "2025-09-30"}, {"since": "x", "until": "y"}]
+)
+def test_a_list_of_no_months_is_refused(client, asked):
+    log_in(client, Role.DIRECTOR)
+
+    assert client.get("/measures/renewals/dues/", asked).status_code == 400
