@@ -1,27 +1,24 @@
-"""Words of messages, topics, how somebody wants to hear from us, and suppressed addresses."""
+"""How somebody wants to hear from us, and suppressed addresses, over REST."""
 
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import (
     OpenApiParameter,
     extend_schema,
-    extend_schema_field,
     extend_schema_serializer,
     extend_schema_view,
 )
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from communications import queries
 from communications.access import Permission
-from communications.enums import Cadence, Format, Purpose, SuppressionKind, VariableKind
-from communications.models import MessageTemplate, Suppression, Topic
+from communications.enums import Cadence, Format, SuppressionKind
+from communications.models import Suppression
 from communications.services import preferences, suppression
-from communications.services.templates import variables_of
 from config.kernel import clock
 from config.kernel.api import PageInput, problems
 from coverage.enums import Channel
@@ -31,54 +28,6 @@ from members.models import Member, Person
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
-
-
-class VariableOutput(serializers.Serializer[Any]):
-    name = serializers.CharField()
-    kind = serializers.ChoiceField(choices=VariableKind.choices)
-    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]  # a field by that name
-    example = serializers.CharField(allow_blank=True)
-
-
-@extend_schema_serializer(component_name="MessageTemplateVariant")
-class VariantOutput(serializers.Serializer[Any]):
-    persona = serializers.CharField(allow_blank=True, help_text="Blank: any.")
-    language = serializers.CharField(allow_blank=True, help_text="IETF tag; blank: any.")
-    subject = serializers.CharField()
-    body = serializers.CharField()
-
-
-@extend_schema_serializer(component_name="MessageTemplate")
-class MessageTemplateOutput(serializers.Serializer[MessageTemplate]):
-    """The words of a message; a gap is `{{ name }}`."""
-
-    key = serializers.CharField()
-    title = serializers.CharField(allow_blank=True)
-    purpose = serializers.ChoiceField(choices=Purpose.choices)
-    topic = serializers.CharField(source="topic.key", allow_null=True, default=None)
-    subject = serializers.CharField()
-    body = serializers.CharField(help_text="Plain text.")
-    is_retired = serializers.BooleanField(help_text="Not offered for new steps.")
-
-
-@extend_schema_serializer(component_name="MessageTemplateDetail")
-class MessageTemplateDetailOutput(MessageTemplateOutput):
-    variables = serializers.SerializerMethodField()
-    variants = VariantOutput(many=True)
-
-    @extend_schema_field(VariableOutput(many=True))
-    def get_variables(self, row: MessageTemplate) -> Any:
-        return VariableOutput(variables_of(row), many=True).data
-
-
-@extend_schema_serializer(component_name="Topic")
-class TopicOutput(serializers.Serializer[Topic]):
-    key = serializers.CharField()
-    title = serializers.CharField()
-    description = serializers.CharField(allow_blank=True)
-    position = serializers.IntegerField()
-    is_retired = serializers.BooleanField()
-    refused = serializers.IntegerField(help_text="People who do not want to hear of it.")
 
 
 @extend_schema_serializer(component_name="Preferences")
@@ -120,61 +69,6 @@ class SuppressionInput(serializers.Serializer[Any]):
 
 class LiftInput(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=300)
-
-
-@extend_schema(tags=["messages"])
-@extend_schema_view(
-    list=extend_schema(
-        operation_id="message_templates_list",
-        summary="List message templates",
-        description="Every template, by key.",
-        responses={200: MessageTemplateOutput(many=True), **problems(400)},
-        filters=False,
-        parameters=[PageInput],
-    ),
-    retrieve=extend_schema(
-        operation_id="message_templates_retrieve",
-        summary="Show a message template",
-        description="With its gaps, and its words for other readers.",
-        responses={200: MessageTemplateDetailOutput, **problems(404)},
-        parameters=[
-            OpenApiParameter(
-                "key", type=str, location=OpenApiParameter.PATH, description="Its `key`."
-            )
-        ],
-    ),
-)
-class MessageTemplates(ListModelMixin, RetrieveModelMixin, GenericViewSet[MessageTemplate]):
-    lookup_field = "key"
-    keyset_order = ("key",)
-    permission_map = {"list": Permission.MESSAGE_VIEW, "retrieve": Permission.MESSAGE_VIEW}
-
-    def get_queryset(self) -> "QuerySet[MessageTemplate]":
-        rows = MessageTemplate.objects.select_related("topic")
-        return rows if self.action == "list" else rows.prefetch_related("variants")
-
-    def get_serializer_class(self) -> Any:
-        return MessageTemplateOutput if self.action == "list" else MessageTemplateDetailOutput
-
-
-@extend_schema(tags=["messages"])
-@extend_schema_view(
-    list=extend_schema(
-        operation_id="topics_list",
-        summary="List topics",
-        description="What we write about, in its order.",
-        responses={200: TopicOutput(many=True), **problems(400)},
-        filters=False,
-        parameters=[PageInput],
-    ),
-)
-class Topics(ListModelMixin, GenericViewSet[Topic]):
-    serializer_class = TopicOutput
-    keyset_order = ("position", "key")
-    permission_map = {"list": Permission.MESSAGE_VIEW}
-
-    def get_queryset(self) -> "QuerySet[Topic]":
-        return queries.topics_with_counts()
 
 
 class Preferences(GenericViewSet[Person]):

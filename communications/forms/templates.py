@@ -7,7 +7,13 @@ from django.utils.translation import gettext_lazy as _
 
 from communications.enums import Purpose, VariableKind
 from communications.models import MessageTemplate, Topic
-from communications.services.templates import Variable, Words, fingerprint, variables_of
+from communications.services.templates import (
+    LANGUAGE_TAG,
+    Variable,
+    Words,
+    fingerprint,
+    variables_of,
+)
 
 MORE_GAPS, MORE_VARIANTS = 3, 1
 LONGEST_SUBJECT = 200
@@ -81,7 +87,7 @@ class VariantForm(forms.Form):
 
     persona = forms.CharField(label=_("Sort of reader"), max_length=100, required=False)
     language = forms.RegexField(
-        r"\A[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z",
+        rf"\A{LANGUAGE_TAG}\Z",
         label=_("Language, such as de"),
         required=False,
     )

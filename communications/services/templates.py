@@ -30,6 +30,7 @@ SHOWN_BLOCKED = 20
 MOST_READERS = 1000  # that a page looks at; where there are more, it says so
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 MARK = "[{name}]"
+LANGUAGE_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 
 
 class MissingVariable(LookupError):
@@ -42,6 +43,10 @@ class NotPossible(ValueError):
     def __init__(self, *reasons: str) -> None:
         super().__init__(" ".join(reasons))
         self.reasons = reasons
+
+
+class KeyTaken(NotPossible):
+    """Something else is known by this key."""
 
 
 class Overtaken(Exception):
@@ -163,6 +168,20 @@ def variables_of(template: MessageTemplate) -> tuple[Variable, ...]:
         )
         for said in template.variables
     )
+
+
+def examples_of(template: MessageTemplate) -> dict[str, Any]:
+    """Return by name what each gap that the template declares could say."""
+    return {each.name: each.example for each in variables_of(template)}
+
+
+def as_read_by(template: MessageTemplate, *, member_id: int, on: date) -> Reader | None:
+    """Return how an upper app would write to a member with the template; null: it would not.
+
+    The first app that knows the member. Callers have checked that they may see them.
+    """
+    found = audiences.readers(template=template, on=on, member_id=member_id)
+    return found[0] if found else None
 
 
 def missing(template: MessageTemplate, variables: Mapping[str, Any]) -> tuple[str, ...]:
@@ -320,9 +339,9 @@ def save(  # noqa: PLR0913  # a template has that many parts
     """Keep the words of ``template``, or of a new one by ``key``; messages sent stay as sent.
 
     What waits in the outbox goes out with the new words. ``seen`` is the ``fingerprint`` that
-    was read before; blank: whatever is there. Raises ``Overtaken``, and ``NotPossible`` where
-    words have a gap that is not declared, a declaration makes no sense, or a variant is said
-    twice. Saving the same again writes nothing.
+    was read before; blank: whatever is there. Raises ``Overtaken``, ``KeyTaken``, and
+    ``NotPossible`` where words have a gap that is not declared, a declaration makes no sense,
+    or a variant is said twice. Saving the same again writes nothing.
     """
     row = (
         MessageTemplate.objects.select_for_update().get(pk=template.pk)
@@ -330,9 +349,9 @@ def save(  # noqa: PLR0913  # a template has that many parts
         else MessageTemplate(key=key)
     )
     if template and seen and fingerprint(row) != seen:
-        raise Overtaken(str(row))
+        raise Overtaken("Somebody has written these words anew since you read them.")
     if template is None and MessageTemplate.objects.filter(key=key).exists():
-        raise NotPossible(_("There is a template by this name."))
+        raise KeyTaken(_("There is a template by this name."))
     base = Words(subject=subject.strip(), body=body)
     _require_possible(base, variables=variables, variants=variants)
     before = _state(row) if template else None
@@ -402,7 +421,7 @@ def save_topic(  # noqa: PLR0913  # a topic has that many parts
 ) -> Topic:
     """Keep a topic that people may want to hear of or not; what they said of it stays.
 
-    Raises ``NotPossible`` where a new one has the key of another. Idempotent.
+    Raises ``KeyTaken`` where a new one has the key of another. Idempotent.
     """
     row = (
         Topic.objects.select_for_update().get(pk=topic.pk)
@@ -410,7 +429,7 @@ def save_topic(  # noqa: PLR0913  # a topic has that many parts
         else Topic(key=key, title=title)
     )
     if topic is None and Topic.objects.filter(key=key).exists():
-        raise NotPossible(_("There is a topic by this name."))
+        raise KeyTaken(_("There is a topic by this name."))
     names = ("title", "description", "position", "is_retired")
     before = {name: getattr(row, name) for name in names} if topic else None
     row.title, row.description = title.strip(), description.strip()

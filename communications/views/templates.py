@@ -49,9 +49,9 @@ def shown(request: HttpRequest, key: str) -> HttpResponse:
     template = get_object_or_404(queries.templates_with_counts(), key=key)
     member = _member(request)
     readers = templates.audiences.readers(template=template, on=clock.today())
-    reader = _as_read_by(template, member)
+    reader = _reader(template, member)
     persona, language = request.GET.get("persona", ""), request.GET.get("language", "")
-    values = dict(reader.variables) if reader else _examples(template)
+    values = dict(reader.variables) if reader else templates.examples_of(template)
     context = {
         "template": template,
         "gaps": templates.variables_of(template),
@@ -127,8 +127,8 @@ def try_out(request: HttpRequest, key: str) -> HttpResponse:
     """Send the message to whoever asks, as its examples or a member would have it."""
     template = get_object_or_404(MessageTemplate, key=key)
     member = _member(request)
-    reader = _as_read_by(template, member)
-    values = reader.variables if reader else _examples(template)
+    reader = _reader(template, member)
+    values = reader.variables if reader else templates.examples_of(template)
     user = _user(request)
     try:
         templates.send_test(
@@ -252,17 +252,10 @@ def lift(request: HttpRequest, suppression_id: int) -> HttpResponse:
     )
 
 
-def _as_read_by(template: MessageTemplate, member: Member | None) -> templates.Reader | None:
+def _reader(template: MessageTemplate, member: Member | None) -> templates.Reader | None:
     if member is None:
         return None
-    found = templates.audiences.readers(
-        template=template, on=clock.today(), member_id=member.pk
-    )
-    return found[0] if found else None
-
-
-def _examples(template: MessageTemplate) -> dict[str, Any]:
-    return {each.name: each.example for each in templates.variables_of(template)}
+    return templates.as_read_by(template, member_id=member.pk, on=clock.today())
 
 
 def _member(request: HttpRequest) -> Member | None:

@@ -241,6 +241,9 @@ class Plays(ListModelMixin, RetrieveModelMixin, GenericViewSet[Play]):
     def get_queryset(self) -> "QuerySet[Play]":
         return Play.objects.select_related("current")
 
+    def filter_queryset(self, queryset: Any) -> Any:
+        return super().filter_queryset(queryset) if self.action == "list" else queryset
+
     def get_serializer_class(self) -> Any:
         return PlayDetailOutput if self.action == "retrieve" else PlayOutput
 

@@ -354,11 +354,10 @@ def start_night(*, as_of: date, today: date, at: datetime, full: bool = False) -
     """
     if as_of > today:
         raise FutureNight(f"{as_of} is still to come; today is {today}.")
-    last = reads.last_live_day()
-    kind = NightKind.PAST if last is not None and as_of < last else NightKind.LIVE
-    with transaction.atomic(), connection.cursor() as cursor:
-        # two starters would otherwise both lay out the same steps
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('success.start_night'))")
+    with transaction.atomic():
+        _start_alone()
+        last = reads.last_live_day()
+        kind = NightKind.PAST if last is not None and as_of < last else NightKind.LIVE
         unfinished = Night.objects.exclude(status=NightStatus.DONE).filter(kind=kind)
         if kind == NightKind.PAST:
             unfinished = unfinished.filter(as_of=as_of)
@@ -378,12 +377,15 @@ def start_night(*, as_of: date, today: date, at: datetime, full: bool = False) -
     return night
 
 
+@transaction.atomic
 def start_due_night(*, today: date, at: datetime) -> Night | None:
     """Begin the night of ``today`` if none has brought the association to it; else None.
 
     Due is "not done yet", never "due at this hour", so a worker that was off catches up. An
-    association without members has no nights, and one that failed is left to a person.
+    association without members has no nights, and one that failed is left to a person. Of two
+    that ask at once, one begins it.
     """
+    _start_alone()
     last = reads.last_live_day()
     if last is not None and last >= today:
         return None
@@ -391,6 +393,15 @@ def start_due_night(*, today: date, at: datetime) -> Night | None:
     if unfinished.exists() or not Member.objects.exists():
         return None
     return start_night(as_of=today, today=today, at=at)
+
+
+def _start_alone() -> None:
+    """Wait until nobody else is starting a night, and keep others from it until the commit.
+
+    What was read before says nothing: the night of another may have been begun and done since.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('success.start_night'))")
 
 
 def run_night(  # noqa: PLR0913  # how a night is run, all by name

@@ -1,6 +1,6 @@
 import pytest
 
-from communications.models import Preference, Suppression, TemplateVariant
+from communications.models import Preference, Suppression
 from communications.services import suppression
 from members.enums import Role
 from tests.factories import (
@@ -9,8 +9,6 @@ from tests.factories import (
     make_affiliation,
     make_person,
     make_suppression,
-    make_template,
-    make_topic,
     make_user,
 )
 
@@ -22,32 +20,6 @@ API = "/api/v1/"
 def desk(client):
     client.force_login(make_user(role=Role.OPERATIONS))
     return client
-
-
-def test_templates_are_listed_and_shown_with_gaps_and_variants(desk):
-    topic = make_topic(key="events")
-    template = make_template(
-        key="a", topic=topic, variables=[{"name": "name", "kind": "text", "label": "Who"}]
-    )
-    make_template(key="b")
-    TemplateVariant.objects.create(template=template, language="de", subject="s", body="b")
-
-    listed = desk.get(f"{API}message-templates/").json()["results"]
-    one = desk.get(f"{API}message-templates/a/").json()
-
-    assert [(row["key"], row["topic"]) for row in listed] == [("a", "events"), ("b", None)]
-    assert one["variables"] == [{"name": "name", "kind": "text", "label": "Who", "example": ""}]
-    assert [each["language"] for each in one["variants"]] == ["de"]
-    assert desk.get(f"{API}message-templates/none/").status_code == 404
-
-
-def test_topics_are_listed_in_their_order(desk):
-    make_topic(key="later", position=2)
-    make_topic(key="first", position=1)
-
-    rows = desk.get(f"{API}topics/").json()["results"]
-
-    assert [(row["key"], row["refused"]) for row in rows] == [("first", 0), ("later", 0)]
 
 
 def test_preferences_of_a_person_are_what_holds(desk):
@@ -96,17 +68,14 @@ def test_addresses_are_suppressed_and_lifted(desk):
 def test_the_desk_is_for_those_who_may(client, role):
     client.force_login(make_user(role=role))
     make_suppression()
-    paths = ["message-templates/", "topics/", "suppressions/"]
 
-    assert {client.get(f"{API}{path}").status_code for path in paths} == {403}
+    assert client.get(f"{API}suppressions/").status_code == 403
 
 
 @pytest.mark.parametrize("item_count", [1, 3])
-@pytest.mark.parametrize("path", ["message-templates/", "topics/", "suppressions/"])
-def test_lists_cost_the_same_for_any_length(desk, item_count, path, django_assert_num_queries):
+def test_the_list_costs_the_same_for_any_length(desk, item_count, django_assert_num_queries):
     for _ in range(item_count):
-        make_template(topic=make_topic())
         make_suppression()
 
     with django_assert_num_queries(3):
-        assert len(desk.get(f"{API}{path}").json()["results"]) == item_count
+        assert len(desk.get(f"{API}suppressions/").json()["results"]) == item_count

@@ -301,6 +301,36 @@ def test_the_night_is_due_once_a_day():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_of_two_ticks_at_once_one_begins_the_night_however_soon_it_is_done():
+    association()
+    is_asking = threading.Event()
+    begun = []
+
+    def about_to(execute, sql, params, many, context):
+        if "pg_advisory" in sql:
+            is_asking.set()
+        return execute(sql, params, many, context)
+
+    def tick():
+        try:
+            with connection.execute_wrapper(about_to):
+                begun.append(start_due_night(today=TODAY, at=clock()))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=tick)
+    with transaction.atomic():
+        night = start_due_night(today=TODAY, at=clock())
+        thread.start()
+        assert is_asking.wait(timeout=30)
+        assert work_night(night_id=night.pk, clock=clock)
+    thread.join()
+
+    assert begun == [None]
+    assert Night.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_workers_share_a_night_and_each_step_is_done_once(monkeypatch):
     monkeypatch.setattr(nights, "FULL_RANGE", 2)
     association(members=9)
