@@ -39,6 +39,7 @@ from members.models import Association, Member, User
 from members.rollups.scope import Scope
 from success.engine import vector as engine
 from success.enums import StartKind
+from success.management import bench_measures
 from success.models import MemberFacts, Night, Play
 from success.queries.nights import member_ranges, progress
 from success.services.nights import ORDINARY_RANGE, run_night
@@ -212,6 +213,11 @@ class Command(BaseCommand):
             action="store_true",
             help="instead of the night, every member's segment reassigned by its stage",
         )
+        parser.add_argument(
+            "--measures",
+            action="store_true",
+            help="instead of the night, every page of the measures, and eight years anew",
+        )
         parser.add_argument("--write", action="store_true", help="into docs/performance.md")
 
     def handle(self, **options: Any) -> None:
@@ -226,6 +232,11 @@ class Command(BaseCommand):
             with _own_database():
                 report = self._segments(sizes[-1])
             self._tell(report, name="segments", write=options["write"])
+            return
+        if options["measures"]:
+            with _own_database():
+                report = self._measures(sizes)
+            self._tell(report, name="measures", write=options["write"])
             return
         with _own_database():
             results = [self._measure(members) for members in sizes]
@@ -318,6 +329,31 @@ class Command(BaseCommand):
             *(f"| {name} | {each:.1f} | {each / floor:.0f} |" for name, each in took.items()),
         ]
         return "\n".join(lines) + "\n"
+
+    def _measures(self, sizes: Sequence[int]) -> str:
+        """Milliseconds of the measures' pages at these sizes, and of eight years made anew."""
+        pages: dict[int, list[bench_measures.PageLook]] = {}
+        rebuilds: list[bench_measures.Rebuild] = []
+        for members in bench_measures.rebuilt_at(sizes):
+            self._say(f"{members:,} members: generating")
+            if members in sizes:
+                _generate(members)
+                director = bench_measures.prepare(day=DAY)
+                for on in (DAY - bench_measures.EARLIER, DAY):
+                    self._night(Measured(members=members), f"the night of {on}", on=on)
+                with connection.cursor() as cursor:
+                    cursor.execute(EFFORTS, {"day": DAY})
+                    cursor.execute("VACUUM ANALYZE")
+                pages[members] = bench_measures.look_at_pages(
+                    director=director, day=DAY, say=self._say
+                )
+            else:
+                _fill(GENERATE[:3], members=members)
+            rebuilds.append(bench_measures.rebuild(members=members, day=DAY))
+            self._say(f"  made anew in {rebuilds[-1].seconds:.2f} s")
+        return bench_measures.report(
+            pages, rebuilds, conditions=f"{_machine()}; {PLAYS} plays."
+        )
 
     def _assign(self, on: date) -> float:
         self._say(f"  segments of {on}")
