@@ -5,6 +5,7 @@ from success.models.asks import Ask
 from success.models.batches import PlanBatch, PlanBatchItem, PlanDraft
 from success.models.costs import CostRate
 from success.models.facts import (
+    EarlierVector,
     IntegrityReading,
     MemberFacts,
     VectorChange,
@@ -57,6 +58,7 @@ __all__ = [
     "CostRate",
     "Declaration",
     "DesiredOutcome",
+    "EarlierVector",
     "Enrolment",
     "FitAssessment",
     "GapAnswer",

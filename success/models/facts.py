@@ -151,6 +151,27 @@ class VectorChange(models.Model):
         return f"{self.member_id} {self.on} {self.state}"
 
 
+class EarlierVector(models.Model):
+    """The vector of a member on the day that the last night compared with. One row a member.
+
+    As the evidence told it in that night, not as it was told on the day itself.
+    """
+
+    member = models.OneToOneField(
+        Member, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    state = models.TextField(
+        choices=State, blank=True, help_text="blank: no plan, or no membership that day"
+    )
+    pace_milli = models.IntegerField(null=True, help_text="as in MemberFacts")
+    recheck_on = models.DateField(
+        null=True, help_text="first later day on which the calendar alone may change this row"
+    )
+
+    def __str__(self) -> str:
+        return f"{self.member_id} {self.state}"
+
+
 class VectorRollup(models.Model):
     """How a group of members is doing as of one night."""
 

@@ -214,6 +214,12 @@ class Enrolment(models.Model):
                 condition=Q(ended_on=None),
                 name="enrolment_under_way",
             ),
+            # whose next step comes on a day
+            models.Index(
+                fields=["next_on"],
+                condition=Q(ended_on=None, next_on__isnull=False),
+                name="enrolment_next_step",
+            ),
             # ended, and followed for as long as the aim would count
             models.Index(
                 fields=["entered_on"],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -16,27 +16,36 @@ from success.engine.revenue import to_places
 from success.engine.rollup import revenue_not_backed_by_success
 from success.enums import RevenueBasis
 from success.models import IntegrityReading
-from success.queries.revenue import RATIO_PLACES, revenue_between
+from success.queries.revenue import RATIO_PLACES, check_currency
 from success.queries.vector import PaceChange, compare_days
+from success.rollups import ledger
 from success.rollups.revenue import year_before
 
 INTEGRITY_DAYS: Final = 90
 MOST_WON: Final = 10_000
 
-# The base of the year by the direction each member moves in on its closing day. The ledger as
-# it stands: a term counts from its start to its end. Cents, so that parts add up to the whole.
+# The base of the year by the direction each member moves in on its closing day, and beside it
+# the base of the year up to the earlier day. The ledger as it stands: a term counts from its
+# start to its end. Cents, so that parts add up to the whole.
 PARTS: Final = """
 WITH paid AS (
     SELECT t.member_id,
-           coalesce(sum(d.annual_amount * 100) FILTER (
+           coalesce(sum(cents) FILTER (
                WHERE t.starts_on <= %(opening)s AND t.ends_on > %(opening)s
            ), 0)::bigint AS before,
-           coalesce(sum(d.annual_amount * 100) FILTER (
+           coalesce(sum(cents) FILTER (
                WHERE t.starts_on <= %(closing)s AND t.ends_on > %(closing)s
-           ), 0)::bigint AS after
+           ), 0)::bigint AS after,
+           coalesce(sum(cents) FILTER (
+               WHERE t.starts_on <= %(earlier_opening)s AND t.ends_on > %(earlier_opening)s
+           ), 0)::bigint AS before_then,
+           coalesce(sum(cents) FILTER (
+               WHERE t.starts_on <= %(earlier)s AND t.ends_on > %(earlier)s
+           ), 0)::bigint AS after_then
     FROM members_term t
     JOIN members_dues d ON d.term_id = t.id
-    WHERE t.ends_on > %(opening)s AND t.starts_on <= %(closing)s
+    CROSS JOIN LATERAL (SELECT (d.annual_amount * 100)::bigint AS cents) AS whole
+    WHERE t.ends_on > %(earlier_opening)s AND t.starts_on <= %(closing)s
       AND d.currency = %(own)s AND NOT t.is_provisional
     GROUP BY t.member_id
 )
@@ -47,13 +56,15 @@ SELECT CASE
            WHEN f.direction = -1 THEN 'away'
            ELSE 'unknown'
        END AS bearing,
-       count(*), sum(before)::bigint,
-       coalesce(sum(after - before) FILTER (WHERE after > before), 0)::bigint,
+       sum(before_then)::bigint,
+       coalesce(sum(after_then) FILTER (WHERE before_then > 0), 0)::bigint,
+       count(*) FILTER (WHERE before > 0), sum(before)::bigint,
+       coalesce(sum(after - before) FILTER (WHERE before > 0 AND after > before), 0)::bigint,
        coalesce(sum(before - after) FILTER (WHERE after > 0 AND after < before), 0)::bigint,
        coalesce(sum(before) FILTER (WHERE after = 0), 0)::bigint
 FROM paid
 LEFT JOIN success_memberfacts f USING (member_id)
-WHERE before > 0
+WHERE before > 0 OR before_then > 0
 GROUP BY 1
 """
 
@@ -122,6 +133,17 @@ ORDER BY renewed + expanded DESC, member_id, starts_on
 LIMIT %(most)s
 """
 )
+
+
+class Base(NamedTuple):
+    """Cents that the members of a year's base paid on its opening and its closing day."""
+
+    opening: int
+    closing: int
+
+    @property
+    def nrr(self) -> Fraction | None:
+        return Fraction(self.closing, self.opening) if self.opening else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,10 +230,20 @@ def integrity(*, as_of: date, grace_days: int) -> Integrity:
     """Hold NRR and like-for-like pace at ``as_of`` against both 90 days before.
 
     NRR is a ratio of trailing years, pace in plan-days a day. Computed from terms and evidence
-    as they are known now, directions as of the last night; passes over the terms and one over
-    the vectors. Raises ``MixedCurrencies`` (DOMAIN 2.13).
+    as they are known now, directions as of the last night; a pass over the terms or two, and
+    two over the plans unless the night has compared the days. Raises ``MixedCurrencies``
+    (DOMAIN 2.13).
     """
-    inputs = integrity_inputs(as_of=as_of, grace_days=grace_days)
+    parts, earlier, later = _split(as_of=as_of)
+    whole = later
+    if _has_more(as_of=as_of):
+        earlier, whole = _of_the_ledger(as_of=as_of, grace_days=grace_days)
+    inputs = IntegrityInputs(
+        earlier_on=earlier_day(as_of),
+        later_on=as_of,
+        nrr_earlier=earlier.nrr,
+        nrr_later=whole.nrr,
+    )
     same = compare_days(earlier=inputs.earlier_on, later=inputs.later_on)
     pace = PaceChange(
         earlier_on=same.earlier_on,
@@ -220,29 +252,13 @@ def integrity(*, as_of: date, grace_days: int) -> Integrity:
         earlier=same.earlier,
         later=same.later,
     )
-    parts = nrr_by_bearing(as_of=as_of)
     return Integrity(
         revenue=inputs,
         pace=pace,
         is_alarming=is_alarming(inputs, pace),
         parts=parts,
-        rest=_rest(parts, as_of=as_of, grace_days=grace_days),
+        rest=(whole.opening - later.opening, whole.closing - later.closing),
         won=won_between(earlier=inputs.earlier_on, later=as_of, grace_days=grace_days),
-    )
-
-
-def integrity_inputs(*, as_of: date, grace_days: int) -> IntegrityInputs:
-    """Return trailing-year NRR at ``as_of`` and 90 days earlier, straight from the terms.
-
-    In force, so that an open grace window cannot move it; both as known ``as_of``; exact; null
-    where nobody paid a year before. Two passes over the terms (DOMAIN 2.13).
-    """
-    earlier = earlier_day(as_of)
-    return IntegrityInputs(
-        earlier_on=earlier,
-        later_on=as_of,
-        nrr_earlier=_trailing_nrr(closing_on=earlier, as_of=as_of, grace_days=grace_days),
-        nrr_later=_trailing_nrr(closing_on=as_of, as_of=as_of, grace_days=grace_days),
     )
 
 
@@ -268,14 +284,7 @@ def nrr_by_bearing(*, as_of: date) -> dict[Bearing, Part]:
     Cents a year; equal to ``engine.doing.split``. Who is no member any more is ``gone``. One
     pass over the terms.
     """
-    found = {each: Part() for each in Bearing}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            PARTS, {"opening": year_before(as_of), "closing": as_of, "own": _own_currency()}
-        )
-        for said, *cells in cursor.fetchall():
-            found[Bearing(said)] = Part(*(int(cell) for cell in cells))
-    return found
+    return _split(as_of=as_of)[0]
 
 
 def won_between(*, earlier: date, later: date, grace_days: int) -> dict[str, Won]:
@@ -420,31 +429,52 @@ def _decimal(said: str | None) -> Decimal | None:
     return None if said is None else Decimal(said)
 
 
-def _rest(parts: Mapping[Bearing, Part], *, as_of: date, grace_days: int) -> tuple[int, int]:
-    """Return the cents by which the ledger's base differs from the parts: opening, closing."""
-    (everybody,) = revenue_between(
-        opening_on=year_before(as_of),
-        closing_on=as_of,
-        as_of=as_of,
-        basis=RevenueBasis.IN_FORCE,
-        grace_days=grace_days,
+def _split(*, as_of: date) -> tuple[dict[Bearing, Part], Base, Base]:
+    """Return the base of the year up to ``as_of`` by bearing, and of both years as a whole.
+
+    Dues in the association's own currency, each member for themselves.
+    """
+    earlier = earlier_day(as_of)
+    found = {each: Part() for each in Bearing}
+    then = [0, 0]
+    asked: dict[str, Any] = {"opening": year_before(as_of), "closing": as_of}
+    asked["own"] = _own_currency()
+    asked |= {"earlier_opening": year_before(earlier), "earlier": earlier}
+    with connection.cursor() as cursor:
+        cursor.execute(PARTS, asked)
+        for said, opening, closing, *cells in cursor.fetchall():
+            found[Bearing(said)] = Part(*(int(cell) for cell in cells))
+            then = [then[0] + opening, then[1] + closing]
+    now = Base(
+        sum(part.opening for part in found.values()),
+        sum(part.closing for part in found.values()),
     )
-    figures = everybody.strict
-    opening = int(figures.opening * 100) - sum(part.opening for part in parts.values())
-    closing = int(figures.of_base * 100) - sum(part.closing for part in parts.values())
-    return opening, closing
+    return found, Base(*then), now
 
 
-def _trailing_nrr(*, closing_on: date, as_of: date, grace_days: int) -> Fraction | None:
-    (everybody,) = revenue_between(
-        opening_on=year_before(closing_on),
-        closing_on=closing_on,
-        as_of=as_of,
-        basis=RevenueBasis.IN_FORCE,
-        grace_days=grace_days,
+def _has_more(*, as_of: date) -> bool:
+    """Say whether the ledger has what ``_split`` leaves out: linked accounts, other currencies.
+
+    Raises ``MixedCurrencies`` where those cannot be told in the association's own.
+    """
+    # a rate that is known on the earlier opening day is known on the later one
+    of = check_currency(on=year_before(earlier_day(as_of)))
+    return of.linked or of.foreign
+
+
+def _of_the_ledger(*, as_of: date, grace_days: int) -> list[Base]:
+    """Return the base of both years with all that the ledger has; one pass over the terms."""
+    pairs = [(year_before(closing), closing) for closing in (earlier_day(as_of), as_of)]
+    compared = ledger.compare_pairs(
+        pairs=pairs, as_of=as_of, grace_days=grace_days, bases=[RevenueBasis.IN_FORCE]
     )
-    figures = everybody.strict
-    return Fraction(figures.of_base) / Fraction(figures.opening) if figures.opening else None
+    bases = []
+    for at in range(len(pairs)):
+        year = compared.tallies[RevenueBasis.IN_FORCE, at].get(ledger.EVERYBODY)
+        sums = (year or ledger.Tally()).sums(strict=True)
+        kept = sums.opening - sums.churn - sums.contraction + sums.expansion
+        bases.append(Base(sums.opening, kept))
+    return bases
 
 
 # For programs.

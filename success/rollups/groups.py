@@ -7,8 +7,7 @@ from datetime import date
 
 from django.db import connection
 
-from members.rollups.scope import Scope, Written
-from success.rollups.vector import vector_parameters, vector_sql
+from members.rollups.scope import Written
 
 GROUPS = """
 WITH people AS (
@@ -104,19 +103,12 @@ def refresh(*, as_of: date) -> Written:
         return Written(*cursor.fetchone())
 
 
-# Both days at once: what the earlier one said is worked out from the evidence as it is known
-# now, what the later one says is in MemberFacts. First counted by group and pair of states,
-# then summed up by group, so that each member is looked at once.
+# Both days at once: what the earlier one said is in EarlierVector, what the later one says is
+# in MemberFacts. First counted by group and pair of states, then summed up by group, so that
+# each member is looked at once.
 COMPARED = """
-WITH {vector},
-earlier AS MATERIALIZED (
-    SELECT v.member_id, v.state, v.pace_milli
-    FROM vector v
-    WHERE EXISTS (
-        SELECT FROM members_term t
-        WHERE t.member_id = v.member_id
-          AND t.starts_on <= %(as_of)s AND t.ends_on + %(grace)s > %(as_of)s
-    )
+WITH earlier AS (
+    SELECT member_id, state, pace_milli FROM success_earliervector WHERE state <> ''
 ),
 known AS (
     SELECT f.member_id, coalesce(s.key, '') AS segment_key, f.tier,
@@ -167,7 +159,7 @@ compared AS (
 ),
 gone AS (
     DELETE FROM success_vectorcomparison old
-    WHERE old.as_of = %(later)s AND old.earlier_on = %(as_of)s
+    WHERE old.as_of = %(as_of)s AND old.earlier_on = %(earlier_on)s
       AND NOT EXISTS (
           SELECT FROM compared c WHERE c.dimension = old.dimension AND c.value = old.value
       )
@@ -177,12 +169,12 @@ written AS (
     INSERT INTO success_vectorcomparison
         (as_of, earlier_on, dimension, value, members, earlier_sum_milli, later_sum_milli,
          earlier_members, earlier_all_milli, later_members, later_all_milli, flow)
-    SELECT %(later)s, %(as_of)s, c.dimension, c.value, c.members, c.earlier_sum_milli,
+    SELECT %(as_of)s, %(earlier_on)s, c.dimension, c.value, c.members, c.earlier_sum_milli,
            c.later_sum_milli, c.earlier_members, c.earlier_all_milli, c.later_members,
            c.later_all_milli, c.flow
     FROM compared c
     LEFT JOIN success_vectorcomparison old
-        ON old.as_of = %(later)s AND old.earlier_on = %(as_of)s
+        ON old.as_of = %(as_of)s AND old.earlier_on = %(earlier_on)s
            AND old.dimension = c.dimension AND old.value = c.value
     WHERE old.id IS NULL
        OR (c.members, c.earlier_sum_milli, c.later_sum_milli, c.earlier_members,
@@ -202,18 +194,15 @@ written AS (
 SELECT coalesce((SELECT people FROM compared WHERE dimension = 'all'), 0)::int,
        (SELECT count(*) FROM written) + (SELECT count(*) FROM gone)
 """
-EVERYBODY = Scope(first=0, last=2**62)
 
 
-def compare(*, as_of: date, earlier_on: date, grace_days: int) -> Written:
+def compare(*, as_of: date, earlier_on: date) -> Written:
     """Write the same members on both days to VectorComparison, by group (DOMAIN 3.4).
 
-    ``as_of`` is the day MemberFacts speak of; groups are those of that day. Equal to
-    ``queries.vector.pace_between`` and ``states_between``. Equal rows are left alone. One pass
-    over the plans.
+    ``as_of`` is the day MemberFacts speak of, ``earlier_on`` that of EarlierVector; groups are
+    those of the later day. Equal to ``queries.vector.pace_between`` and ``states_between``.
+    Equal rows are left alone.
     """
-    parameters = vector_parameters(as_of=earlier_on, scope=EVERYBODY)
-    parameters |= {"later": as_of, "grace": grace_days}
     with connection.cursor() as cursor:
-        cursor.execute(COMPARED.format(vector=vector_sql(scope=EVERYBODY)), parameters)
+        cursor.execute(COMPARED, {"as_of": as_of, "earlier_on": earlier_on})
         return Written(*cursor.fetchone())

@@ -25,9 +25,10 @@ from members.rollups.scope import Scope, Written
 from success.enums import NightKind, NightStatus, StepStatus
 from success.models import MemberFacts, Night, NightStep
 from success.queries import nights as reads
-from success.queries.measures import INTEGRITY_DAYS
+from success.queries.measures import earlier_day
 from success.rollups import (
     circumstances,
+    earlier,
     effects,
     facts,
     groups,
@@ -41,7 +42,7 @@ from success.rollups import (
 )
 from success.services.readings import read_integrity
 
-DEFINITION = "1"
+DEFINITION = "2"
 FULL_RANGE = 10_000
 ORDINARY_RANGE = 50_000
 FULL_EVERY = timedelta(days=7)
@@ -225,11 +226,9 @@ def _statistics(job: Job) -> Written:
 
 def _groups(job: Job) -> Written:
     _take_stock(job, "success_memberfacts")
-    as_of, grace_days = job.night.as_of, Association.current().grace_days
+    as_of = job.night.as_of
     rolled = groups.refresh(as_of=as_of)
-    compared = groups.compare(
-        as_of=as_of, earlier_on=as_of - timedelta(days=INTEGRITY_DAYS), grace_days=grace_days
-    )
+    compared = groups.compare(as_of=as_of, earlier_on=earlier_day(as_of))
     return Written(rolled.rows_in, rolled.rows_out + compared.rows_out)
 
 
@@ -269,6 +268,14 @@ LIVE_STAGES = (
         name="facts",
         run=lambda job: facts.refresh(
             as_of=job.night.as_of, scope=job.scope, grace_days=Association.current().grace_days
+        ),
+    ),
+    Stage(
+        name="earlier",
+        run=lambda job: earlier.refresh(
+            earlier_on=earlier_day(job.night.as_of),
+            scope=job.scope,
+            grace_days=Association.current().grace_days,
         ),
     ),
     # the calendar alone opens a renewal window, so this looks at everybody

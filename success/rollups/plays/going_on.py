@@ -271,6 +271,13 @@ OUTCOME_WORDS = (
     + " ".join(f"WHEN '{each.value}' THEN '{str(each.label).lower()}'" for each in Outcome)
     + " ELSE 'done' END END"
 )
+# The steps whose day has come; few plays have any on a night, and only those are gone through.
+COMING = f"""
+    SELECT DISTINCT n.version_id, n.step + 1
+      FROM success_enrolment n
+     WHERE n.ended_on IS NULL AND n.next_on <= %(as_of)s AND n.version_id = ANY (%(versions)s)
+       AND n.arm = '{Arm.TREATED.value}' AND {{scope_entries}}
+"""
 DUE = f"""
     INSERT INTO fired_play (
         member_id, occurrence, occurred_on, subject, promise_id, by_message, is_held,
@@ -375,8 +382,13 @@ def advance(
     ``fired_play`` has to be there and empty. Returns how many were opened. Idempotent.
     """
     opened = 0
+    cursor.execute(
+        COMING.format(scope_entries=scope.condition("n.member_id")),
+        scope.parameters | {"as_of": as_of, "versions": [version.pk for version in versions]},
+    )
+    coming = set(cursor.fetchall())
     for version in versions:
-        later = [step for step in version.steps.all() if step.position > 1]
+        later = [step for step in version.steps.all() if (version.pk, step.position) in coming]
         if not later:
             continue
         one, ways = compiled(version, as_of=as_of, scope=scope), Ways(version)

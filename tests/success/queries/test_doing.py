@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from coverage.models import AssignmentChange
 from members.enums import Role
-from members.models import Member
+from members.models import ExchangeRate, Member
 from members.rollups.scope import Scope
 from success.engine.doing import Payer, bearing, split
 from success.engine.revenue import MixedCurrencies
@@ -25,7 +25,7 @@ from success.queries import measures, vector
 from success.queries.doing import our_work
 from success.queries.members import member_list
 from success.queries.revenue import revenue_between
-from success.rollups import facts, groups
+from success.rollups import earlier, facts, groups
 from success.rollups.revenue import year_before
 from success.services.readings import read_integrity
 from tests.examples import example
@@ -56,7 +56,8 @@ def _held_day(settings):
 def night():
     facts.refresh(as_of=TODAY, scope=EVERYBODY, grace_days=GRACE)
     groups.refresh(as_of=TODAY)
-    return groups.compare(as_of=TODAY, earlier_on=EARLIER, grace_days=GRACE)
+    earlier.refresh(earlier_on=EARLIER, scope=EVERYBODY, grace_days=GRACE)
+    return groups.compare(as_of=TODAY, earlier_on=EARLIER)
 
 
 def days_ago(number):
@@ -202,8 +203,8 @@ amounts = st.lists(
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(ledger=amounts)
-def test_dues_by_direction_equal_the_engine_and_add_up_to_nrr(ledger):
+@given(ledger=amounts, abroad=st.booleans())
+def test_dues_by_direction_equal_the_engine_and_add_up_to_nrr(ledger, abroad):
     with example():
         opening = year_before(TODAY)
         middle = date(2026, 1, 1)
@@ -245,17 +246,30 @@ def test_dues_by_direction_equal_the_engine_and_add_up_to_nrr(ledger):
             if before
         )
         found = measures.nrr_by_bearing(as_of=TODAY)
-        (everybody,) = revenue_between(
-            opening_on=opening,
-            closing_on=TODAY,
-            as_of=TODAY,
-            basis=RevenueBasis.IN_FORCE,
-            grace_days=GRACE,
-        )
-
         assert found == expected
-        assert sum(part.opening for part in found.values()) == everybody.strict.opening * 100
-        assert sum(part.closing for part in found.values()) == everybody.strict.of_base * 100
+        if abroad:
+            # what is not in the association's own currency is in the rest
+            ExchangeRate.objects.create(currency="EUR", on=date(2020, 1, 1), rate=Decimal(2))
+            make_term(currency="EUR", starts_on=date(2023, 1, 1), ends_on=date(2027, 1, 1))
+        later, earlier = (
+            revenue_between(
+                opening_on=year_before(closing),
+                closing_on=closing,
+                as_of=TODAY,
+                basis=RevenueBasis.IN_FORCE,
+                grace_days=GRACE,
+            )[0].strict
+            for closing in (TODAY, EARLIER)
+        )
+        said = measures.integrity(as_of=TODAY, grace_days=GRACE)
+
+        assert said.parts == expected
+        assert said.rest == ((2000 * 100,) * 2 if abroad else (0, 0))
+        assert said.opening == later.opening * 100
+        assert [said.revenue.nrr_later, said.revenue.nrr_earlier] == [
+            Fraction(year.of_base) / Fraction(year.opening) if year.opening else None
+            for year in (later, earlier)
+        ]
 
 
 def hollow_association(*, slower):
