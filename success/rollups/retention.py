@@ -9,86 +9,100 @@ from members.rollups.scope import Written
 
 # Months completed between two days: the last day of a shorter month completes one.
 MONTHS: Final = """(
-    (extract(year FROM {end}) - extract(year FROM {start})) * 12
-    + extract(month FROM {end}) - extract(month FROM {start})
-    - CASE WHEN extract(day FROM {end}) < extract(day FROM {start})
-            AND extract(day FROM {end} + 1) <> 1 THEN 1 ELSE 0 END
+    (date_part('year', {end}) - date_part('year', {start})) * 12
+    + date_part('month', {end}) - date_part('month', {start})
+    - CASE WHEN date_part('day', {end}) < date_part('day', {start})
+            AND date_part('day', {end} + 1) <> 1 THEN 1 ELSE 0 END
 )::int"""
 
-# A list of common table expressions that ends in ``seen``: one row for each unbroken
-# membership that was watched for any time at all.
+# A list of common table expressions that ends in ``grouped``: one row for each unbroken
+# membership that was watched for any time at all. Terms are one membership where the next
+# begins before the grace after the last is over, so each is taken up to the day before that.
+# OFFSET 0: what stands before it is worked out once, not wherever it is named.
 SPELLS: Final = f"""
-known AS (
-    SELECT t.id, t.member_id, t.starts_on, t.ends_on, t.tier,
-           max(t.ends_on) OVER (
-               PARTITION BY t.member_id ORDER BY t.starts_on, t.ends_on, t.id
-               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-           ) AS covered_until
+held AS (
+    SELECT t.member_id, range_agg(daterange(t.starts_on, t.ends_on + %(grace)s - 1)) AS runs,
+           (array_agg(t.tier ORDER BY t.starts_on, t.ends_on, t.id))[1] AS tier
     FROM members_term t
     WHERE t.starts_on <= %(as_of)s
-),
-numbered AS (
-    SELECT known.*, count(*) FILTER (WHERE starts_on >= covered_until + %(grace)s)
-               OVER (PARTITION BY member_id ORDER BY starts_on, ends_on, id) AS run
-    FROM known
+    GROUP BY t.member_id
 ),
 spell AS (
-    SELECT member_id, run, min(starts_on) AS begins_on, max(ends_on) AS ends_on,
-           (array_agg(tier ORDER BY starts_on, ends_on, id))[1] AS tier,
-           max(ends_on) + %(grace)s <= %(as_of)s AS is_over
-    FROM numbered
-    GROUP BY member_id, run
+    SELECT held.member_id, (one.place - 1)::int AS run, lower(one.days) AS begins_on,
+           upper(one.days) - %(grace)s + 1 AS ends_on,
+           CASE WHEN one.place = 1 THEN held.tier ELSE (
+               SELECT t.tier FROM members_term t
+               WHERE t.member_id = held.member_id AND t.starts_on = lower(one.days)
+               ORDER BY t.ends_on, t.id LIMIT 1
+           ) END AS tier
+    FROM held
+    CROSS JOIN LATERAL unnest(held.runs) WITH ORDINALITY AS one (days, place)
+    OFFSET 0
 ),
 ended AS (
     -- who goes on under another account has not left: known up to the expiry
-    SELECT spell.*, is_over AND NOT EXISTS (
+    SELECT spell.*, spell.ends_on + %(grace)s <= %(as_of)s AND NOT EXISTS (
                SELECT 1 FROM members_accountlink l
                WHERE l.member_id = spell.member_id
                  AND l.since < spell.ends_on + %(grace)s
                  AND (l.until IS NULL OR l.until > spell.ends_on)
            ) AS has_left
     FROM spell
+    OFFSET 0
+),
+known AS (
+    SELECT member_id, run, begins_on, tier, has_left,
+           CASE WHEN has_left THEN ends_on ELSE least(ends_on, %(as_of)s) END AS until_on
+    FROM ended
+    OFFSET 0
 ),
 seen AS (
-    SELECT s.member_id, s.run, s.begins_on, s.tier, s.has_left,
-           CASE WHEN s.has_left THEN s.ends_on ELSE least(s.ends_on, %(as_of)s) END AS until_on,
-           {
-    MONTHS.format(
-        start="s.begins_on",
-        end="(CASE WHEN s.has_left THEN s.ends_on ELSE least(s.ends_on, %(as_of)s) END)",
-    )
-} AS month,
-           CASE WHEN s.begins_on < %(records_begin)s
-                THEN {MONTHS.format(start="s.begins_on", end="%(records_begin)s::date")} END
+    SELECT known.*, {MONTHS.format(start="begins_on", end="until_on")} AS month,
+           CASE WHEN begins_on < %(records_begin)s
+                THEN {MONTHS.format(start="begins_on", end="%(records_begin)s::date")} END
                AS entry
-    FROM ended s
+    FROM known
+    OFFSET 0
+),
+who AS MATERIALIZED (
+    SELECT m.id, m.kind, coalesce(g.key, '') AS segment
+    FROM members_member m
+    LEFT JOIN success_memberfacts f ON f.member_id = m.id
+    LEFT JOIN coverage_segment g ON g.id = f.segment_id
 ),
 grouped AS (
-    SELECT seen.*, m.kind, coalesce(g.key, '') AS segment, coalesce((
+    SELECT seen.*, who.kind, who.segment, coalesce((
                SELECT v.state FROM success_vectorchange v
                WHERE v.member_id = seen.member_id AND v."on" <= seen.until_on - 60
                ORDER BY v."on" DESC LIMIT 1
            ), '') AS state,
-           extract(year FROM seen.begins_on)::int::text AS cohort,
+           date_part('year', seen.begins_on)::int::text AS cohort,
            CASE WHEN seen.run = 0 THEN 1 ELSE 2 END AS spell
     FROM seen
-    JOIN members_member m ON m.id = seen.member_id
-    LEFT JOIN success_memberfacts f ON f.member_id = seen.member_id
-    LEFT JOIN coverage_segment g ON g.id = f.segment_id
+    JOIN who ON who.id = seen.member_id
     WHERE seen.entry IS NULL OR seen.entry < seen.month
 )
 """
 
+# Members who are alike in everything are counted first, and groups of them put together.
 REFRESH: Final = f"""
 WITH {SPELLS},
+alike AS (
+    SELECT spell, month, has_left, entry, kind, segment, state, tier, cohort,
+           count(*) AS members
+    FROM grouped
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+),
 one AS (
-    SELECT g.spell, d.dimension, d.value, g.month, g.has_left, g.entry, count(*)::int AS members
-    FROM grouped g
-    CROSS JOIN LATERAL (
-        VALUES ('all', ''), ('kind', g.kind), ('segment', g.segment), ('state', g.state),
-               ('tier', g.tier), ('cohort', g.cohort)
-    ) AS d (dimension, value)
-    GROUP BY 1, 2, 3, 4, 5, 6
+    SELECT spell,
+           CASE WHEN grouping(kind) = 0 THEN 'kind' WHEN grouping(segment) = 0 THEN 'segment'
+                WHEN grouping(state) = 0 THEN 'state' WHEN grouping(tier) = 0 THEN 'tier'
+                WHEN grouping(cohort) = 0 THEN 'cohort' ELSE 'all' END AS dimension,
+           coalesce(kind, segment, state, tier, cohort, '') AS value,
+           month, has_left, entry, sum(members)::int AS members
+    FROM alike
+    GROUP BY spell, month, has_left, entry,
+             GROUPING SETS ((), (kind), (segment), (state), (tier), (cohort))
 ),
 change AS (
     -- who is at risk from nought or from the month after their entry, and who no more
@@ -146,7 +160,7 @@ written AS (
     SET at_risk = excluded.at_risk, events = excluded.events, censored = excluded.censored
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM grouped),
+SELECT (SELECT coalesce(sum(members), 0)::int FROM alike),
        (SELECT count(*) FROM written) + (SELECT count(*) FROM gone)
 """
 

@@ -58,6 +58,10 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("Member facts"),
         gettext_lazy("standing and Success Vector of each member"),
     ),
+    "earlier": (
+        gettext_lazy("Ninety days ago"),
+        gettext_lazy("how they were doing then, by what is known now"),
+    ),
     "circumstances": (
         gettext_lazy("Lifecycle stages"),
         gettext_lazy("what coverage has to know of each member's way"),
