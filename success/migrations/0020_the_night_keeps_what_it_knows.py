@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("coverage", "0003_segments_say_how_members_are_reached"),
         ("members", "0006_accounts_are_linked_and_dues_have_parts"),
-        ("success", "0018_a_class_has_reviews_and_renewals"),
+        ("success", "0019_what_is_up_for_renewal_is_counted"),
     ]
 
     operations = [
