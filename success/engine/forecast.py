@@ -291,6 +291,25 @@ def calibration(outcomes: Iterable[Outcome]) -> list[Tenth]:
     ]
 
 
+def together(tenths: Iterable[Tenth]) -> list[Tenth]:
+    """Add calibrations of several months up, tenth by tenth; equal to that of all (3.5)."""
+    rows: dict[Fraction, Tenth] = {}
+    for each in tenths:
+        known = rows.get(each.low)
+        rows[each.low] = (
+            each
+            if known is None
+            else Tenth(
+                each.low,
+                each.high,
+                known.accounts + each.accounts,
+                known.expected + each.expected,
+                known.took + each.took,
+            )
+        )
+    return [rows[low] for low in sorted(rows)]
+
+
 def forecast_nrr(
     *, opening: Fraction, kept: Fraction | None, expansion: Fraction
 ) -> Fraction | None:

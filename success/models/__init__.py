@@ -12,6 +12,7 @@ from success.models.facts import (
     VectorComparison,
     VectorRollup,
 )
+from success.models.forecast import ForecastMonth
 from success.models.mailings import PageMailing
 from success.models.nights import Night, NightStep
 from success.models.offers import Offer
@@ -61,6 +62,7 @@ __all__ = [
     "EarlierVector",
     "Enrolment",
     "FitAssessment",
+    "ForecastMonth",
     "GapAnswer",
     "GoalChange",
     "Heard",

@@ -9,8 +9,8 @@ who may see them is ``Permission.REVENUE_VIEW``.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -41,13 +41,14 @@ from success.engine.forecast import (
     expect,
     forecast_nrr,
     take_rate,
+    together,
     why_unknown,
 )
 from success.engine.overlays import GOAL_HOLDS_DAYS
 from success.engine.revenue import to_places
 from success.engine.survival import Curve, Observation, kaplan_meier
 from success.enums import AskKind, AskStatus, PeriodKind, RevenueBasis, Standing, State
-from success.models import OfferWorth
+from success.models import ForecastMonth, OfferWorth
 from success.queries.revenue import revenue_series
 from success.rollups.asks import LAST_TURN
 from success.rollups.vector import VECTOR, vector_parameters
@@ -57,6 +58,7 @@ WINDOWS: Final = (1, 3, 6, 12)
 MONTHS_BACK: Final = 12
 FEW_ANSWERS: Final = 10
 ANSWER_DAYS: Final = 90
+FRESH_DAYS: Final = 62  # two months: an older row tells no curve of today
 PLACES: Final = 6
 ZERO: Final = Decimal(0)
 MILLION: Final = 10**6
@@ -460,6 +462,15 @@ LATENESS: Final = f"""
      GROUP BY template_id, key, seen, happened, entry
      ORDER BY template_id, key, seen
 """
+# The milestones of paths at which something was ever announced.
+ANNOUNCED: Final = f"""
+    SELECT DISTINCT p.template_id, m.key
+      FROM success_ask ask
+      JOIN success_milestone m ON m.id = ask.milestone_id
+      JOIN success_plan p ON p.id = m.plan_id
+     WHERE ask.kind = '{AskKind.UPSELL.value}' AND p.template_id IS NOT NULL
+     ORDER BY 1, 2
+"""
 # Who took what they were asked to take, by how they stood on the day they were asked.
 TAKES: Final = f"""
     SELECT stood.state, count(*) FILTER (WHERE ask.status = '{AskStatus.ACCEPTED.value}')::int,
@@ -483,7 +494,7 @@ def forecast(*, as_of: date, months: int = 3) -> Forecast:
     One cohort for each milestone of a path and its offer. Chances are null, and their accounts
     counted, with fewer than twenty who reached the milestone and beyond the last lateness
     observed. Chances are rounded to a millionth, so that the cohorts add up to the total and
-    to the accounts exactly. Seven statements, whatever the number of accounts.
+    to the accounts exactly. Eight statements, whatever the number of accounts.
     """
     alike = _alike(as_of=as_of, until=as_of, is_now=True)
     eligible = [each for each in alike if each.reason is None]
@@ -576,45 +587,116 @@ def accounts(  # noqa: PLR0913  # which list, and where to read on
 def back_test(*, as_of: date, grace_days: int, months: int = MONTHS_BACK) -> BackTest:
     """Set what each closed month would have been given beside what came of it (DOMAIN 3.5).
 
+    A month is read as the night wrote it down, and is settled ninety days after it closed; one
+    that no night has written is worked out now by ``month_past``. An open month, one of whose
+    members may still answer, stays out of the calibration.
+    """
+    wanted = closed_months(as_of=as_of, months=months)
+    rows = ForecastMonth.objects.filter(
+        ends_on__in=[ends_on for _starts, ends_on in wanted], covers_until__lte=as_of
+    )
+    written = {row.ends_on: row for row in rows.defer("lateness")}
+    seen: list[MonthPast] = []
+    tenths: list[Tenth] = []
+    for starts_on, ends_on in wanted:
+        row = written.get(ends_on)
+        month, of_month = (
+            _from_row(row)
+            if row is not None
+            else month_past(
+                starts_on=starts_on, ends_on=ends_on, as_of=as_of, grace_days=grace_days
+            )
+        )
+        seen.append(month)
+        tenths += of_month
+    return BackTest(as_of=as_of, months=tuple(seen), tenths=tuple(together(tenths)))
+
+
+def month_past(
+    *, starts_on: date, ends_on: date, as_of: date, grace_days: int
+) -> tuple[MonthPast, list[Tenth]]:
+    """Work out what a closed month would have been given, and what came of it (DOMAIN 3.5).
+
     Recomputed from the log of facts by the day on which each was true, so that facts that came
-    late count where they belong. On the day before a month only what was so by then is seen:
+    late count where they belong. On the day before the month only what was so by then is seen:
     plans, milestones, states, answers and curves. What an offer is worth is what was said by
     then, or first said after. An account has taken it if it reached the milestone in the month
     and has accepted since. For ninety days after a month one that reached it and has not
-    answered keeps the month open, and an open month out of the calibration. A fixed number of
-    statements a month.
+    answered keeps the month open, and it has no tenths. Six statements.
     """
-    months_seen: list[MonthPast] = []
-    outcomes: list[Outcome] = []
-    for starts_on, ends_on in closed_months(as_of=as_of, months=months):
-        alike = _alike(as_of=starts_on, until=ends_on, is_now=False, grace_days=grace_days)
-        eligible = [each for each in alike if each.reason is None]
-        known = _known(eligible, as_of=starts_on)
-        lines = [
-            (each, _line(each, known, days=(ends_on - starts_on).days)) for each in eligible
-        ]
-        told = [(each, line) for each, line in lines if line.chance is not None]
-        taken = [each for each, _line_of in told if each.took]
-        is_open = (as_of - ends_on).days < ANSWER_DAYS
-        pending = sum(each.accounts for each, _line_of in told if is_open and each.pending)
-        months_seen.append(
-            MonthPast(
-                starts_on=starts_on,
-                ends_on=ends_on,
-                expected=expect(line for _each, line in lines),
-                takers=sum(each.accounts for each in taken),
-                came_value=sum(
-                    (each.accounts * known.values.get(each.offer, ZERO) for each in taken), ZERO
-                ),
-                pending=pending,
-            )
-        )
-        outcomes += [
-            Outcome(line.share, each.accounts, each.accounts if each.took else 0)
-            for each, line in told
-            if line.share is not None and not pending
-        ]
-    return BackTest(as_of=as_of, months=tuple(months_seen), tenths=tuple(calibration(outcomes)))
+    alike = _alike(as_of=starts_on, until=ends_on, is_now=False, grace_days=grace_days)
+    eligible = [each for each in alike if each.reason is None]
+    known = _known(eligible, as_of=starts_on)
+    lines = [(each, _line(each, known, days=(ends_on - starts_on).days)) for each in eligible]
+    told = [(each, line) for each, line in lines if line.chance is not None]
+    taken = [each for each, _line_of in told if each.took]
+    is_open = (as_of - ends_on).days < ANSWER_DAYS
+    pending = sum(each.accounts for each, _line_of in told if is_open and each.pending)
+    month = MonthPast(
+        starts_on=starts_on,
+        ends_on=ends_on,
+        expected=expect(line for _each, line in lines),
+        takers=sum(each.accounts for each in taken),
+        came_value=sum(
+            (each.accounts * known.values.get(each.offer, ZERO) for each in taken), ZERO
+        ),
+        pending=pending,
+    )
+    return month, calibration(
+        Outcome(line.share, each.accounts, each.accounts if each.took else 0)
+        for each, line in told
+        if line.share is not None and not pending
+    )
+
+
+def as_row(month: MonthPast, tenths: Iterable[Tenth]) -> dict[str, Any]:
+    """Return a closed month as ``ForecastMonth.said`` keeps it: exact, as texts."""
+    return {
+        "expected": {
+            name: str(value) if isinstance(value, Fraction) else value
+            for name, value in asdict(month.expected).items()
+        },
+        "takers": month.takers,
+        "came_value": str(month.came_value),
+        "pending": month.pending,
+        "tenths": [
+            [str(each.low), str(each.high), each.accounts, str(each.expected), each.took]
+            for each in tenths
+        ],
+    }
+
+
+def lateness_on(*, as_of: date) -> dict[str, list[list[Any]]]:
+    """Return how late everybody was by a day on their way to what an offer was announced at.
+
+    By path and milestone: days late (not yet there: so far), whether they reached it, from
+    when they were seen (null: from the beginning), and how many (DOMAIN 3.5). One pass.
+    """
+    found: dict[str, list[list[Any]]] = defaultdict(list)
+    wanted = [tuple(row) for row in _rows(ANNOUNCED, {})]
+    for template, key, *rest in _rows(LATENESS, _at(wanted, as_of=as_of)):
+        found[f"{template}:{key}"].append(rest)
+    return {f"{template}:{key}": found[f"{template}:{key}"] for template, key in wanted}
+
+
+def _from_row(row: ForecastMonth) -> tuple[MonthPast, list[Tenth]]:
+    said = row.said
+    sums: dict[str, Any] = {
+        name: Fraction(value) if isinstance(value, str) else value
+        for name, value in said["expected"].items()
+    }
+    month = MonthPast(
+        starts_on=row.starts_on,
+        ends_on=row.ends_on,
+        expected=Expected(**sums),
+        takers=said["takers"],
+        came_value=Decimal(said["came_value"]),
+        pending=said["pending"],
+    )
+    return month, [
+        Tenth(Fraction(low), Fraction(high), accounts, Fraction(expected), took)
+        for low, high, accounts, expected, took in said["tenths"]
+    ]
 
 
 def closed_months(*, as_of: date, months: int) -> list[tuple[date, date]]:
@@ -837,16 +919,36 @@ def _known(eligible: Iterable[_Alike], *, as_of: date) -> _Known:
 
 
 def _curves(wanted: list[tuple[int, str]], *, as_of: date) -> dict[tuple[int, str], Curve]:
+    """Curves by the last closed month that a night wrote; what none wrote is read now."""
     seen: dict[tuple[int, str], list[Observation]] = defaultdict(list)
-    asked = {
-        "as_of": as_of,
-        "templates": [template for template, _key in wanted],
-        "keys": [key for _template, key in wanted],
-    }
-    for template, key, time, happened, entry, count in _rows(LATENESS, asked):
+    written: dict[str, list[list[Any]]] = {}
+    if wanted:
+        fresh = ForecastMonth.objects.filter(
+            ends_on__lte=as_of, ends_on__gt=as_of - timedelta(days=FRESH_DAYS)
+        )
+        newest = fresh.order_by("-ends_on").first()
+        written = newest.lateness if newest is not None else {}
+    rows = [
+        (template, key, *rest)
+        for template, key in wanted
+        for rest in written.get(f"{template}:{key}", ())
+    ]
+    missing = [place for place in wanted if f"{place[0]}:{place[1]}" not in written]
+    if missing:
+        rows += _rows(LATENESS, _at(missing, as_of=as_of))
+    for template, key, time, happened, entry, count in rows:
         one = Observation(time=time, happened=happened, entry=entry)
         seen[template, key] += [one] * count
     return {place: kaplan_meier(observations) for place, observations in seen.items()}
+
+
+def _at(wanted: Iterable[tuple[Any, ...]], *, as_of: date) -> dict[str, Any]:
+    places = [*wanted]
+    return {
+        "as_of": as_of,
+        "templates": [template for template, _key in places],
+        "keys": [key for _template, key in places],
+    }
 
 
 def _takes(*, as_of: date) -> dict[str, Take]:

@@ -40,7 +40,7 @@ from success.rollups import (
     retention,
     revenue,
 )
-from success.services.readings import read_integrity
+from success.services.readings import read_forecast_months, read_integrity
 
 DEFINITION = "2"
 FULL_RANGE = 10_000
@@ -194,9 +194,11 @@ def _months(job: Job) -> Written:
     as_of, last = job.night.as_of, reads.last_live_day()
     if not job.night.is_full and last is not None and last >= as_of.replace(day=1):
         return Written(rows_in=0, rows_out=0)
-    return renewal_dues.refresh(
-        as_of=as_of, since=_since(job), grace_days=Association.current().grace_days
+    grace_days = Association.current().grace_days
+    rows_in, rows_out = renewal_dues.refresh(
+        as_of=as_of, since=_since(job), grace_days=grace_days
     )
+    return Written(rows_in, rows_out + read_forecast_months(as_of=as_of, grace_days=grace_days))
 
 
 def _retention(job: Job) -> Written:

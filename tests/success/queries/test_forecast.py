@@ -6,7 +6,7 @@ import pytest
 
 from config.kernel.keyset import BadCursor
 from success.engine.forecast import Expected, LeftOut, Unknown
-from success.models import Ask, Offer, PlanPause
+from success.models import Ask, ForecastMonth, Offer, PlanPause
 from success.queries.forecast import (
     CohortKey,
     accounts,
@@ -19,6 +19,7 @@ from success.queries.forecast import (
     slug_of,
     worth_on,
 )
+from success.services.readings import read_forecast_months
 from success.services.worth import set_worth
 from tests.factories import (
     NOON,
@@ -252,7 +253,7 @@ def test_forecast_costs_the_same_for_any_number_of_accounts(
     for _ in range(travellers):
         make_traveller(template, offer, reached=(20,))
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         forecast(as_of=TODAY)
 
 
@@ -341,3 +342,55 @@ def test_a_cohort_has_a_name_for_addresses():
 
     assert key_of(slug_of(key)) == key
     assert [key_of(slug) for slug in ("", "3", "3:m", "x:m:1", "3::7")] == [None] * 5
+
+
+def test_the_night_writes_closed_months_and_the_page_reads_the_same():
+    template, offer = make_path_with_offer()
+    make_history(template, offer, lateness=range(-10, 30), took=14, refused=6)
+    make_traveller(
+        template, offer, reached=(20, 60), anchor_on=date(2026, 4, 10), state="achieved"
+    )
+    make_traveller(template, offer, reached=(20,))
+    live = back_test(as_of=TODAY, grace_days=30)
+    ahead = forecast(as_of=TODAY)
+
+    assert read_forecast_months(as_of=TODAY, grace_days=30) == 12
+    assert back_test(as_of=TODAY, grace_days=30) == live
+    assert forecast(as_of=TODAY) == ahead, "nobody came in July, so June's curve is today's"
+    assert read_forecast_months(as_of=TODAY, grace_days=30) == 0
+    # ninety days after its end June is settled, and changes no more
+    assert not ForecastMonth.objects.get(ends_on=date(2026, 6, 30)).is_settled
+    later = date(2026, 10, 15)
+    assert read_forecast_months(as_of=later, grace_days=30) > 0
+    june = ForecastMonth.objects.get(ends_on=date(2026, 6, 30))
+    assert june.is_settled
+    assert june.said["pending"] == 0
+    assert read_forecast_months(as_of=TODAY, grace_days=30) == 0, (
+        "an earlier day writes nothing"
+    )
+
+
+def test_a_written_month_is_read_without_asking_the_log(django_assert_num_queries):
+    template, offer = make_path_with_offer()
+    make_history(template, offer, lateness=range(-10, 30))
+    make_traveller(template, offer, reached=(20,))
+    read_forecast_months(as_of=TODAY, grace_days=30)
+
+    with django_assert_num_queries(1):
+        back_test(as_of=TODAY, grace_days=30)
+
+
+def test_a_curve_is_that_of_the_last_closed_month():
+    template, offer = make_path_with_offer()
+    make_history(template, offer, lateness=range(-10, 30))
+    make_traveller(template, offer, reached=(20,))
+    read_forecast_months(as_of=TODAY, grace_days=30)
+    before = forecast(as_of=TODAY).cohorts
+    row = ForecastMonth.objects.get(ends_on=date(2026, 6, 30))
+    [place] = row.lateness
+    # who is added to the row is in the curve: the row is what is read
+    row.lateness[place] += [[time, True, None, 1] for time in range(-40, -20)]
+    row.save()
+
+    [was], [now] = before, forecast(as_of=TODAY).cohorts
+    assert now.events == was.events + 20
