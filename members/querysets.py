@@ -35,6 +35,10 @@ class MemberQuerySet(QuerySet["Member"]):
             return self
         return self.filter(pk=user.member_id)
 
+    def chapters(self) -> Self:
+        """Members of whom the records know a chapter."""
+        return self.exclude(chapter="")
+
     def in_membership(self, *, on: date, grace_days: int) -> Self:
         """Members with a term in force on a day, or whose last one is still in its grace."""
         # members with several such terms are not to appear several times

@@ -305,6 +305,7 @@ class Dimension(TextChoices):
     SEGMENT = "segment", _("Coverage segment")
     OWNER = "owner", _("Looked after by")
     COHORT = "cohort", _("Year of joining")
+    CHAPTER = "chapter", _("Chapter")
 
 
 class ProfileImportStatus(TextChoices):

@@ -113,6 +113,9 @@ class MemberFilter(filters.FilterSet):
         help_text=_("What is to be said of the member beside the state; any of these."),
     )
     kind = filters.ChoiceFilter(choices=MemberKind.choices, label=_("Kind"))
+    chapter = filters.CharFilter(
+        field_name="chapter", label=_("Chapter"), help_text=_("As in the records.")
+    )
     joined_in = filters.NumberFilter(
         field_name="known__joined_on__year",
         label=_("Joined in"),

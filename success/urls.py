@@ -236,6 +236,7 @@ urlpatterns: list[URLPattern] = [
     path("measures/movements/", movements.movements, name="movements"),
     path("measures/movements.csv", movements.movements_export, name="movements_export"),
     path("measures/movements.xlsx", movements.movements_workbook, name="movements_workbook"),
+    path("measures/story/years.<slug:kind>", story.story_export, name="story_export"),
     path("measures/story/", story.story, name="story"),
     path("measures/story.json", story.story_chart, name="story_chart"),
     path("measures/retention/", retention.retention, name="retention_curves"),

@@ -1,6 +1,8 @@
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce, Trim
 
 from members.enums import MemberKind
 from members.models.fields import public_id as public_id_field
@@ -28,6 +30,20 @@ class Member(models.Model):
         blank=True,
         help_text="further columns of the source, as they were written",
     )
+    chapter = models.GeneratedField(
+        expression=Trim(
+            Coalesce(
+                KeyTextTransform("chapter", "details"),
+                KeyTextTransform("Chapter", "details"),
+                Value("", output_field=models.TextField()),
+                output_field=models.TextField(),
+            ),
+            output_field=models.TextField(),
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+        help_text="the column of that name in the source; blank: nobody said one",
+    )
     quiet_through = models.DateField(
         null=True,
         help_text="day of the last import; nothing dated up to then may send a message",
@@ -40,6 +56,10 @@ class Member(models.Model):
         indexes = [
             # the member list pages by (name, id)
             models.Index(fields=["name", "id"], name="member_by_name"),
+            # few associations have chapters: whether there is any, and whose members they are
+            models.Index(
+                fields=["chapter"], condition=~Q(chapter=""), name="member_by_chapter"
+            ),
             # search looks inside present and former names, accents and typos forgiven
             GinIndex(
                 OpClass(

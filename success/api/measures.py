@@ -80,6 +80,9 @@ class MovementsInput(PeriodInput):
     joined = serializers.IntegerField(
         required=False, min_value=1800, max_value=9999, help_text="Year of the first term."
     )
+    chapter = serializers.CharField(
+        required=False, allow_blank=True, help_text="As in the records; blank: none."
+    )
     part = serializers.ChoiceField(
         choices=[part.value for part in Part],
         required=False,
@@ -124,7 +127,9 @@ class FiguresOutput(serializers.Serializer[revenue.Figures]):
     churn = _amount("Opening dues of members who pay nothing at the close.")
     closing = _amount()
     nrr = _ratio("Closing dues of the base over its opening dues.")
-    grr = _ratio("The same, counting nobody above their opening dues.")
+    price = _amount("By how much dues of the base rose by price alone; signed.")
+    nrr_ex_price = _ratio("NRR without what dues rose or fell by price alone.")
+    grr = _ratio("The same as NRR, counting nobody above their opening dues.")
     logo_retention = _ratio()
     logo_churn = _ratio()
     base_members = serializers.IntegerField()
@@ -396,6 +401,7 @@ def _narrowed(asked: Mapping[str, Any]) -> reads.Narrowed:
         segment=value if by == Dimension.SEGMENT else None,
         owner=asked.get("owner"),
         joined_in=asked.get("joined"),
+        chapter=asked.get("chapter"),
         kinds=[Kind(kind) for kind in asked.get("kind") or ()],
         part=Part(asked["part"]) if "part" in asked else None,
         reason=DepartureReason(asked["reason"]) if "reason" in asked else None,
@@ -411,8 +417,8 @@ def _revenue(asked: Mapping[str, Any]) -> dict[str, Any]:
         "grace_days": association.grace_days,
     }
     try:
-        reports = revenue.revenue_with_groups(
-            **period, dimension=Dimension(asked["by"]) if "by" in asked else None
+        reports = reads.revenue_with_prices(
+            **period, dimensions=[Dimension(asked["by"])] if "by" in asked else []
         )
     except MixedCurrencies as error:
         raise Conflict(str(error)) from error

@@ -12,6 +12,7 @@ from success.api import (
     renewal_dues,
     renewals,
     retention,
+    story,
 )
 from success.api.asks import Asks
 from success.api.audit import AuditTrail
@@ -89,6 +90,7 @@ urlpatterns = [
         after_move.AfterMoveView.as_view(),
         name="measures-after-a-move",
     ),
+    path("measures/story", story.StoryView.as_view(), name="measures-story"),
     path("measures/retention", retention.RetentionView.as_view(), name="measures-retention"),
     path("measures/renewals", renewals.RenewalsView.as_view(), name="measures-renewals"),
     path(

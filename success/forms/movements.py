@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from coverage.models import Segment
 from members.enums import DepartureReason, Role
-from members.models import User
+from members.models import Member, User
 from success.engine.revenue import Kind, Part
 from success.enums import Dimension
 from success.forms import PeriodForm
@@ -79,7 +79,17 @@ class MovementsForm(PeriodForm):
             ],
             required=False,
         )
-        self.order_fields(["from", "to", "basis", "kind", "tier", "segment", "owner"])
+        known = Member.objects.chapters().order_by("chapter").values_list("chapter", flat=True)
+        chapters = [(each, each) for each in known.distinct()]
+        self.fields["chapter"] = forms.ChoiceField(
+            label=Dimension.CHAPTER.label,
+            choices=[ANY, *chapters],
+            required=False,
+            widget=forms.Select if chapters else forms.HiddenInput,
+        )
+        self.order_fields(
+            ["from", "to", "basis", "kind", "tier", "segment", "chapter", "owner"]
+        )
 
     def _shown(self, data: Mapping[str, Any]) -> dict[str, Any]:
         kinds = data.getlist("kind") if hasattr(data, "getlist") else data.get("kind", [])
@@ -89,6 +99,8 @@ class MovementsForm(PeriodForm):
             shown["tier"] = value
         elif by == Dimension.SEGMENT:
             shown["segment"] = value or NO_SEGMENT
+        elif by == Dimension.CHAPTER:
+            shown["chapter"] = value
         return shown
 
     def narrowed(self) -> Narrowed:
@@ -102,6 +114,7 @@ class MovementsForm(PeriodForm):
             segment=segment,
             owner=UUID(said["owner"]) if said["owner"] else None,
             joined_in=said["joined"],
+            chapter=said["chapter"] or None,
             kinds=[Kind(kind) for kind in said["kind"]],
             part=Part(said["part"]) if said["part"] else None,
             reason=DepartureReason(said["reason"]) if said["reason"] else None,
@@ -112,7 +125,7 @@ class MovementsForm(PeriodForm):
         if not self.is_valid():
             return []
         found = []
-        for name in ("tier", "segment", "owner", "joined", "part", "reason"):
+        for name in ("tier", "segment", "chapter", "owner", "joined", "part", "reason"):
             field, said = self.fields[name], self.cleaned_data[name]
             if said:
                 words = dict(getattr(field, "choices", ())).get(said, said)

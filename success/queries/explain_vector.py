@@ -202,10 +202,11 @@ def explain_group(  # noqa: PLR0913  # a group on a day, and where to read on
     terms and assignments are read as they are known now. Reads only.
 
     Raises ``TooMany`` above ``most`` members (null: never), ``BadCursor``, and ``ValueError``
-    for a dimension that vectors are not rolled up by (DOMAIN 3.4).
+    for a dimension whose groups are not taken apart. A chapter is that of the records now
+    (DOMAIN 3.4).
     """
-    if dimension == Dimension.TIER:
-        raise ValueError("Vectors are not rolled up by tier.")
+    if dimension in {Dimension.TIER, Dimension.COHORT}:
+        raise ValueError("A group by tier or year of joining is not taken apart.")
     night = _night(up_to=on, exactly=True)
     row = VectorRollup.objects.filter(as_of=on, dimension=dimension, value=value).first()
     stored = _stored_group(row) if row else None
@@ -550,6 +551,8 @@ def _in_scope(*, on: date, dimension: Dimension, value: str, most: int | None) -
 
 def _groups_on(on: date, *, dimension: Dimension) -> dict[int, str]:
     """Each member's group on a day by the moves kept; without any, the one assigned now."""
+    if dimension == Dimension.CHAPTER:
+        return dict(Member.objects.chapters().values_list("pk", "chapter"))
     name, moved = (
         ("segment__key", "to_segment__key")
         if dimension == Dimension.SEGMENT

@@ -5,8 +5,8 @@ members are one, under the member they are counted with where the period closes.
 or contraction is split into its parts, signed, which add up to it.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -18,8 +18,15 @@ from django.db import connection
 from config.kernel.keyset import SIGNER, BadCursor, KeysetPage
 from members.enums import DepartureReason
 from success.engine.revenue import Kind, Part
-from success.enums import RevenueBasis
-from success.queries.revenue import check_currency, check_period, money, ratio
+from success.enums import Dimension, RevenueBasis
+from success.queries.revenue import (
+    RevenueFigures,
+    check_currency,
+    check_period,
+    money,
+    ratio,
+    revenue_with_groups,
+)
 from success.rollups import ledger
 from success.rollups.ledger import Move
 
@@ -57,13 +64,15 @@ class Narrowed:
 
     ``tier`` is that of the opening day, or of the closing day for arrivals; ``segment`` the
     key of the one assigned now (blank: none); ``owner`` who looks after them now;
-    ``joined_in`` the year of their first term.
+    ``joined_in`` the year of their first term; ``chapter`` the one in the records (blank:
+    none), of linked members that of the member they are counted with.
     """
 
     tier: str | None = None
     segment: str | None = None
     owner: UUID | None = None
     joined_in: int | None = None
+    chapter: str | None = None
     kinds: Collection[Kind] = ()
     part: Part | None = None
     reason: DepartureReason | None = None
@@ -250,6 +259,72 @@ def totals(asked: Asked, *, only: Narrowed = EVERYBODY) -> Totals:
     )
 
 
+def revenue_with_prices(
+    *,
+    opening_on: date,
+    closing_on: date,
+    as_of: date,
+    grace_days: int,
+    dimensions: Sequence[Dimension] = (),
+) -> list[tuple[RevenueFigures, RevenueFigures]]:
+    """Measure a period as ``revenue_with_groups`` does, and how much of it is price alone.
+
+    A further pass over the terms for each basis. Who is undecided has part in the optimistic
+    reading only, so NRR ex-price is strict and optimistic as NRR is (DOMAIN 4.3 #4, #10).
+    """
+    pairs = revenue_with_groups(
+        opening_on=opening_on,
+        closing_on=closing_on,
+        as_of=as_of,
+        grace_days=grace_days,
+        dimensions=dimensions,
+    )
+    prices = {
+        basis: _prices(
+            Asked(
+                opening_on=opening_on,
+                closing_on=closing_on,
+                as_of=as_of,
+                basis=basis,
+                grace_days=grace_days,
+            )
+        )
+        for basis in RevenueBasis
+    }
+
+    def priced(figures: RevenueFigures) -> RevenueFigures:
+        by_reading = prices[figures.basis].get((figures.dimension, figures.value), {})
+        return replace(
+            figures,
+            optimistic=replace(figures.optimistic, price=money(sum(by_reading.values(), 0))),
+            strict=replace(figures.strict, price=money(by_reading.get(False, 0))),
+        )
+
+    return [(priced(in_force), priced(membership)) for in_force, membership in pairs]
+
+
+def _prices(asked: Asked) -> dict[tuple[Dimension, str], dict[bool, int]]:
+    """The signed cents of price in a period, by group, and by whether they are undecided."""
+    of = _checked(asked)
+    statement = f"""
+        {_told(asked, EVERYBODY, of=of)}
+        SELECT tier, segment, undecided, sum({BY[Part.PRICE]})::bigint
+        FROM told WHERE move IN {CHANGED} GROUP BY 1, 2, 3
+    """
+    found: dict[tuple[Dimension, str], dict[bool, int]] = {}
+    for tier, segment, undecided, cents in _rows(
+        statement, _parameters(asked, EVERYBODY, of=of)
+    ):
+        for group in (
+            (Dimension.ALL, ""),
+            (Dimension.TIER, tier),
+            (Dimension.SEGMENT, segment),
+        ):
+            of_group = found.setdefault(group, {})
+            of_group[undecided] = of_group.get(undecided, 0) + cents
+    return found
+
+
 def _told(asked: Asked, only: Narrowed, *, of: ledger.Traits) -> str:
     """SQL of ``told``: a row an account asked for, with its parts, transfer and reason."""
     column = ledger.COLUMN[asked.basis]
@@ -378,6 +453,7 @@ def _narrowing(only: Narrowed) -> str:
     conditions = {
         "tier.tier = %(tier)s": only.tier is not None,
         "coalesce(segment.key, '') = %(segment)s": only.segment is not None,
+        "member.chapter = %(chapter)s": only.chapter is not None,
         """assignment.owner_id = (
             SELECT id FROM members_user WHERE public_id = %(owner)s)""": only.owner is not None,
         """%(joined_in)s = (
@@ -403,6 +479,7 @@ def _parameters(asked: Asked, only: Narrowed, *, of: ledger.Traits) -> dict[str,
         "segment": only.segment,
         "owner": only.owner,
         "joined_in": only.joined_in,
+        "chapter": only.chapter,
     }
 
 

@@ -44,7 +44,8 @@ class Figures:
     """One reading of a period. Amounts are a year's dues; counts are members.
 
     ``lost_members`` stopped paying; ``lost_logos`` are those of them without any membership.
-    Ratios are null for a base of nobody.
+    ``price`` is by how much dues of the base rose by price alone, signed; null where it was not
+    asked for. Ratios are null for a base of nobody.
     """
 
     opening: Decimal
@@ -59,6 +60,7 @@ class Figures:
     new_members: int
     reactivated_members: int
     lost_logos: int
+    price: Decimal | None = None
 
     @property
     def lost_members(self) -> int:
@@ -80,6 +82,10 @@ class Figures:
     @property
     def nrr(self) -> Decimal | None:
         return ratio(self.of_base, self.opening)
+
+    @property
+    def nrr_ex_price(self) -> Decimal | None:
+        return None if self.price is None else ratio(self.of_base - self.price, self.opening)
 
     @property
     def grr(self) -> Decimal | None:
@@ -185,12 +191,12 @@ def revenue_with_groups(
     closing_on: date,
     as_of: date,
     grace_days: int,
-    dimension: Dimension | None = None,
+    dimensions: Sequence[Dimension] = (),
 ) -> list[tuple[RevenueFigures, RevenueFigures]]:
     """Measure one period on both bases, (in force, membership), in one pass over the terms.
 
-    The first pair is everybody's; with ``dimension`` a pair for each group follows, by value,
-    where either basis knows the group. Raises as ``revenue_between`` does (DOMAIN 4.2, 4.3).
+    The first pair is everybody's; for each of ``dimensions`` a pair for each group follows, by
+    value, where either basis knows the group. Raises as ``revenue_between`` does (DOMAIN 4.2).
     """
     compared = _compared(
         opening_on=opening_on,
@@ -200,7 +206,7 @@ def revenue_with_groups(
         grace_days=grace_days,
     )
     pairs = []
-    for of in [Dimension.ALL, *([dimension] if dimension else [])]:
+    for of in [Dimension.ALL, *dimensions]:
         in_force = compared.of(RevenueBasis.IN_FORCE, of)
         membership = compared.of(RevenueBasis.MEMBERSHIP, of)
         pairs += [

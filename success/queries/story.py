@@ -3,28 +3,34 @@
 Calendar years of terms in force, as the last night stored them. A fixed number of statements.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
 from members.models import Association
 from success.engine import story as engine
+from success.engine.revenue import to_places
 from success.engine.story import Bad, Loss, Tally, Usual
 from success.enums import Dimension, PeriodKind, RevenueBasis, State
 from success.queries import vector
-from success.queries.revenue import SeriesPoint, every_series
+from success.queries.revenue import RATIO_PLACES, SeriesPoint, every_series
 from success.queries.vector import GroupHealth
 from success.rollups import ledger
 
 BASIS: Final = RevenueBasis.IN_FORCE
 QUARTER_MONTH: Final = 10  # a quarter before a year opens
 LATE_BY: Final = timedelta(days=31)
+POINT: Final = (
+    *("opening", "new", "reactivation", "expansion", "contraction", "churn", "closing"),
+    *("base_members", "kept_members", "new_members", "reactivated_members"),
+)
 
 
 class What(StrEnum):
@@ -303,3 +309,94 @@ def _share(what: What, health: GroupHealth) -> Decimal | None:
         return engine.share(stalled, health.with_plan, members=health.with_plan)
     without = health.in_scope - health.with_plan
     return engine.share(without, health.in_scope, members=health.in_scope)
+
+
+def plain(told: Story) -> dict[str, Any]:
+    """Return the story as plain values: amounts to the cent, shares to six places.
+
+    ``bad`` is null where too few years have closed to judge any (DOMAIN 3.4, 4.2).
+    """
+    return {
+        "as_of": told.as_of,
+        "basis": BASIS.value,
+        "currency": Association.current().currency,
+        "judged": [each.year for each in told.judged],
+        "usual": _plain_usual(told.usual),
+        "bad": None
+        if told.bad is None
+        else [
+            {
+                "year": each.bad.year,
+                "by_nrr": each.bad.by_nrr,
+                "by_grr": each.bad.by_grr,
+                "below": _places(each.bad.below),
+                "losses": [
+                    {"tier": loss.group, "amount": loss.amount, "share": _places(loss.share)}
+                    for loss in each.losses
+                ],
+            }
+            for each in told.bad
+        ],
+        "years": [_plain_year(each) for each in told.years],
+        "tiers": [
+            {"tier": tier, "years": [_plain_year(each) for each in years]}
+            for tier, years in told.tiers.items()
+        ],
+        "signs": [
+            {
+                "what": sign.what.value,
+                "tier": sign.tier,
+                "usual": _plain_usual(sign.usual),
+                "years": [
+                    {
+                        "year": year,
+                        "value": _places(value),
+                        "is_high": sign.stood_out(year),
+                        "read_on": sign.read.get(year),
+                    }
+                    for year, value in sorted(sign.values.items())
+                ],
+                "before_bad": sign.tally.before_bad if sign.tally else None,
+                "bad": sign.tally.bad if sign.tally else None,
+                "before_others": sign.tally.before_others if sign.tally else None,
+                "others": sign.tally.others if sign.tally else None,
+            }
+            for sign in told.signs
+        ],
+    }
+
+
+def lines(told: Story) -> Iterator[tuple[YearOf, str]]:
+    """Yield each year with its tier, those of everybody (blank) first: the rows of a sheet."""
+    for each in told.years:
+        yield each, ""
+    for tier, years in told.tiers.items():
+        for each in years:
+            yield each, tier
+
+
+def _plain_year(of: YearOf) -> dict[str, Any]:
+    point = of.point
+    return {name: getattr(point, name) for name in POINT} | {
+        "year": of.year,
+        "closing_on": of.closing_on,
+        "is_over": of.is_over,
+        "members_close": of.members_close,
+        "nrr": of.nrr,
+        "grr": of.grr,
+        "restated_on": point.restated_on,
+    }
+
+
+def _plain_usual(usual: Usual | None) -> dict[str, Any] | None:
+    if usual is None:
+        return None
+    return {
+        "middle": _places(usual.middle),
+        "spread": _places(usual.spread),
+        "years": usual.years,
+    }
+
+
+def _places(value: Decimal | None) -> Decimal | None:
+    return None if value is None else to_places(Fraction(value), RATIO_PLACES)

@@ -268,6 +268,7 @@ GROUP_COLUMN: Final[dict[str, Any]] = {
     Dimension.OWNER: lambda known: str(known.owner_id or ""),
     Dimension.TIER: lambda known: known.tier,
     Dimension.COHORT: lambda known: str(known.joined_on.year) if known.joined_on else "",
+    Dimension.CHAPTER: lambda known: known.member.chapter,
 }
 
 
@@ -280,12 +281,17 @@ def in_group(*, dimension: str, values: Collection[str]) -> "QuerySet[MemberFact
         Dimension.OWNER: "owner_id",
         Dimension.TIER: "tier",
         Dimension.COHORT: "joined_on__year",
+        Dimension.CHAPTER: "member__chapter",
     }.get(Dimension(dimension))
     if column is None:
         return known
     wanted = Q(**{f"{column}__in": given})
     if "" in values:
-        wanted |= Q(tier="") if column == "tier" else Q(**{f"{column}__isnull": True})
+        wanted |= (
+            Q(**{column: ""})
+            if column in {"tier", "member__chapter"}
+            else Q(**{f"{column}__isnull": True})
+        )
     return known.filter(wanted)
 
 

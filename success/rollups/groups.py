@@ -1,21 +1,23 @@
 """How groups of members are doing as of a night, and the same members on two days.
 
-The groups are the association, segments, tiers, owners and years of joining.
+The groups are the association, segments, tiers, owners and years of joining, and chapters where
+the records know any; without them nothing is asked for them.
 """
 
 from datetime import date
 
 from django.db import connection
 
+from members.models import Member
 from members.rollups.scope import Written
 
 GROUPS = """
 WITH people AS (
     SELECT s.key AS segment_key, f.owner_id, f.plan_id, f.state, f.pace_milli, f.direction,
            f.we_owe_since, coalesce(f.held_on - %(as_of)s, 0) AS ahead, f.tier, f.blocker,
-           coalesce(to_char(f.joined_on, 'YYYY'), '') AS cohort
+           coalesce(to_char(f.joined_on, 'YYYY'), '') AS cohort{chapter}
     FROM success_memberfacts f
-    LEFT JOIN coverage_segment s ON s.id = f.segment_id
+    LEFT JOIN coverage_segment s ON s.id = f.segment_id{whose}
     WHERE f.standing IN ('in_force', 'in_grace')
 ),
 counted AS (
@@ -23,14 +25,14 @@ counted AS (
                WHEN grouping(segment_key) = 0 THEN 'segment'
                WHEN grouping(owner_id) = 0 THEN 'owner'
                WHEN grouping(tier) = 0 THEN 'tier'
-               WHEN grouping(cohort) = 0 THEN 'cohort'
+               WHEN grouping(cohort) = 0 THEN 'cohort'{is_chapter}
                ELSE 'all'
            END AS dimension,
            CASE
                WHEN grouping(segment_key) = 0 THEN coalesce(segment_key, '')
                WHEN grouping(owner_id) = 0 THEN coalesce(owner_id::text, '')
                WHEN grouping(tier) = 0 THEN tier
-               WHEN grouping(cohort) = 0 THEN cohort
+               WHEN grouping(cohort) = 0 THEN cohort{its_chapter}
                ELSE ''
            END AS value,
            count(*)::int AS in_scope,
@@ -54,7 +56,7 @@ counted AS (
            count(we_owe_since)::int AS we_owe,
            (count(pace_milli) FILTER (WHERE blocker = 'association'))::int AS waiting
     FROM people
-    GROUP BY GROUPING SETS ((), (segment_key), (owner_id), (tier), (cohort))
+    GROUP BY GROUPING SETS ((), (segment_key), (owner_id), (tier), (cohort){sets})
 ),
 gone AS (
     DELETE FROM success_vectorrollup old
@@ -99,7 +101,7 @@ def refresh(*, as_of: date) -> Written:
     writes none.
     """
     with connection.cursor() as cursor:
-        cursor.execute(GROUPS, {"as_of": as_of})
+        cursor.execute(GROUPS.format(**_chaptered("(chapter)")), {"as_of": as_of})
         return Written(*cursor.fetchone())
 
 
@@ -113,15 +115,15 @@ WITH earlier AS (
 known AS (
     SELECT f.member_id, coalesce(s.key, '') AS segment_key, f.tier,
            coalesce(f.owner_id::text, '') AS owner,
-           coalesce(to_char(f.joined_on, 'YYYY'), '') AS cohort,
+           coalesce(to_char(f.joined_on, 'YYYY'), '') AS cohort{chapter},
            CASE WHEN f.standing IN ('in_force', 'in_grace') AND f.plan_id IS NOT NULL
                 THEN f.state END AS state,
            CASE WHEN f.standing IN ('in_force', 'in_grace') THEN f.pace_milli END AS pace
     FROM success_memberfacts f
-    LEFT JOIN coverage_segment s ON s.id = f.segment_id
+    LEFT JOIN coverage_segment s ON s.id = f.segment_id{whose}
 ),
 pair AS (
-    SELECT segment_key, tier, owner, cohort,
+    SELECT segment_key, tier, owner, cohort{name},
            coalesce(earlier.state, 'not_there') || '>' || coalesce(known.state, 'not_there')
                AS way,
            earlier.pace_milli AS then_milli, known.pace AS now_milli
@@ -134,17 +136,20 @@ ways AS (
                WHEN grouping(segment_key) = 0 THEN 'segment'
                WHEN grouping(owner) = 0 THEN 'owner'
                WHEN grouping(tier) = 0 THEN 'tier'
-               WHEN grouping(cohort) = 0 THEN 'cohort'
+               WHEN grouping(cohort) = 0 THEN 'cohort'{is_chapter}
                ELSE 'all'
            END AS dimension,
-           coalesce(segment_key, owner, tier, cohort, '') AS value, way, count(*) AS members,
+           coalesce(segment_key, owner, tier, cohort{name}, '') AS value, way,
+           count(*) AS members,
            count(*) FILTER (WHERE then_milli IS NOT NULL AND now_milli IS NOT NULL) AS same,
            coalesce(sum(then_milli) FILTER (WHERE now_milli IS NOT NULL), 0) AS same_then,
            coalesce(sum(now_milli) FILTER (WHERE then_milli IS NOT NULL), 0) AS same_now,
            count(then_milli) AS then_members, coalesce(sum(then_milli), 0) AS then_sum,
            count(now_milli) AS now_members, coalesce(sum(now_milli), 0) AS now_sum
     FROM pair
-    GROUP BY GROUPING SETS ((way), (segment_key, way), (owner, way), (tier, way), (cohort, way))
+    GROUP BY GROUPING SETS (
+        (way), (segment_key, way), (owner, way), (tier, way), (cohort, way){sets}
+    )
 ),
 compared AS (
     SELECT dimension, value, sum(same)::int AS members,
@@ -196,6 +201,21 @@ SELECT coalesce((SELECT people FROM compared WHERE dimension = 'all'), 0)::int,
 """
 
 
+def _chaptered(grouping_set: str) -> dict[str, str]:
+    """What the statements say of chapters; blank where nobody has one."""
+    if not Member.objects.chapters().exists():
+        names = ("chapter", "whose", "is_chapter", "its_chapter", "name", "sets")
+        return dict.fromkeys(names, "")
+    return {
+        "chapter": ", m.chapter",
+        "whose": " JOIN members_member m ON m.id = f.member_id",
+        "is_chapter": " WHEN grouping(chapter) = 0 THEN 'chapter'",
+        "its_chapter": " WHEN grouping(chapter) = 0 THEN chapter",
+        "name": ", chapter",
+        "sets": f", {grouping_set}",
+    }
+
+
 def compare(*, as_of: date, earlier_on: date) -> Written:
     """Write the same members on both days to VectorComparison, by group (DOMAIN 3.4).
 
@@ -204,5 +224,8 @@ def compare(*, as_of: date, earlier_on: date) -> Written:
     Equal rows are left alone.
     """
     with connection.cursor() as cursor:
-        cursor.execute(COMPARED, {"as_of": as_of, "earlier_on": earlier_on})
+        cursor.execute(
+            COMPARED.format(**_chaptered("(chapter, way)")),
+            {"as_of": as_of, "earlier_on": earlier_on},
+        )
         return Written(*cursor.fetchone())

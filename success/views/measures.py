@@ -27,7 +27,7 @@ from config.kernel.permissions import has, requires
 from config.kernel.templatetags.ui import STATES, address
 from coverage.models import Segment
 from members.enums import Role
-from members.models import Association, User
+from members.models import Association, Member, User
 from success.access import Permission
 from success.engine.doing import Bearing
 from success.engine.revenue import Kind, MixedCurrencies
@@ -36,6 +36,7 @@ from success.enums import Dimension, PeriodKind, RevenueBasis, Standing
 from success.forms import Period, PeriodForm, TwoDaysForm
 from success.queries import measures as integrity_of
 from success.queries import revenue, vector
+from success.queries.movements import revenue_with_prices
 from success.queries.nights import last_live_day
 from success.queries.revenue import Figures, RevenueFigures, SeriesPoint
 from success.queries.vector import Comparison, FewMember, GroupHealth
@@ -237,10 +238,13 @@ def _money(period: Period, *, as_of: date, grace_days: int) -> dict[str, Any]:
         "as_of": as_of,
         "grace_days": grace_days,
     }
-    (in_force, membership), *tiers = revenue.revenue_with_groups(
-        **asked, dimension=Dimension.TIER
+    (in_force, membership), *groups = revenue_with_prices(
+        **asked, dimensions=[Dimension.TIER, Dimension.SEGMENT]
     )
-    _everybody, *segments = revenue.revenue_with_groups(**asked, dimension=Dimension.SEGMENT)
+    tiers, segments = (
+        [pair for pair in groups if pair[0].dimension == of]
+        for of in (Dimension.TIER, Dimension.SEGMENT)
+    )
     names = dict(Segment.objects.values_list("key", "name"))
     return {
         "in_force": in_force,
@@ -401,7 +405,10 @@ def _day_presets(*, as_of: date) -> list[tuple[str, str]]:
 
 # Groups.
 
-GROUPED_BY = (Dimension.SEGMENT, Dimension.TIER, Dimension.OWNER, Dimension.COHORT)
+GROUPED_BY = (
+    *(Dimension.SEGMENT, Dimension.TIER, Dimension.OWNER, Dimension.COHORT),
+    Dimension.CHAPTER,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -426,6 +433,7 @@ def _dimensions(request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {"label": each.label, "url": f"?by={each.value}#groups", "current": each is chosen}
         for each in GROUPED_BY
+        if each is not Dimension.CHAPTER or Member.objects.chapters().exists()
     ]
 
 
@@ -502,9 +510,11 @@ def _names_of(
             )
             for value in values
         }
+    name, nothing = (
+        ("chapter", _("in no chapter")) if by is Dimension.CHAPTER else ("tier", _("no tier"))
+    )
     return {
-        value: ((0 if value else 1, value), value or _("no tier"), {"tier": value})
-        for value in values
+        value: ((0 if value else 1, value), value or nothing, {name: value}) for value in values
     }
 
 
@@ -709,6 +719,11 @@ def _comparison(
         ],
         "ratios": [
             (_("NRR"), NRR_MEANS, [reading.nrr for reading in figures]),
+            (
+                _("NRR ex-price"),
+                EX_PRICE_MEANS,
+                [reading.nrr_ex_price for reading in figures],
+            ),
             (_("GRR"), GRR_MEANS, [reading.grr for reading in figures]),
             (
                 _("Logo retention"),
@@ -727,6 +742,11 @@ def _comparison(
 NRR_MEANS = gettext_lazy(
     "Net revenue retention: what members who paid on the opening day pay at the close, over "
     "what they paid then. New members and those who came back are not in it."
+)
+EX_PRICE_MEANS = gettext_lazy(
+    "NRR without what dues rose or fell by price alone, in the same tier with the same seats "
+    "and add-ons: growth that members chose. Where dues do not say what they are made of, all "
+    "of a change in the same tier counts as price."
 )
 GRR_MEANS = gettext_lazy(
     "Gross revenue retention: the same, counting nobody above their opening dues. Never more "

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from config.kernel.permissions import requires
+from config.kernel.sheets import KINDS, as_file
 from members.models import Association
 from success.access import Permission
 from success.engine.revenue import Kind, MixedCurrencies
@@ -28,6 +30,11 @@ from success.queries.story import BASIS, OF_THE_VECTOR, BadYear, Sign, Story, Wh
 from success.views.measures import OF_BASE, money_as_of, movements_url
 
 MOST_LOSSES: Final = 3
+HEADER: Final = (
+    *("year", "tier", "opens_on", "closes_on", "is_over"),
+    *reads.POINT,
+    *("members_close", "nrr", "grr"),
+)
 YEARS_SHOWN: Final = 3  # the year itself, and two before it
 WHAT_WORDS: Final = {
     What.CHURN: gettext_lazy("Churn, of opening dues"),
@@ -129,7 +136,35 @@ def story(request: HttpRequest) -> HttpResponse:
             "everybody": [_row(each) for each in reversed(told.years)],
             "fewest": FEWEST_YEARS,
             "smallest": SMALLEST_GROUP,
+            "export": {kind: reverse("success:story_export", args=[kind]) for kind in KINDS},
         },
+    )
+
+
+@requires(Permission.REVENUE_VIEW)
+@require_safe
+def story_export(_request: HttpRequest, kind: str) -> HttpResponseBase:
+    """Every year of everybody and of each tier as a file; ratios to six places."""
+    if kind not in KINDS:
+        raise Http404
+    as_of = money_as_of()
+    try:
+        check_currency(on=as_of)
+    except MixedCurrencies as error:
+        return HttpResponse(str(error), status=409, content_type="text/plain")
+    told = reads.story(as_of=as_of)
+    return as_file(
+        kind,
+        name=f"years-{as_of}",
+        header=HEADER,
+        rows=(
+            (
+                *(of.year, tier or _("Everybody"), of.point.starts_on, of.closing_on),
+                *(of.is_over, *(getattr(of.point, name) for name in reads.POINT)),
+                *(of.members_close, of.nrr, of.grr),
+            )
+            for of, tier in reads.lines(told)
+        ),
     )
 
 

@@ -98,6 +98,12 @@ def test_every_measure_says_the_same_on_page_api_and_command(small, director, ap
         assert printed["in_force"][name] == said[name], name
     assert Decimal(said["nrr"]) == Decimal("0.882549")
     assert percent(said["nrr"]) in page("", **YEAR)
+    # of the 500.50 more and 400 less everything came with another tier: nothing is price
+    assert printed["in_force"]["nrr_ex_price"] == said["nrr_ex_price"] == said["nrr"]
+    assert (printed["in_force"]["price"], said["price"]) == ("0.00", "0.00")
+    bands = page("money/", **YEAR)
+    assert "NRR ex-price" in bands
+    assert bands.count(percent(said["nrr_ex_price"], places=2)) >= 2
     explained = api("explain", measure="revenue", **YEAR)
     by_name = {figure["name"]: figure["now"] for figure in explained["figures"]}
     assert by_name["nrr"] == said["nrr"]

@@ -22,6 +22,7 @@ from success.queries import forecast, outlook, renewals, retention
 from success.queries.explain import RevenueAsked, explain_revenue
 from success.queries.explain_live import LIVE, Explained, NothingToSay, explain_live, plain
 from success.queries.explain_vector import explain_group, explain_vector
+from success.queries.movements import revenue_with_prices
 from success.queries.nights import last_live_day
 from success.queries.outlook import Look
 from success.queries.revenue import (
@@ -29,11 +30,10 @@ from success.queries.revenue import (
     PeriodNotOver,
     PeriodRunsBackwards,
     RevenueFigures,
-    revenue_with_groups,
 )
 
 AMOUNTS = ["opening", "new", "reactivation", "expansion", "contraction", "churn", "closing"]
-RATIOS = ["nrr", "grr", "logo_retention", "logo_churn"]
+RATIOS = ["nrr", "nrr_ex_price", "grr", "logo_retention", "logo_churn"]
 COUNTED = {
     "renewals": "terms that end in 120 days, and how members like these renewed",
     "retention": "how long members stay, by a group",
@@ -49,6 +49,7 @@ ASKED = {
     "our-work": ("api:measures-our-work", (), "what moved at accounts held long enough"),
     "integrity": ("api:measures-integrity", (), "is revenue backed by success"),
     "after-a-move": ("api:measures-after-a-move", (), "those moved to less contact"),
+    "story": ("api:measures-story", (), "the years, which were bad, and what came before"),
     "available-to-renew": (
         "api:measures-renewals-available",
         ("since", "until"),
@@ -56,7 +57,10 @@ ASKED = {
     ),
     "movements": (
         "api:measures-revenue-movements",
-        ("from", "to", "as-of", "kind", "basis", "by", "value", "cursor", "limit"),
+        (
+            *("from", "to", "as-of", "kind", "basis", "by", "value", "owner", "joined"),
+            *("chapter", "cursor", "limit"),
+        ),
         "the members behind the figures of a period",
     ),
 }
@@ -286,12 +290,12 @@ class Command(BaseCommand):
         association = Association.current()
         by = Dimension(options["by"]) if options["by"] else None
         try:
-            pairs = revenue_with_groups(
+            pairs = revenue_with_prices(
                 opening_on=options["opening_on"],
                 closing_on=options["closing_on"],
                 as_of=options["as_of"] or clock.today(),
                 grace_days=association.grace_days,
-                dimension=by,
+                dimensions=[by] if by else [],
             )
         except (PeriodNotOver, PeriodRunsBackwards, MixedCurrencies) as error:
             raise CommandError(str(error)) from error

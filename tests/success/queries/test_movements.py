@@ -21,7 +21,13 @@ from success.engine.revenue import (
     to_places,
 )
 from success.enums import Dimension, RevenueBasis
-from success.queries.movements import Asked, Narrowed, movements_between, totals
+from success.queries.movements import (
+    Asked,
+    Narrowed,
+    movements_between,
+    revenue_with_prices,
+    totals,
+)
 from success.queries.revenue import revenue_between
 from success.rollups import ledger
 from tests.examples import example
@@ -167,6 +173,10 @@ def test_parts_transfers_and_leaves_equal_the_engine(basis, drawn, links, leaves
         rows = movements_between(asked, size=10).items
         told = totals(asked)
         (figures,) = revenue_between(**fields_of(asked))
+        pairs = revenue_with_prices(
+            **{name: value for name, value in fields_of(asked).items() if name != "basis"},
+            dimensions=[Dimension.TIER, Dimension.SEGMENT],
+        )
 
     measure, strict = expected(drawn, made, away, asked)
     assert sorted(
@@ -192,6 +202,15 @@ def test_parts_transfers_and_leaves_equal_the_engine(basis, drawn, links, leaves
     for name in ("nrr", "nrr_ex_price", "grr"):
         exact = getattr(measure, name)
         assert getattr(told, name) == (None if exact is None else to_places(exact, 6))
+    priced, *groups = [pair[list(RevenueBasis).index(basis)] for pair in pairs]
+    for figure, exact in ((priced.optimistic, measure), (priced.strict, strict)):
+        assert figure.price == exact.part(Part.PRICE)
+        ex_price = exact.nrr_ex_price
+        assert figure.nrr_ex_price == (None if ex_price is None else to_places(ex_price, 6))
+    for of in (Dimension.TIER, Dimension.SEGMENT):
+        own = [group for group in groups if group.dimension == of]
+        assert sum(group.optimistic.price for group in own) == priced.optimistic.price
+        assert sum(group.strict.price for group in own) == priced.strict.price
 
 
 @pytest.mark.parametrize("basis", RevenueBasis)

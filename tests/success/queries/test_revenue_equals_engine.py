@@ -95,7 +95,8 @@ def as_figures(figures: Figures) -> dict[str, object]:
     derived = ["members_open", "members_close", "lost_members", "nrr", "grr"]
     derived += ["logo_retention", "logo_churn"]
     return {
-        name: getattr(figures, name) for name in [f.name for f in fields(figures)] + derived
+        name: getattr(figures, name)
+        for name in [f.name for f in fields(figures) if f.name != "price"] + derived
     }
 
 

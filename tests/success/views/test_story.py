@@ -1,10 +1,15 @@
+import csv
+import json
 from datetime import date
 from decimal import Decimal
+from io import StringIO
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
 
 from members.enums import Role
 from success.models import RevenuePeriod
@@ -239,3 +244,41 @@ def test_the_page_takes_as_many_statements_for_any_number_of_years_and_tiers(
     make_years()
     with django_assert_num_queries(len(before)):
         client.get(URL)
+
+
+def test_the_story_is_one_on_page_api_command_and_sheet(client, director):
+    make_years()
+    api = APIClient()
+    api.force_authenticate(director)
+    said = api.get("/api/v1/measures/story").json()
+    out = StringIO()
+    call_command("measure", "story", "--json", stdout=out)
+    sheet = client.get("/measures/story/years.csv")
+    rows = [*csv.DictReader(StringIO(b"".join(sheet.streaming_content).decode()))]
+    page = client.get(URL).text
+
+    assert json.loads(out.getvalue()) == said
+    (bad,) = said["bad"]
+    assert (bad["year"], bad["by_nrr"], bad["below"]) == (2024, True, "0.165000")
+    assert [(loss["tier"], loss["amount"]) for loss in bad["losses"]] == [
+        ("Silver", "150.00"),
+        ("Gold", "50.00"),
+    ]
+    assert said["usual"]["middle"] == "0.965000"
+    assert "96.5%" in page
+    (year,) = [each for each in said["years"] if each["year"] == 2024]
+    (row,) = [each for each in rows if (each["year"], each["tier"]) == ("2024", "Everybody")]
+    assert (year["nrr"], year["churn"]) == (row["nrr"], row["churn"]) == ("0.800000", "200.00")
+    assert "80.0%" in page
+    assert len(rows) == 18
+    assert client.get("/measures/story/years.xlsx").status_code == 200
+    assert client.get("/measures/story/years.pdf").status_code == 404
+    assert "/measures/story/years.xlsx" in page
+
+
+def test_the_story_of_nothing_is_said_as_such(director):
+    api = APIClient()
+    api.force_authenticate(director)
+    said = api.get("/api/v1/measures/story").json()
+
+    assert (said["bad"], said["usual"], said["years"]) == (None, None, [])

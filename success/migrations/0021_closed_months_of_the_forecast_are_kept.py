@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("success", "0019_what_is_up_for_renewal_is_counted"),
+        ("success", "0020_the_night_keeps_what_it_knows"),
     ]
 
     operations = [
