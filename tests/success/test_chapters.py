@@ -102,7 +102,7 @@ def test_vectors_are_rolled_up_by_chapter(client, chapters, api):
         )
     make_night(as_of=TODAY)
     groups.refresh(as_of=TODAY)
-    groups.compare(as_of=TODAY, earlier_on=date(2026, 4, 30), grace_days=30)
+    groups.compare(as_of=TODAY, earlier_on=date(2026, 4, 30))
 
     rows = VectorRollup.objects.filter(dimension="chapter").values_list("value", "in_scope")
     assert sorted(rows) == [("", 1), ("North", 2), ("South", 1)]
