@@ -9,6 +9,7 @@ class Permission(StrEnum):
     ACCOUNT_EDIT = "members.account.edit"
     AUDIT_VIEW = "members.audit.view"
     DEPARTURE_EDIT = "members.departure.edit"
+    DETAILS_EDIT = "members.details.edit"
     MEMBER_VIEW = "members.member.view"
     DUES_VIEW = "members.dues.view"
     IMPORT_VIEW = "members.import.view"
@@ -21,19 +22,26 @@ GRANTS: dict[str, frozenset[Permission]] = {
             Permission.ACCOUNT_EDIT,
             Permission.AUDIT_VIEW,
             Permission.DEPARTURE_EDIT,
+            Permission.DETAILS_EDIT,
             Permission.MEMBER_VIEW,
             Permission.DUES_VIEW,
             Permission.IMPORT_VIEW,
         }
     ),
     Role.MSM: frozenset(
-        {Permission.AUDIT_VIEW, Permission.DEPARTURE_EDIT, Permission.MEMBER_VIEW}
+        {
+            Permission.AUDIT_VIEW,
+            Permission.DEPARTURE_EDIT,
+            Permission.DETAILS_EDIT,
+            Permission.MEMBER_VIEW,
+        }
     ),
     Role.OPERATIONS: frozenset(
         {
             Permission.ACCOUNT_EDIT,
             Permission.AUDIT_VIEW,
             Permission.DEPARTURE_EDIT,
+            Permission.DETAILS_EDIT,
             Permission.MEMBER_VIEW,
             Permission.DUES_VIEW,
             Permission.IMPORT_VIEW,

@@ -12,11 +12,15 @@ from config.kernel import clock
 from config.kernel.api import PageInput, page_body, paged, problems
 from config.kernel.api import asked as asked_for
 from config.kernel.permissions import may
+from coverage.services import details
 from members.access import Permission
+from members.api.acts import act, refusing, said
+from members.api.idempotency import idempotent
 from members.models import Member
 from members.queries import terms, terms_with_dues
 from success.api.serializers import (
     AsOfInput,
+    DetailsInput,
     MemberDetailFields,
     MemberDetailOutput,
     MemberOutput,
@@ -68,6 +72,7 @@ class Members(ListModelMixin, RetrieveModelMixin, GenericViewSet[Member]):
         "list": Permission.MEMBER_VIEW,
         "retrieve": Permission.MEMBER_VIEW,
         "timeline": Permission.MEMBER_VIEW,
+        "details": Permission.DETAILS_EDIT,
     }
     asked: MemberFilter
 
@@ -97,8 +102,33 @@ class Members(ListModelMixin, RetrieveModelMixin, GenericViewSet[Member]):
     )
     def retrieve(self, request: "Request", *args: Any, **kwargs: Any) -> Response:
         asked = asked_for(request, AsOfInput)
+        return self._shown(self.get_object(), as_of=asked.get("as_of") or clock.today())
+
+    @act(
+        "members_details",
+        "Say a member's language and time zone",
+        "By which rebalancing chooses who looks after them. An unknown one is 400.",
+        request=DetailsInput,
+        answer=MemberDetailOutput,
+        noun="member",
+    )
+    @action(detail=True, methods=["post"], pagination_class=None)
+    @idempotent
+    def details(self, request: "Request", public_id: str) -> Response:
+        given = said(request, DetailsInput)
         member = self.get_object()
-        as_of = asked.get("as_of") or clock.today()
+        user: Any = request.user
+        kept = {"language": member.language, "time_zone": member.time_zone}
+        with refusing(
+            invalid={details.UnknownLanguage: "language", details.UnknownZone: "time_zone"}
+        ):
+            details.set_clock_and_language(
+                member=member, by=user, at=clock.now(), **(kept | given)
+            )
+        return self._shown(self.get_object(), as_of=clock.today())
+
+    def _shown(self, member: Member, *, as_of: "date") -> Response:
+        request = self.request
         reading = vector_on(member, as_of=as_of)
         terms_of = terms_with_dues if may(request, Permission.DUES_VIEW) else terms
         added = MemberDetailFields(
@@ -106,6 +136,8 @@ class Members(ListModelMixin, RetrieveModelMixin, GenericViewSet[Member]):
                 "as_of": as_of,
                 "facts_as_of": self._facts_as_of(),
                 "standing_on_day": standing_on(member, as_of=as_of),
+                "language": member.language,
+                "time_zone": member.time_zone,
                 "identities": member.identities.order_by("source", "external_id"),
                 "plan": reading.plan,
                 "vector": reading,

@@ -204,6 +204,12 @@ class MemberDetailFields(serializers.Serializer[Any]):
     as_of = serializers.DateField()
     facts_as_of = serializers.DateField(help_text="The night the row's own figures are of.")
     standing_on_day = serializers.ChoiceField(choices=Standing.choices)
+    language = serializers.CharField(
+        allow_blank=True, help_text="In which they like to be spoken to; blank: not known."
+    )
+    time_zone = serializers.CharField(
+        allow_blank=True, help_text="IANA zone of their clock; blank: not known."
+    )
     identities = IdentityOutput(many=True)
     plan = PlanOutput(allow_null=True)
     vector = VectorOutput()
@@ -217,6 +223,18 @@ class MemberDetailFields(serializers.Serializer[Any]):
 @extend_schema_serializer(component_name="MemberDetail")
 class MemberDetailOutput(MemberOutput, MemberDetailFields):
     """A member with plan, people, promises and terms."""
+
+
+@extend_schema_serializer(component_name="MemberDetailsInput")
+class DetailsInput(serializers.Serializer[Any]):
+    """What is left out stays; blank: not known."""
+
+    language = serializers.CharField(
+        required=False, allow_blank=True, max_length=20, help_text="A tag such as de or pt-br."
+    )
+    time_zone = serializers.CharField(
+        required=False, allow_blank=True, max_length=64, help_text="IANA name."
+    )
 
 
 @extend_schema_serializer(component_name="TimelineEntry")

@@ -1,4 +1,4 @@
-"""A member's account: whom it is counted with, why it ended, and terms that never counted."""
+"""A member's account: language and clock, whom it is counted with, why it ended, void terms."""
 
 import uuid
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from config.kernel import clock
 from config.kernel.permissions import has, requires
+from coverage.services import details
 from members.access import Permission
 from members.enums import DepartureReason, LinkKind, VoidReason
 from members.models import AccountLink, Member
@@ -20,26 +21,33 @@ from members.services import departures, links, voiding
 from success.forms.accounts import (
     ChooseForm,
     DepartureForm,
+    DetailsForm,
     EndLinkForm,
     LinkForm,
     VoidForm,
 )
 from success.views.acts import Act, Refused, answer, user_of, visible_member
 
-REFUSALS = (departures.DepartureRefused, links.LinkRefused, voiding.CannotRestore)
+REFUSALS = (
+    departures.DepartureRefused,
+    details.UnknownLanguage,
+    details.UnknownZone,
+    links.LinkRefused,
+    voiding.CannotRestore,
+)
 Done = TypeVar("Done")
 
 
 @requires(Permission.DEPARTURE_EDIT)
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """Say why a member left; who keeps the ledger also links accounts and voids terms."""
+    """Say how a member is reached and why one left; who keeps the ledger links and voids."""
     member = visible_member(request, public_id)
     visible = Member.objects.visible_to(user_of(request))
     open_link = member.account_links.filter(until=None).select_related("survivor").first()
     told = list(member.departures.order_by("-left_on"))
     voided = list(member.voided_terms.order_by("-starts_on"))
-    acts = [_leave(request, member)]
+    acts = [_leave(request, member), _details(request, member)]
     if told:
         acts.append(_take_back(request, member))
     if has(request.user, Permission.ACCOUNT_EDIT):
@@ -128,6 +136,22 @@ def _leave(request: HttpRequest, member: Member) -> Act:
         run=lambda form: _unless_refused(lambda: run(form)),
         said=_("The reason is kept."),
         is_first=True,
+    )
+
+
+def _details(request: HttpRequest, member: Member) -> Act:
+    return Act(
+        do="details",
+        title=_("Language and time zone"),
+        lead=_("Who looks after them is chosen by it, where a rebalancing is told to."),
+        button=_("Keep them"),
+        make=lambda *data, **options: DetailsForm(*data, member=member, **options),
+        run=lambda form: _unless_refused(
+            lambda: details.set_clock_and_language(
+                member=member, **form.cleaned_data, by=user_of(request), at=clock.now()
+            )
+        ),
+        said=_("Language and time zone are kept."),
     )
 
 

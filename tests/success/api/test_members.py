@@ -473,3 +473,24 @@ def test_timeline_refuses_what_it_cannot_read(api, query):
     response = api(make_user()).get(f"{URL}{member.public_id}/timeline/?{query}")
 
     assert response.status_code == 400
+
+
+@pytest.mark.django_db
+def test_language_and_time_zone_are_said_over_rest(api):
+    member = make_member(language="en")
+    client = api(make_user(role=Role.MSM))
+    url = f"{URL}{member.public_id}/details/"
+
+    done = client.post(url, {"time_zone": "Europe/Vienna"}, format="json")
+    unknown = client.post(url, {"language": "Klingon"}, format="json")
+    nowhere = client.post(url, {"time_zone": "Mars/Olympus"}, format="json")
+
+    assert (done.status_code, done.json()["language"], done.json()["time_zone"]) == (
+        200, "en", "Europe/Vienna",
+    )  # fmt: skip
+    assert [each.json()["errors"][0]["field"] for each in (unknown, nowhere)] == [
+        "language",
+        "time_zone",
+    ]
+    guest = api(make_user(role=Role.MEMBER, member=member))
+    assert guest.post(url, {"language": "de"}, format="json").status_code == 403

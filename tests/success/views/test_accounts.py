@@ -72,3 +72,18 @@ def test_members_do_not_see_it(client):
     user = log_in(client, Role.MEMBER)
 
     assert client.get(url(user.member)).status_code == 403
+
+
+def test_a_manager_says_language_and_time_zone(client):
+    member = make_member(name="Acme", language="Platt")
+    log_in(client, Role.MSM)
+    said = {"do": "details", "details-language": "de", "details-time_zone": "Europe/Vienna"}
+
+    page = client.get(url(member)).content.decode()
+    refused = client.post(url(member), said | {"details-time_zone": "Mars/Olympus"})
+    done = client.post(url(member), said)
+
+    assert '<option value="Platt" selected>Platt</option>' in page
+    assert (refused.status_code, done.status_code) == (422, 302)
+    member.refresh_from_db()
+    assert (member.language, member.time_zone) == ("de", "Europe/Vienna")
