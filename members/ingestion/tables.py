@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 if TYPE_CHECKING:
     import _csv
@@ -62,21 +62,27 @@ def read(path: Path, *, dialect: Dialect) -> Iterator[Table]:
     """
     try:
         with path.open(encoding=dialect.encoding, errors="surrogateescape", newline="") as file:
-            blank, first = 0, file.readline()
-            while first and not first.strip():
-                blank, first = blank + 1, file.readline()
-            if not first:
-                raise FileUnusable(f"{path.name} is empty.")
-            delimiter = dialect.delimiter or max(DELIMITERS, key=first.count)
-            reader = csv.reader(chain([first], file), delimiter=delimiter, strict=True)
-            header = _header(next(reader), name=path.name)
-            yield Table(
-                name=path.name,
-                header=header,
-                lines=_lines(reader, columns=len(header), above=blank),
-            )
+            yield table_of(file, name=path.name, delimiter=dialect.delimiter)
     except (OSError, LookupError, UnicodeError, csv.Error) as error:
         raise FileUnusable(f"{path.name} cannot be read: {error}") from error
+
+
+def table_of(file: TextIO, *, name: str, delimiter: str = "") -> Table:
+    """Return the table that an open ``file`` holds; its lines are read as they are asked for.
+
+    ``file`` was opened with ``newline=""``. Raises ``FileUnusable`` as ``read`` does, and
+    ``csv.Error`` where the header makes no sense.
+    """
+    blank, first = 0, file.readline()
+    while first and not first.strip():
+        blank, first = blank + 1, file.readline()
+    if not first:
+        raise FileUnusable(f"{name} is empty.")
+    said = delimiter or max(DELIMITERS, key=first.count)
+    reader = csv.reader(chain([first], file), delimiter=said, strict=True)
+    header = _header(next(reader), name=name)
+    lines = _lines(reader, columns=len(header), above=blank)
+    return Table(name=name, header=header, lines=lines)
 
 
 def digest(path: Path) -> str:

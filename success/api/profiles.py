@@ -81,6 +81,12 @@ class WorkbookParser(BaseParser):
         return content
 
 
+class CsvParser(WorkbookParser):
+    """Takes one sheet as CSV as the whole body."""
+
+    media_type = "text/csv"
+
+
 class TooLarge(APIException):
     status_code = 413
     default_detail = f"A workbook has at most {LARGEST_FILE:,} bytes."
@@ -266,7 +272,7 @@ class ProfileImports(ListModelMixin, RetrieveModelMixin, GenericViewSet[ProfileI
     }
 
     def get_parsers(self) -> list[BaseParser]:
-        return [WorkbookParser() if self._takes_a_file() else JSONParser()]
+        return [WorkbookParser(), CsvParser()] if self._takes_a_file() else [JSONParser()]
 
     def _takes_a_file(self) -> bool:
         return (getattr(self, "action_map", None) or {}).get("post") == "create"
@@ -284,12 +290,12 @@ class ProfileImports(ListModelMixin, RetrieveModelMixin, GenericViewSet[ProfileI
         operation_id="profile_imports_create",
         summary="Read a workbook of success profiles",
         description=(
-            "The workbook is the body. Nothing is changed yet: the answer says what would be "
-            "created, changed, left and refused; `rows` says it row by row, with the cell and "
-            "the reason of each refusal."
+            "The workbook is the body, or one of its sheets as CSV. Nothing is changed yet: "
+            "the answer says what would be created, changed, left and refused; `rows` says it "
+            "row by row, with the cell and the reason of each refusal."
         ),
         parameters=[NAME, IDEMPOTENCY_KEY],
-        request={WORKBOOK: OpenApiTypes.BINARY},
+        request={WORKBOOK: OpenApiTypes.BINARY, CsvParser.media_type: OpenApiTypes.STR},
         filters=False,
         responses={201: ProfileImportDetailOutput, **problems(400, 413, 415, 422)},
     )

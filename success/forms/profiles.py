@@ -10,12 +10,15 @@ LARGEST_FILE = 30_000_000
 
 
 class SheetForm(forms.Form):
-    """A workbook to be read."""
+    """A workbook, or one sheet of it as CSV, to be read."""
 
     file = forms.FileField(
         label=_("The filled-in sheet"),
-        help_text=_("An Excel workbook (.xlsx). Reading it changes nothing yet."),
-        widget=forms.ClearableFileInput(attrs={"accept": ".xlsx"}),
+        help_text=_(
+            "An Excel workbook (.xlsx), or one of its sheets as CSV in UTF-8. Reading it "
+            "changes nothing yet."
+        ),
+        widget=forms.ClearableFileInput(attrs={"accept": ".xlsx,.csv,.txt"}),
         error_messages={
             "required": _("Choose a file."),
             "empty": _("This file is empty. Choose another."),

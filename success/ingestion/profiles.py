@@ -1,11 +1,14 @@
 """Success profiles as a workbook: what its sheets and columns are, written and read.
 
+A single sheet is also read as a delimited text, which other systems write more often.
 A workbook holds many members: one sheet for each kind of row, each row naming its member.
 What is written is read back as it was, whatever its letters are; what a program for sheets
 might take for a formula is kept from being one. What may be changed is not decided here.
 """
 
+import csv
 import hashlib
+import io
 import json
 import re
 import zipfile
@@ -27,6 +30,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from coverage.enums import Expertise, Guidance, Level, Resources
+from members.ingestion.tables import FileUnusable, Refusal, Table, table_of
 from success.enums import (
     Advocacy,
     AskKind,
@@ -45,6 +49,11 @@ LARGEST_UNPACKED = 500_000_000  # bytes
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 CUT = " […]"
 HEADER_ROW = 1
+PACKAGE = b"PK\x03\x04"  # what a workbook begins with
+LEAST_COLUMNS = 2  # of ours, for a text to be one of our sheets
+NEITHER = _(
+    "This is neither a workbook (.xlsx) nor one of its sheets as CSV. Save it as one of them."
+)
 CHOICES_SHEET = "Choices"
 CHECK = "check"
 DATE_FORMAT = "yyyy-mm-dd"
@@ -1048,12 +1057,14 @@ def _offer_choices(page: Any, sheet: Sheet, *, rows: int) -> None:
 
 
 def read(file: IO[bytes]) -> Read:
-    """Read a workbook of profiles; raises ``WorkbookUnusable`` where it is none.
+    """Read a workbook of profiles, or one sheet as CSV; else raises ``WorkbookUnusable``.
 
     Sheets are known by their title, ours or in English, and columns by their header, in any
     order. A sheet that is not ours is passed over and named; a column that is not ours and
     holds something is a fault, for what it says would be lost. A formula is a fault, too.
     """
+    if not _is_package(file):
+        return _read_text_table(file)
     _look_inside(file)
     try:
         book = load_workbook(file, read_only=True, data_only=False, keep_links=False)
@@ -1076,7 +1087,7 @@ def read(file: IO[bytes]) -> Read:
                 continue
             sheet = SHEET[known[title]]
             reader = _PageReader(sheet)
-            rows[sheet.key] = list(reader.read(page))
+            rows[sheet.key] = list(reader.read(_lines_of(page)))
             faults[sheet.key] = reader.faults
             letters[sheet.key] = reader.letters
     except (ParseError, ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
@@ -1101,15 +1112,85 @@ def read(file: IO[bytes]) -> Read:
     )
 
 
+def _is_package(file: IO[bytes]) -> bool:
+    start = file.read(len(PACKAGE))
+    file.seek(0)
+    return start == PACKAGE
+
+
+def _read_text_table(file: IO[bytes]) -> Read:
+    """Read one sheet that came as CSV; which of them it is, its header says.
+
+    It is in UTF-8, its delimiter is guessed. Cells mean what they do in a workbook; lines are
+    counted as in a text, the header being 1.
+    """
+    content = file.read()
+    if b"\0" in content or not content.strip():
+        raise WorkbookUnusable(str(NEITHER))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise WorkbookUnusable(
+            gettext("This file is not written in UTF-8. Save it as CSV UTF-8.")
+        ) from error
+    try:
+        table = table_of(io.StringIO(text, newline=""), name=gettext("This file"))
+        sheet = _sheet_of(table.header)
+        reader = _PageReader(sheet)
+        rows = list(reader.read(_text_lines(table)))
+    except (FileUnusable, csv.Error) as error:
+        raise WorkbookUnusable(str(error)) from error
+    return Read(
+        rows={sheet.key: rows},
+        faults={sheet.key: reader.faults},
+        letters={sheet.key: reader.letters},
+    )
+
+
+def _sheet_of(header: Sequence[str]) -> Sheet:
+    """Return the sheet that has most of these columns; the first of several that do."""
+    said = {each.casefold() for each in header}
+
+    def known(sheet: Sheet) -> int:
+        return sum(1 for each in sheet.columns if said & (_names(each.title) | {each.key}))
+
+    best = max(SHEETS, key=known)
+    if known(best) < LEAST_COLUMNS:
+        raise WorkbookUnusable(str(NEITHER))
+    return best
+
+
+class _TextCell(NamedTuple):
+    """A cell of a text, as one of a workbook looks."""
+
+    value: str
+    data_type: str
+
+
+_Lines = Iterator[tuple[int, Sequence[Any], Refusal | None]]
+
+
+def _text_lines(table: Table) -> _Lines:
+    yield HEADER_ROW, [_TextCell(each, "s") for each in table.header], None
+    for line in table.lines:
+        cells = [_TextCell(each, "f" if each.startswith("=") else "s") for each in line.cells]
+        yield line.number, cells, line.fault
+
+
+def _lines_of(page: Any) -> _Lines:
+    if hasattr(page, "reset_dimensions"):
+        page.reset_dimensions()  # what the file says of its size may be wrong
+    for number, cells in enumerate(page.iter_rows(), start=1):
+        yield number, cells, None
+
+
 def _look_inside(file: IO[bytes]) -> None:
     """Refuse a package that is none, or that would unpack to more than there is room for."""
     try:
         with zipfile.ZipFile(file) as package:
             size = sum(part.file_size for part in package.infolist())
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise WorkbookUnusable(
-            gettext("This is not a workbook (.xlsx). Save it as an Excel workbook.")
-        ) from error
+        raise WorkbookUnusable(str(NEITHER)) from error
     if size > LARGEST_UNPACKED:
         raise WorkbookUnusable(gettext("This workbook is too large."))
     file.seek(0)
@@ -1132,10 +1213,8 @@ class _PageReader:
         self._strange: dict[int, str] = {}
         self._check: int | None = None
 
-    def read(self, page: Any) -> Iterator[Row]:
-        if hasattr(page, "reset_dimensions"):
-            page.reset_dimensions()  # what the file says of its size may be wrong
-        for line, cells in enumerate(page.iter_rows(), start=1):
+    def read(self, lines: _Lines) -> Iterator[Row]:
+        for line, cells, fault in lines:
             if line > MOST_ROWS:
                 raise WorkbookUnusable(
                     gettext("%(sheet)s has more than %(rows)s rows.")
@@ -1143,6 +1222,8 @@ class _PageReader:
                 )
             if line == HEADER_ROW:
                 self._header(cells)
+            elif fault is not None:
+                yield Row(line=line, cells={}, faults=(Fault(f"A{line}", *fault),))
             elif row := self._row(line, cells):
                 yield row
 

@@ -119,7 +119,7 @@ def test_refusals_are_told_by_cell_and_wait_to_be_accepted(api, msm):
     assert accepted.status_code == 202
 
 
-@pytest.mark.parametrize("content", [b"", b"member;goal", b"PK\x03\x04"])
+@pytest.mark.parametrize("content", [b"", b"colour;size", b"PK\x03\x04"])
 def test_what_is_no_workbook_is_400(api, msm, content):
     response = bring(api(msm), content)
 
@@ -130,6 +130,22 @@ def test_what_is_no_workbook_is_400(api, msm, content):
 
 def test_other_kinds_of_bodies_are_415(api, msm):
     assert api(msm).post(IMPORTS, {"file": "x"}).status_code == 415
+
+
+def test_a_sheet_may_come_as_csv(api, msm):
+    member = make_member()
+    header = "member,async_minutes,expertise,resources,guidance,confidence"
+    rest = "60,low,sufficient,regular,high"
+    content = f"{header}\n{member.public_id},{rest}\nnobody,{rest}\n".encode()
+
+    answer = api(msm).generic(
+        "POST", f"{IMPORTS}?name=ax.csv", content, content_type="text/csv"
+    )
+
+    assert (answer.status_code, answer.json()["counts"]) == (
+        201,
+        {"experience": {"create": 1, "change": 0, "leave": 0, "refuse": 1}},
+    )
 
 
 def test_too_large_a_body_is_413(api, msm, monkeypatch):

@@ -228,7 +228,7 @@ def test_sheets_of_others_are_passed_over_and_named():
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"member;goal\n", b"PK\x03\x04 broken"], ids=["empty", "csv", "zip"]
+    "content", [b"", b"colour;size\n", b"PK\x03\x04 broken"], ids=["empty", "csv", "zip"]
 )
 def test_file_that_is_no_workbook_is_refused(content):
     with pytest.raises(WorkbookUnusable):
@@ -244,3 +244,57 @@ def test_other_package_and_other_workbook_are_refused():
         read(package)
     with pytest.raises(WorkbookUnusable, match="No sheet of this workbook is called"):
         read(hand_made([["a"]], title="Sheet1"))
+
+
+# A sheet as CSV
+
+
+def as_csv(text):
+    return read(io.BytesIO(text.encode()))
+
+
+def test_csv_is_the_sheet_that_its_header_says():
+    found = as_csv('member,key,title,weight\nM1,first,"Two\nlines",40\n')
+
+    assert list(found.rows) == ["milestones"]
+    (row,) = found.rows["milestones"]
+    assert (row.line, dict(row.cells)) == (
+        2,
+        {"member": "M1", "key": "first", "title": "Two\nlines", "weight": 40},
+    )
+    assert found.cell("milestones", "weight", 2) == "D2"
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "reason"),
+    [
+        ("M1,=1+1,low", "B2", "a formula; put its value there"),
+        ("M1,many,low", "B2", "not a whole number"),
+        ("M1,60,splendid", "C2", "not one of: Low; Medium; High"),
+        ("M1,60,low,more", "A2", "more cells than the header has columns"),
+    ],
+)
+def test_csv_says_where_and_why(line, cell, reason):
+    (row,) = as_csv(f"member,async_minutes,expertise\n{line}\n").rows["experience"]
+    (fault,) = row.faults
+    assert fault.cell == cell
+    assert fault.reason.startswith(reason)
+
+
+def test_an_apostrophe_keeps_a_text_of_csv_a_text():
+    (row,) = as_csv("member,async_minutes,reasons\nM1,60,'=none\n").rows["experience"]
+    assert (row.cells["reasons"], row.faults) == ("=none", ())
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("member,reasons,m\xfcde\nM1,a,b".encode("latin-1"), "not written in UTF-8"),
+        (b"colour,size\nred,7", "neither a workbook"),
+        (b"member,async_minutes,async_minutes\nM1,1,2", "more than one column"),
+        (b"", "neither a workbook"),
+    ],
+)
+def test_text_that_is_no_sheet_is_refused(content, words):
+    with pytest.raises(WorkbookUnusable, match=words):
+        read(io.BytesIO(content))

@@ -385,6 +385,25 @@ def test_a_workbook_of_experience_alone_brings_in_all_of_it():
     } | {"complexity": "high"}
 
 
+def test_experience_comes_as_csv_and_is_undone():
+    member = make_member()
+    header = "member;async_minutes;Synchronous minutes;expertise;resources;guidance;confidence"
+    line = f"{member.public_id};60;30;low;Sufficient;regular;high"
+    file = io.BytesIO(f"\ufeff{header}\n\n{line}\n".encode())
+
+    batch = applied(file)
+
+    made = AxProfile.objects.get(member=member, superseded_on=None)
+    assert (made.async_minutes, made.sync_minutes, made.expertise, made.resources) == (
+        60, 30, "low", "sufficient",
+    )  # fmt: skip
+    assert [(row.sheet, row.line) for row in batch.rows.all()] == [("experience", 3)]
+    file.seek(0)
+    assert actions(planned(file)) == []
+    undone(batch)
+    assert not AxProfile.objects.filter(member=member, superseded_on=None).exists()
+
+
 def test_synchronous_without_asynchronous_is_refused_at_its_cell():
     member = make_member()
     file = edited(
