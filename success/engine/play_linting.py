@@ -24,6 +24,7 @@ from success.engine.facts import FACTS
 from success.engine.ladder import Rung, ThirdTry, Way, ways
 from success.engine.linting import ERROR, WARNING, Finding
 from success.engine.playing import HAPPENINGS, MOST_HELD, PERIODS, PlannedPlay, day_of
+from success.engine.spreading import MOST_SPREAD
 
 FATIGUE_CAP = 2
 CAP_DAYS = 14
@@ -192,6 +193,15 @@ def _timed(start: Mapping[str, Any]) -> Iterator[Finding]:
                 "start_period",
                 "start",
                 "The day that comes again is that of every month or every quarter.",
+            )
+        elif (start.get("over_days") or 1) > MOST_SPREAD[start["every"]]:
+            most = MOST_SPREAD[start["every"]]
+            yield _error(
+                "start_spread",
+                "start",
+                f"Spread over more than {most} working days, what began late would be "
+                f"overtaken by the next {start['every']}.",
+                f"Spread it over at most {most} working days.",
             )
         return
     yield from _dated(start)

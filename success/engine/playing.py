@@ -10,6 +10,7 @@ from typing import Any
 
 from config.kernel.conditions import BadCondition, in_words, parse
 from success.engine.facts import FACTS
+from success.engine.spreading import MOST_SPREAD
 
 START_KINDS = ("timed", "data", "trigger")
 PERIODS = ("quarter", "month")
@@ -203,7 +204,10 @@ def day_of(play: PlannedPlay, position: int) -> int:
 
 def _timed_in_words(start: Mapping[str, Any]) -> str:
     if start.get("every") in PERIODS:
-        return f"On the first day of every {start['every']}"
+        over = start.get("over_days") or 1
+        if over == 1:
+            return f"On the first day of every {start['every']}"
+        return f"Spread over the first {over} working days of every {start['every']}"
     fact = _label(start.get("fact"))
     if not fact:
         return "Not said yet"
@@ -367,12 +371,17 @@ def _is_start(value: Any) -> str:
     offset = value.get("offset_days", 0)
     if words := _is_number(FAR_EARLIER, FAR_LATER)(offset):
         return f"counts days, which {words}"
+    if words := _or_none(_is_number(1, max(MOST_SPREAD.values())))(value.get("over_days")):
+        return f"is spread over days, which {words}"
     unknown = sorted(set(value) - _OF_A_START)
     return f"knows no {unknown[0]}" if unknown else ""
 
 
 _OF_A_START = frozenset(
-    {"fact", "offset_days", "every", "while", "kind", "last", "why", "ended", "replaced"}
+    {
+        *("fact", "offset_days", "every", "over_days", "while", "kind", "last"),
+        *("why", "ended", "replaced"),
+    }
 )
 _OBJECTS = ("aim_condition", "start", "audience", "stop")
 _DAYS = _is_number(0, MOST_DAYS)

@@ -30,6 +30,7 @@ from success.engine.playing import (
     PlannedStep,
     condition_in_words,
 )
+from success.engine.spreading import MOST_SPREAD
 from success.enums import (
     Blocker,
     Changes,
@@ -157,7 +158,9 @@ class RowForm(forms.Form):
             if part.lower() in {value, str(label).lower()}:
                 return value
         if offered:
-            self.add_error("value", _("It is one of: %s.") % ", ".join(offered))
+            self.add_error(
+                "value", _("It is one of: %s.") % ", ".join(map(str, offered.values()))
+            )
         return part
 
 
@@ -344,9 +347,16 @@ class StartForm(forms.Form):
     )
     dated_fact = forms.ChoiceField(label=_("Date"), required=False, choices=date_choices)
     every = forms.ChoiceField(
-        label=_("First day of every"),
+        label=_("With every"),
         required=False,
         choices=[(period, period) for period in PERIODS],
+    )
+    over_days = forms.IntegerField(
+        label=_("Spread over so many working days"),
+        required=False,
+        min_value=1,
+        max_value=max(MOST_SPREAD.values()),
+        help_text=_("Everybody has a day of their own, always the same; 1: all on the first."),
     )
     known_fact = forms.ChoiceField(label=_("Date"), required=False, choices=date_choices)
     kind = forms.CharField(
@@ -479,7 +489,7 @@ class PlayForms:
                 for at in range(steps_sent(sent))
             ]
         self.kinds = sorted({*HAPPENINGS, *offered.kinds})
-        self.values = sorted({value for each in VALUES.values() for value in each})
+        self.values = sorted({str(word) for each in VALUES.values() for word in each.values()})
 
     @property
     def conditions(self) -> list[ConditionForms]:
@@ -547,6 +557,8 @@ class PlayForms:
                 }
             case "every":
                 start = {"every": said["every"]}
+                if (said["over_days"] or 1) > 1:
+                    start["over_days"] = said["over_days"]
             case "known":
                 kind, start = StartKind.DATA.value, {"fact": said["known_fact"]}
             case "while":
@@ -618,7 +630,9 @@ def _rows_of(condition: Condition) -> tuple[str, Sequence[Condition]] | None:
 
 def _shown(leaf: Condition) -> dict[str, Any]:
     value = leaf.get("value", "")
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    called = VALUES.get(str(leaf.get("fact")), {})
+    values = value if isinstance(value, list) else [value]
+    text = ", ".join(str(called.get(each, each)) for each in values)
     if isinstance(value, bool):
         text = "yes" if value else "no"
     return {"fact": leaf["fact"], "op": leaf.get("op"), "value": text}
@@ -637,7 +651,8 @@ def _start_shown(planned: PlannedPlay) -> dict[str, Any]:
             return shown | {"begins": WHILE}
         return shown | {"begins": KNOWN, "known_fact": start.get("fact", "")}
     if "every" in start:
-        return shown | {"begins": EVERY, "every": start["every"]}
+        over = start.get("over_days") or 1
+        return shown | {"begins": EVERY, "every": start["every"], "over_days": over}
     return shown | {"dated_fact": start.get("fact", "")}
 
 

@@ -24,11 +24,13 @@ from config.kernel.conditions import Kind, compile_sql, facts_in, parse
 from members.rollups.scope import Scope, named
 from success.engine.backtest import Entry, spells
 from success.engine.facts import FACTS
+from success.engine.spreading import begin_of, working_days
 from success.enums import Reentry, Standing, StartKind
 from success.models import PlayVersion
 from success.rollups import facts
 from success.rollups.milestones import evidence_of_spells
 from success.rollups.plays import HAPPENINGS
+from success.rollups.plays.starting import OWN_DAY_CAME
 
 EVERYBODY: Final = Scope(first=0, last=2**62)
 TAKEN: Final = 1
@@ -415,12 +417,15 @@ def _start(version: PlayVersion, *, as_of: date) -> tuple[dict[str, str], dict[s
     if version.start_kind == StartKind.TRIGGER:
         return _trigger(is_last=bool(start.get("last"))), {}
     if start.get("every") in PERIODS:
-        began = "date_trunc(%(every)s, %(as_of)s::timestamp)::date"
+        began = begin_of(start["every"], on=as_of)
+        days = working_days(began, count=int(start.get("over_days") or 1))
+        came = "TRUE" if len(days) == 1 or days[-1] <= as_of else OWN_DAY_CAME
         return {
             "source": "",
-            "occurrence": f"(%(every)s || ' of ' || {began})",
-            "fires": f"{began} >= %(first_on)s AND f.joined_on <= {began}",
-        }, {}
+            "occurrence": "(%(every)s || ' of ' || %(period_on)s::date)",
+            "fires": "%(period_on)s::date >= %(first_on)s"
+            f" AND f.joined_on <= %(period_on)s::date AND {came}",
+        }, {"period_on": began, "days": list(days), "place_salt": _place_salt(version, days)}
     if "while" in start:
         sql, values = _compiled(start["while"], as_of=as_of, prefix="while")
         return {
@@ -446,6 +451,10 @@ def _start(version: PlayVersion, *, as_of: date) -> tuple[dict[str, str], dict[s
         "occurrence": f"('since ' || {fact.column}{at})",
         "fires": f"{fact.column} <= %(as_of)s",
     }, {}
+
+
+def _place_salt(version: PlayVersion, days: Sequence[date]) -> str:
+    return f"{version.play.key}:day" if len(days) > 1 else ""
 
 
 def _trigger(*, is_last: bool) -> dict[str, str]:

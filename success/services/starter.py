@@ -562,7 +562,8 @@ DEFAULT_PLAYS: tuple[dict[str, Any], ...] = (
             "start_kind": StartKind.TIMED,
             "start": {
                 "every": "quarter",
-                "why": "A quarter began on {day}, and the last review is long ago.",
+                "over_days": 20,
+                "why": "A quarter began on {period}, and the last review is long ago.",
             },
             "audience": {
                 "all": [

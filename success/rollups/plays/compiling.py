@@ -23,6 +23,7 @@ MEMBER_STANDINGS = (Standing.IN_FORCE.value, Standing.IN_GRACE.value)
 # What a play's own words may name, of ``f``, ``d`` and the milestones beside them.
 WORDS = {
     "day": spelled("d.occurred_on"),
+    "period": spelled("%(period_on)s::date"),
     "offset": "abs(%(offset)s::int)::text",
     "began": spelled("f.anchor_on"),
     "joined": spelled("f.joined_on"),

@@ -4,7 +4,7 @@ In them ``f`` is MemberFacts, ``s`` the coverage segment, ``e`` what happened, `
 of a member and ``i`` the first item of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from config.kernel.conditions import BadCondition, Kind, compile_sql, parse
 from members.rollups.scope import Scope, named
 from success.engine.facts import FACTS
+from success.engine.spreading import MONTHS, begin_of, working_days
 from success.enums import StartKind
 from success.models import PlayVersion
 from success.rollups.asks import NOT_OWNED, STATE_ALLOWS, eligible_sql
@@ -21,7 +22,6 @@ WHY = {
     StartKind.DATA: "Behind since {day}: {milestone} was expected on {expected}.",
     StartKind.TRIGGER: "On {day}: {subject}.",
 }
-EVERY = {"month": 1, "quarter": 3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +55,16 @@ def start_of(
         "replaced": start.get("replaced", "The plan has been replaced"),
         "why": start.get("why", WHY[StartKind(version.start_kind)]),
         "period_on": None,
+        "days": [],
+        "place_salt": f"{version.play.key}:day",
     }
     if (happening := HAPPENINGS.get(str(start.get("kind")))) is not None:
         return _of_rows(happening, scope=scope), values
     if "every" in start:
-        values["period_on"] = _period(start["every"], as_of=as_of)
-        return _periodic(str(start["every"])), values
+        period_on = _period(str(start["every"]), as_of=as_of)
+        days = list(working_days(period_on, count=int(start.get("over_days") or 1)))
+        pieces = _periodic(str(start["every"]), days=days, as_of=as_of)
+        return pieces, values | {"period_on": period_on, "days": days}
     if "while" in start:
         holds, asked = named(
             *compile_sql(parse(start["while"], registry=FACTS), as_of=as_of), prefix="while"
@@ -163,11 +167,17 @@ def _data(version: PlayVersion) -> dict[str, str]:
     )
 
 
-def _periodic(every: str) -> dict[str, str]:
+def _periodic(every: str, *, days: Sequence[date], as_of: date) -> dict[str, str]:
+    """Return the pieces for a period; over several ``days`` everybody has one of their own."""
+    day, came = "%(period_on)s::date", "TRUE"
+    if len(days) > 1:
+        day = OWN_DAY
+        # on a day before or after all of them nobody has to be asked which is theirs
+        came = "TRUE" if days[-1] <= as_of else "FALSE" if days[0] > as_of else OWN_DAY_CAME
     occurrence = f"('{every} from ' || %(period_on)s::date)"
     return PLAIN | {
-        "day": "%(period_on)s::date",
-        "fires": "%(period_on)s::date BETWEEN %(effective_from)s AND %(as_of)s",
+        "day": day,
+        "fires": f"%(period_on)s::date BETWEEN %(effective_from)s AND %(as_of)s AND {came}",
         "occurrence": occurrence,
         "holds": f"n.occurrence = {occurrence}",
         "gone": f"CASE WHEN n.occurrence <> {occurrence} THEN 'A new {every} has begun'"
@@ -208,12 +218,11 @@ def _date_column(version: PlayVersion) -> str:
     return fact.column
 
 
-def _period(every: object, *, as_of: date) -> date:
+def _period(every: str, *, as_of: date) -> date:
     """Return the first day of the month or quarter that a day is in."""
-    months = EVERY.get(str(every))
-    if months is None:
+    if every not in MONTHS:
         raise BadCondition("start.every", f"{every!r} is neither a month nor a quarter")
-    return as_of.replace(month=as_of.month - (as_of.month - 1) % months, day=1)
+    return begin_of(every, on=as_of)
 
 
 def spelled(day: str) -> str:
@@ -221,6 +230,11 @@ def spelled(day: str) -> str:
     return f"to_char({day}, 'FMDD FMMonth YYYY')"
 
 
+# Which of %(days)s is a member's own; agrees with ``success.engine.spreading.place``.
+OWN_DAY = """(%(days)s::date[])[1 + mod(('x' || encode(substr(sha256(convert_to(
+    %(place_salt)s || ':' || f.member_id, 'UTF8')), 1, 4), 'hex'))::bit(32)::bigint,
+    cardinality(%(days)s::date[]))::int]"""
+OWN_DAY_CAME = f"{OWN_DAY} <= %(as_of)s::date"
 WE_OWE = (
     f"' We owe them: a promise of ours is late since ' || {spelled('f.we_owe_since')} || '.'"
 )

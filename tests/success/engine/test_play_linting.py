@@ -159,6 +159,16 @@ def test_what_is_wrong_is_found_where_it_is(case):
     assert found(play) == [expected]
 
 
+def test_a_period_is_spread_over_half_of_it_at_most():
+    def spread(every, days):
+        return replace(SOUND, start_kind="timed", start={"every": every, "over_days": days})
+
+    assert [
+        ("start_spread", "start") in found(spread(every, days))
+        for every, days in (("month", 10), ("month", 11), ("quarter", 30))
+    ] == [False, True, False]
+
+
 def test_no_step_follows_the_person_who_has_it_all():
     play = replace(SOUND, steps=(*SOUND.steps, PlannedStep(act="Write again", wait_days=3)))
 

@@ -137,6 +137,8 @@ def test_another_word_of_the_same_start_is_a_difference():
         ("timed", {"fact": "joined_on", "offset_days": 1}, "1 day after “Member since”"),
         ("timed", {"fact": "term_ends_on", "offset_days": 0}, "On the day of “Term ends”"),
         ("timed", {"every": "quarter"}, "On the first day of every quarter"),
+        ("timed", {"every": "month", "over_days": 5},
+         "Spread over the first 5 working days of every month"),
         ("timed", {}, "Not said yet"),
         ("data", {"fact": "achieved_on"}, "When “Goal achieved” becomes known"),
         ("data", {"while": BEHIND}, "When this comes true: Behind since is known"),

@@ -1,4 +1,5 @@
 import random
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from members.models import Term
 from members.rollups.scope import Scope, Written
 from success.engine import draw
 from success.engine.facts import FACTS
+from success.engine.spreading import place, working_days
 from success.enums import State
 from success.models import (
     Enrolment,
@@ -1281,6 +1283,57 @@ def test_every_quarter_starts_on_its_first_day_or_when_the_night_catches_up():
         ("quarter from 2026-10-01", "closed"), ("quarter from 2027-01-01", "open"),
     ]  # fmt: skip
     assert closings() == ["A new quarter has begun"]
+
+
+def test_a_spread_quarter_gives_everybody_a_day_of_their_own_and_catches_up():
+    play = make_play(
+        effective_from=date(2026, 7, 1),
+        start_kind="timed",
+        start={"every": "quarter", "over_days": 5, "why": "A quarter began on {period}."},
+    )
+    members = [make_member_facts().pk for _ in range(12)]
+    days = working_days(date(2026, 7, 1), count=5)
+    own = {pk: days[place(salt=f"{play.key}:day", account=pk, among=5)] for pk in members}
+
+    # the night of the second day was missed, and the weekend opens nothing
+    opened_by_night = {
+        night: refresh(as_of=night).rows_out
+        for night in (days[0], days[2], days[2] + DAY, days[3], days[4], days[4] + 30 * DAY)
+    }
+
+    counted = Counter(own.values())
+    assert opened_by_night == {
+        days[0]: counted[days[0]],
+        days[2]: counted[days[1]] + counted[days[2]],
+        days[2] + DAY: 0,
+        days[3]: counted[days[3]],
+        days[4]: counted[days[4]],
+        days[4] + 30 * DAY: 0,
+    }
+    assert dict(Enrolment.objects.values_list("member_id", "occurred_on")) == own
+    assert set(Intervention.objects.values_list("why", flat=True)) == {
+        "A quarter began on 1 July 2026."
+    }
+    assert set(Enrolment.objects.values_list("occurrence", flat=True)) == {
+        "quarter from 2026-07-01"
+    }
+
+
+def test_who_would_enter_a_spread_quarter_today_is_whose_day_has_come():
+    play = make_play(
+        effective_from=date(2026, 7, 1),
+        start_kind="timed",
+        start={"every": "quarter", "over_days": 5},
+    )
+    members = [make_member_facts().pk for _ in range(12)]
+    days = working_days(date(2026, 7, 1), count=5)
+    own = {pk: place(salt=f"{play.key}:day", account=pk, among=5) for pk in members}
+
+    found = plays.candidates(play.current, as_of=days[2], scope=EVERYBODY)
+
+    assert {each.member_id: each.occurred_on for each in found} == {
+        pk: days[at] for pk, at in own.items() if at <= 2
+    }
 
 
 def test_day_may_lie_before_the_fact_and_passes_with_it():

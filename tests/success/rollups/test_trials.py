@@ -11,12 +11,14 @@ from engagement.rollups import involvement
 from members.models import Member, Term
 from members.rollups.scope import Scope
 from success.engine.facts import FACTS
+from success.engine.spreading import place, working_days
 from success.enums import Reentry, StartKind
 from success.models import (
     Enrolment,
     Intervention,
     MemberFacts,
     PlanTemplate,
+    Play,
     PlayVersion,
     VectorChange,
 )
@@ -426,6 +428,21 @@ def test_walk_enters_on_the_first_day_of_each_quarter_who_was_there():
         (there.pk, date(2020, 4, 1)),
         (later.pk, date(2020, 4, 1)),
     ]
+
+
+def test_walk_spreads_a_quarter_as_the_nights_do():
+    members = [make_member() for _ in range(8)]
+    for member in members:
+        make_term(member=member, starts_on=date(2019, 3, 1), ends_on=date(2021, 3, 1))
+    said = version(play=Play(key="review"), start={"every": "quarter", "over_days": 4})
+    days = working_days(date(2020, 1, 1), count=4)
+
+    found = walked(said, last_on=date(2020, 3, 31))
+
+    assert told(found) == sorted(
+        (member.pk, days[place(salt=f"{said.play.key}:day", account=member.pk, among=4)])
+        for member in members
+    )
 
 
 def test_walk_gives_everybody_a_path_also_those_who_left_without_a_plan():

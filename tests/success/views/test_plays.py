@@ -203,6 +203,7 @@ DEEP = {"all": [{"not": {"fact": "tier", "op": "eq", "value": "Gold"}}]}
 STARTS = [
     ("timed", {"fact": "term_ends_on", "offset_days": -90}),
     ("timed", {"every": "quarter"}),
+    ("timed", {"every": "quarter", "over_days": 20}),
     (
         "data",
         {"fact": "achieved_on", "why": "On {day}.", "replaced": "The next goal is agreed"},
@@ -241,6 +242,8 @@ def test_each_start_can_be_chosen_on_the_page(sign_in, olga):
         ({"begins": "dated", "dated_days": "14", "dated_side": "before",
           "dated_fact": "term_ends_on"}, {"fact": "term_ends_on", "offset_days": -14}),
         ({"begins": "every", "every": "month"}, {"every": "month"}),
+        ({"begins": "every", "every": "month", "over_days": "5"},
+         {"every": "month", "over_days": 5}),
         ({"begins": "known", "known_fact": "achieved_on"}, {"fact": "achieved_on"}),
         ({"begins": "while", "becomes-match": "all", "becomes-0-fact": "state",
           "becomes-0-op": "eq", "becomes-0-value": "Stalled"},
