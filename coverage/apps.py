@@ -13,8 +13,15 @@ class CoverageConfig(AppConfig):
     }
 
     def ready(self) -> None:
+        from config.kernel.conditions import in_a_sentence  # noqa: PLC0415
         from config.kernel.panels import Panel, register_panel  # noqa: PLC0415
         from coverage.access import Permission  # noqa: PLC0415  # apps come first
+        from coverage.engine.facts import FACTS  # noqa: PLC0415
+        from coverage.enums import Expertise, Guidance, Resources  # noqa: PLC0415
+
+        FACTS.name_values("expertise", lambda: in_a_sentence(Expertise.choices))
+        FACTS.name_values("resources", lambda: in_a_sentence(Resources.choices))
+        FACTS.name_values("guidance", lambda: in_a_sentence(Guidance.choices))
 
         register_panel(
             Panel(

@@ -28,6 +28,20 @@ class SuccessConfig(AppConfig):
         guards.register("success.review", reviews.objection)
         register_pages()
         _register_panels()
+        _name_values()
+
+
+def _name_values() -> None:
+    """Conditions over these facts are said with the words that the pages use."""
+    from config.kernel.conditions import in_a_sentence  # noqa: PLC0415  # apps come first
+    from coverage.models import Segment  # noqa: PLC0415
+    from success.engine.facts import FACTS  # noqa: PLC0415
+    from success.enums import Blocker, Standing, State  # noqa: PLC0415
+
+    FACTS.name_values("state", lambda: in_a_sentence(State.choices))
+    FACTS.name_values("standing", lambda: in_a_sentence(Standing.choices))
+    FACTS.name_values("blocker", lambda: in_a_sentence(Blocker.choices))
+    FACTS.name_values("segment", lambda: dict(Segment.objects.values_list("key", "name")))
 
 
 def _register_panels() -> None:

@@ -15,7 +15,7 @@ about the not-knowing itself and are always true or false.
 import re
 from calendar import month_name
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -94,7 +94,8 @@ class Fact:
     ``column`` is the SQL expression that holds it, the name itself if empty. It goes into the
     statement as it stands, so a literal percent sign is written twice and no user's words ever
     belong in it. ``explain`` is a format string for a sentence about one member; it may use
-    ``{value}``, and for dates ``{ago}``, such as "12 days before".
+    ``{value}``, and for dates ``{ago}``, such as "12 days before". ``names`` returns what the
+    values of a text are called by people; one that has no name is said as it is.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Fact:
     explain: str
     column: str = ""
     financial: bool = False
+    names: Callable[[], Mapping[str, object]] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", Kind(self.kind))
@@ -129,6 +131,13 @@ class FactRegistry:
             raise ValueError(f"There already is a fact {fact.name!r}: {known.label!r}.")
         return fact
 
+    def name_values(self, name: str, names: Callable[[], Mapping[str, object]]) -> None:
+        """Have the values of a fact said by their names; asked each time, so in any language.
+
+        Raises ``KeyError`` for a fact that is not declared. Conditions read before keep theirs.
+        """
+        self._facts[name] = replace(self._facts[name], names=names)
+
     def get(self, name: str) -> Fact | None:
         return self._facts.get(name)
 
@@ -137,6 +146,15 @@ class FactRegistry:
 
     def __len__(self) -> int:
         return len(self._facts)
+
+
+def in_a_sentence(choices: Iterable[tuple[Any, object]]) -> dict[str, str]:
+    """Return the labels of choices by their values, as they stand inside a sentence."""
+    return {str(value): _inside(str(label)) for value, label in choices}
+
+
+def _inside(label: str) -> str:
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
 Value = str | int | Decimal | date | bool
@@ -563,16 +581,16 @@ def _about(leaf: Leaf, facts: Row, *, as_of: date) -> str:
     if known is None:
         return f"{leaf.fact.label} is not known yet"
     ago = _distance(known, as_of) if isinstance(known, date) else ""
-    return leaf.fact.explain.format(value=_spoken(known), ago=ago)
+    return leaf.fact.explain.format(value=_called(leaf.fact, known)[0], ago=ago)
 
 
 def _asked(leaf: Leaf, *, holds: bool) -> str:
     if isinstance(leaf.value, tuple):
-        shown = ", ".join(_spoken(value) for value in leaf.value)
+        shown = ", ".join(_called(leaf.fact, *leaf.value))
     elif leaf.op in REACH:
         shown = _days(leaf.value if isinstance(leaf.value, int) else 0)
     else:
-        shown = _spoken(leaf.value)
+        shown = _called(leaf.fact, leaf.value)[0]
     dated = leaf.fact.kind is Kind.DATE
     phrase = (DATED_PHRASES if dated else {}).get(leaf.op) or PHRASES[leaf.op]
     asked = f"{leaf.fact.label} {phrase.format(shown)}"
@@ -601,6 +619,15 @@ DATED_PHRASES: Mapping[Op, str] = {
     Op.GT: "is after {}",
     Op.GE: "is on or after {}",
 }
+
+
+def _called(fact: Fact, *values: object) -> list[str]:
+    """Return what people call each of some values of a fact."""
+    names = fact.names() if fact.names is not None else {}
+    return [
+        str(names[value]) if isinstance(value, str) and value in names else _spoken(value)
+        for value in values
+    ]
 
 
 def _distance(known: date, as_of: date) -> str:

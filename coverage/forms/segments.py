@@ -131,7 +131,7 @@ class RowForm(forms.Form):
         for value, label in offered.items():
             if part.lower() in {value, str(label).lower()}:
                 return value
-        self.add_error("value", _("It is one of: %s.") % ", ".join(offered))
+        self.add_error("value", _("It is one of: %s.") % ", ".join(map(str, offered.values())))
         return part
 
 
@@ -217,7 +217,9 @@ def _rows_of(rule: Mapping[str, Any]) -> tuple[str, Sequence[Mapping[str, Any]]]
 
 def _shown(leaf: Mapping[str, Any]) -> dict[str, Any]:
     value = leaf.get("value", "")
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    called = VALUES.get(leaf["fact"], {})
+    values = value if isinstance(value, list) else [value]
+    text = ", ".join(str(called.get(each, each)) for each in values)
     return {"fact": leaf["fact"], "op": leaf["op"], "value": text}
 
 

@@ -126,7 +126,9 @@ def _edit(
         "form": form,
         "builder": builder,
         "counted": counted,
-        "values": sorted({value for offered in VALUES.values() for value in offered}),
+        "values": sorted(
+            {str(word) for offered in VALUES.values() for word in offered.values()}
+        ),
         "stored": said_of(segment) if segment else "",
     }
     return render(request, "coverage/segment.html", context, status=status)

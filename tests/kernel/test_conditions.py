@@ -18,6 +18,7 @@ from config.kernel.conditions import (
     evaluate,
     explain,
     facts_in,
+    in_a_sentence,
     in_words,
     parse,
     to_data,
@@ -434,3 +435,16 @@ def test_explain_of_what_does_not_hold_is_empty():
 )
 def test_a_condition_is_said_in_words(data, said):
     assert in_words(parse(data, registry=FACTS)) == said
+
+
+def test_values_are_said_by_their_names_and_those_without_as_they_are():
+    facts = FactRegistry()
+    facts.register(Fact(name="tier", kind=Kind.TEXT, label="Tier", explain="Tier: {value}"))
+    facts.name_values("tier", lambda: in_a_sentence([("in_force", "In force"), ("vip", "VIP")]))
+    tree = parse(leaf("tier", "in", ["in_force", "vip", "gone"]), registry=facts)
+
+    assert in_words(tree) == "Tier is one of in force, VIP, gone"
+    assert explain(tree, {"tier": "in_force"}, as_of=AS_OF) == [
+        "On 29 July 2026: Tier: in force (asked: Tier is one of in force, VIP, gone)"
+    ]
+    assert evaluate(tree, {"tier": "in_force"}, as_of=AS_OF) is True
