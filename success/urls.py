@@ -63,6 +63,7 @@ urlpatterns: list[URLPattern] = [
     path("today/<uuid:public_id>/snooze/", today.snooze, name="snooze"),
     path("today/<uuid:public_id>/complete/", today.complete, name="complete"),
     path("today/<uuid:public_id>/give/", today.give, name="give"),
+    path("today/<uuid:public_id>/send/", today.send, name="send"),
     path("today/<uuid:public_id>/undo/", today.undo, name="undo"),
     path("members/", members.members, name="members"),
     path("members/<uuid:public_id>/", members.member, name="member"),

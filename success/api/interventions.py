@@ -97,6 +97,7 @@ class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervent
         "snooze": Permission.QUEUE_WORK,
         "complete": Permission.QUEUE_WORK,
         "reassign": Permission.QUEUE_WORK,
+        "send": Permission.QUEUE_WORK,
         "claim_next": Permission.QUEUE_WORK,
         "undo": Permission.QUEUE_WORK,
     }
@@ -192,6 +193,18 @@ class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervent
                 raise ValidationError({"to": "There is nobody of that identifier."})
         return self._work(interventions.reassign, to=to, **said)
 
+    @_worked(
+        "send",
+        "Send the written message of an item",
+        "It goes through the gate: what speaks against it there lets it come back as an item. "
+        "`undo` takes it back for some seconds. No message, nobody to write to, or a name that "
+        "is not known: 409.",
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def send(self, request: "Request", public_id: str) -> Response:
+        return self._work(interventions.send)
+
     @extend_schema(
         operation_id="interventions_claim_next",
         summary="Claim the next of the pool",
@@ -239,6 +252,8 @@ class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervent
             raise Conflict("Only what you have claimed can be given back.") from error
         except interventions.NotYours as error:
             raise PermissionDenied("You may give away what is yours.") from error
+        except interventions.NotSendable as error:
+            raise Conflict(str(error)) from error
         except interventions.NotAssignable as error:
             raise ValidationError({"to": str(error)}) from error
         except interventions.NothingToUndo as error:

@@ -29,6 +29,7 @@ from success.engine.play_linting import (
 from success.engine.playing import PlannedPlay, PlannedStep, day_of
 from success.enums import Arm, EnrolmentEnd, VersionStatus
 from success.models import Enrolment, MemberFacts, Play, PlayStep, PlayVersion
+from success.queries.prepared import told
 from success.rollups.plays import candidates
 
 OF_A_PLAY = (
@@ -562,7 +563,7 @@ def _rendered(step: PlayStep, known: MemberFacts, *, as_of: date) -> Rendered:
     wish = preferences.of(known.contact) if known.contact else None
     preview = templates.preview(
         template,
-        variables=_variables(known, as_of=as_of),
+        variables=told(known, template=template, as_of=as_of, day=as_of),
         persona=wish.persona if wish else "",
         language=wish.language if wish else "",
     )
@@ -577,14 +578,16 @@ def _rendered(step: PlayStep, known: MemberFacts, *, as_of: date) -> Rendered:
 
 
 def variables_of(
-    member_id: int, *, user: User, as_of: date
+    member_id: int, *, template: MessageTemplate, user: User, as_of: date
 ) -> tuple[Member, dict[str, Any]] | None:
-    """Return a member that ``user`` may see, and what a play's message would tell them.
+    """Return a member that ``user`` may see, and what a play's ``template`` would tell them.
 
     Null where nothing is known of them.
     """
     known = _known([member_id], user=user).get(member_id)
-    return None if known is None else (known.member, _variables(known, as_of=as_of))
+    if known is None:
+        return None
+    return known.member, told(known, template=template, as_of=as_of, day=as_of)
 
 
 def _known(members: Sequence[int], *, user: User) -> dict[int, MemberFacts]:
@@ -592,19 +595,6 @@ def _known(members: Sequence[int], *, user: User) -> dict[int, MemberFacts]:
         member__in=Member.objects.visible_to(user).filter(pk__in=members)
     ).select_related("member", "contact", "plan", "blocking", "next_milestone")
     return {row.member_id: row for row in rows}
-
-
-def _variables(known: MemberFacts, *, as_of: date) -> dict[str, Any]:
-    values = {
-        "name": known.contact.name if known.contact else None,
-        "member": known.member.name,
-        "goal": known.plan.goal if known.plan else None,
-        "next": known.next_milestone.title if known.next_milestone else None,
-        "milestone": known.blocking.title if known.blocking else None,
-        "day": f"{as_of.day} {as_of:%B %Y}",
-        "days": (as_of - known.anchor_on).days if known.anchor_on else None,
-    }
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def search(words: str, *, user: User) -> list[Member]:

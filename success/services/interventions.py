@@ -4,7 +4,7 @@ Callers fetch the item through ``visible_to``; a refusal here is about its state
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -13,11 +13,12 @@ from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from communications.enums import NoticeKind
+from communications.enums import MessageChannel, NoticeKind, Purpose
 from communications.services import notices
-from config.kernel.clock import association_zone, local_date
+from communications.services.outbox import queue_message, withdraw
+from config.kernel.clock import association_zone, local_date, local_moment
 from config.kernel.permissions import has
-from coverage.enums import EffortSource, Modality
+from coverage.enums import Channel, EffortSource, Modality
 from coverage.models import AxProfile
 from coverage.services import effort
 from members.enums import Role
@@ -32,12 +33,13 @@ from success.models import (
     MemberFacts,
     Plan,
 )
+from success.queries.prepared import prepared
 from success.services import promises
 
 LEASE = timedelta(minutes=30)
 # Ten seconds are offered on screen; the rest is the way there and back.
 UNDO_WITHIN = timedelta(seconds=15)
-UNDOABLE = frozenset({"done", "snoozed", "reassigned"})
+UNDOABLE = frozenset({"done", "snoozed", "reassigned", "sent"})
 WORKERS = frozenset({Role.MSM.value, Role.DIRECTOR.value})
 # Of two that ask for the same time, the one with more people in it comes first.
 MODALITIES = (
@@ -74,6 +76,10 @@ class NotYours(Exception):
 
 class NotAssignable(ValueError):
     """It cannot be given to that person, or not without a reason; the message says which."""
+
+
+class NotSendable(ValueError):
+    """There is no message to send, or something in it is missing; the words say which."""
 
 
 class NothingToUndo(Exception):
@@ -231,6 +237,64 @@ def complete(  # noqa: PLR0913  # what a person says when something is done
 
 
 @transaction.atomic
+def send(*, intervention: Intervention, by: User, at: datetime) -> Intervention:
+    """Hand the written message of an open item to the outbox, and return the item.
+
+    It goes to the member's contact in their words, once the seconds in which it can be undone
+    are over, and through the one gate: wishes, suppression, quiet hours, the cap, and all that
+    stops a play's message are asked there. Gone out, the step is delivered; not sent, the item
+    is opened again by the night and says why, as with a message of the system. Time spent is
+    not guessed: it is logged by hand. Raises ``NotSendable``, ``AlreadyClaimed`` or
+    ``NotOpen`` (DOMAIN 2.10).
+    """
+    row = _held(intervention)
+    _require_free(row, by=by, at=at)
+    today = local_date(at, zone=association_zone())
+    found = prepared(row, as_of=today)
+    if found is None or not found.leaves_here:
+        raise NotSendable(_("There is no message here that can be sent."))
+    if found.to is None:
+        raise NotSendable(_("Nobody of theirs is known who could be written to."))
+    if found.missing:
+        names = ", ".join(found.missing)
+        raise NotSendable(_("Not known of them: %(names)s.") % {"names": names})
+    before_this = row.events.filter(verb="sent").count()
+    is_notice = row.channel == Channel.PORTAL
+    too_late = today + timedelta(days=row.step.version.too_late_days + 1)
+    message = queue_message(
+        member_id=row.member_id,
+        person_id=found.to.pk,
+        template_key=found.template.key,
+        variables=found.variables,
+        purpose=Purpose(found.template.purpose),
+        dedupe_key=f"item {row.public_id}, sent by hand {before_this + 1}",
+        due_at=at + UNDO_WITHIN,
+        not_after=local_moment(too_late, time(0), zone=association_zone()),
+        channel=MessageChannel.PORTAL if is_notice else MessageChannel.EMAIL,
+    )
+    changes: dict[str, Any] = {
+        "status": InterventionStatus.MESSAGE.value,
+        "message_id": message.pk,
+        "channel": row.channel or Channel.EMAIL.value,
+        "claimed_by_id": None,
+        "claimed_until": None,
+        "snoozed_until": None,
+        "sleeps_until_change": False,
+    }
+    row = _step(row, verb="sent", changes=changes, note="", by=by, at=at)
+    audit.record(
+        verb="item.sent",
+        subject=row,
+        member_id=row.member_id,
+        summary=_("The message of an item was sent by hand"),
+        by=by,
+        at=at,
+        after={"template": found.template.key, "message": message.public_id},
+    )
+    return row
+
+
+@transaction.atomic
 def reassign(  # noqa: PLR0913  # what is to be said when work changes hands
     *,
     intervention: Intervention,
@@ -330,6 +394,8 @@ def put_back(
         raise NothingToUndo
     if not since <= last.at <= (until or at):
         raise NothingToUndo
+    if last.verb == "sent" and not _took_back(row, at=at):
+        raise NothingToUndo
     promised = row.evidence.get("next_promise")
     for name, value in last.before.items():
         setattr(row, name, READERS.get(name, _as_it_is)(value))
@@ -347,6 +413,15 @@ def put_back(
             promises.waive(promise=made, reason=_("Undone at once"), by=by, at=at)
     _record(row, verb="undone", by=by, at=at)
     return _fresh(row)
+
+
+def _took_back(row: Intervention, *, at: datetime) -> bool:
+    """Take the message of an item out of the outbox; False where it has left, or is leaving."""
+    message = row.message
+    if message is None:
+        return False
+    reason = "Undone at once"
+    return withdraw(dedupe_keys=[message.dedupe_key], reason=reason, at=at) == 1
 
 
 def _promised(

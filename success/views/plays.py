@@ -449,8 +449,12 @@ def play_test(request: HttpRequest, key: str) -> HttpResponse:
         version.steps.select_related("template"), position=int(number), template__isnull=False
     )
     user = user_of(request)
-    known = found.variables_of(int(member_id), user=user, as_of=clock.today())
-    if known is None or step.template is None:
+    if step.template is None:
+        raise Http404
+    known = found.variables_of(
+        int(member_id), template=step.template, user=user, as_of=clock.today()
+    )
+    if known is None:
         raise Http404
     try:
         templates.send_test(

@@ -44,6 +44,8 @@ from success.queries import queue
 from success.queries import today as reads
 from success.queries.members import vector_on
 from success.queries.nights import last_live_day
+from success.queries.prepared import is_spoken, prepared
+from success.queries.reviews import agenda
 from success.queries.roads import road_of
 from success.queries.timeline import timeline
 from success.querysets import InterventionQuerySet
@@ -80,6 +82,7 @@ SHOWN = (
     "claimed_by",
     "finished_by",
     "message__template",
+    "step__template",
 )
 
 
@@ -238,6 +241,24 @@ def give(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 @requires(Permission.QUEUE_WORK)
 @require_POST
+def send(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Send the written message of an item, through the gate."""
+    chosen = _visible(request, public_id)
+    following = _following(request, chosen)
+    try:
+        interventions.send(intervention=chosen, by=_user(request), at=clock.now())
+    except (
+        interventions.AlreadyClaimed,
+        interventions.NotOpen,
+        interventions.NotSendable,
+    ) as refused:
+        return _refuse(request, chosen, refused)
+    said = _("%(member)s: the message goes out within the minute.") % _names(chosen)
+    return _answer(request, following, said=said, undo=chosen)
+
+
+@requires(Permission.QUEUE_WORK)
+@require_POST
 def undo(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     chosen = get_object_or_404(_lately(request), public_id=public_id)
     try:
@@ -391,7 +412,12 @@ def _pane(request: HttpRequest, chosen: Intervention | None) -> dict[str, Any]:
     )
     held_by = reads.holder(chosen, at=at)
     tomorrow, next_week = snooze_days(today=on)
+    is_open = chosen.status == InterventionStatus.OPEN
     return context | {
+        "prepared": prepared(chosen, as_of=on) if is_open else None,
+        "to_speak_about": agenda(chosen.member, as_of=on)
+        if is_open and is_spoken(chosen)
+        else (),
         "known": known,
         "reading": reading,
         "road": road_of(reading),
@@ -404,7 +430,7 @@ def _pane(request: HttpRequest, chosen: Intervention | None) -> dict[str, Any]:
         "earlier": reads.earlier(chosen, size=2),
         "held_by": held_by,
         "is_mine": held_by is not None and held_by == user,
-        "is_open": chosen.status == InterventionStatus.OPEN,
+        "is_open": is_open,
         "story": reads.story(chosen),
         "channels": dict(Channel.choices),
         "may_give": has(user, Permission.QUEUE_LEAD)
@@ -469,7 +495,7 @@ def _refuse(
         case interventions.AlreadyClaimed(holder=holder):
             title = _("%(holder)s has this.") % {"holder": holder.name}
             text = _("Nothing was changed, and nothing you wrote is lost.")
-        case interventions.NotAssignable():
+        case interventions.NotAssignable() | interventions.NotSendable():
             title = str(refused)
             text = _("Nothing was changed.")
         case interventions.NotYours():

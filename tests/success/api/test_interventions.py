@@ -7,10 +7,18 @@ import pytest
 from members.enums import Role
 from members.models import IdempotencyRecord
 from success.enums import InterventionStatus, QueueClass
-from tests.factories import make_intervention, make_play, make_user
+from tests.factories import (
+    make_intervention,
+    make_member,
+    make_member_facts,
+    make_person,
+    make_play,
+    make_template,
+    make_user,
+)
 
 URL = "/api/v1/interventions/"
-VERBS = ["claim", "release", "snooze", "complete", "reassign", "undo"]
+VERBS = ["claim", "release", "snooze", "complete", "reassign", "send", "undo"]
 
 
 @pytest.fixture
@@ -245,3 +253,21 @@ def test_key_of_no_use_is_refused(api, msm, key):
     response = api(msm).post(f"{URL}{item.public_id}/claim/", headers={"Idempotency-Key": key})
 
     assert response.status_code == 400
+
+
+@pytest.mark.django_db
+def test_the_message_of_an_item_is_sent_and_one_without_is_refused(api, msm):
+    member = make_member()
+    make_member_facts(member=member, contact=make_person())
+    play = make_play(template=make_template())
+    item = make_intervention(member=member, play=play, owner=msm)
+    plain = make_intervention(owner=msm)
+    client = api(msm)
+
+    sent = client.post(f"{URL}{item.public_id}/send/")
+    again = client.post(f"{URL}{item.public_id}/send/")
+    refused = client.post(f"{URL}{plain.public_id}/send/")
+
+    assert (sent.status_code, sent.json()["status"]) == (200, "message")
+    assert [again.status_code, refused.status_code] == [409, 409]
+    assert refused.json()["detail"] == "There is no message here that can be sent."

@@ -19,8 +19,10 @@ from tests.factories import (
     make_member,
     make_member_facts,
     make_night,
+    make_person,
     make_plan,
     make_play,
+    make_template,
     make_user,
 )
 from tests.success.views.conftest import HTMX
@@ -358,8 +360,8 @@ def test_only_post_acts(sign_in, amy):
 
     assert [
         sign_in(amy).get(reverse(f"success:{verb}", args=[item.public_id])).status_code
-        for verb in ("claim", "release", "snooze", "complete", "undo")
-    ] == [405] * 5
+        for verb in ("claim", "release", "snooze", "complete", "send", "undo")
+    ] == [405] * 6
 
 
 def test_the_clock_of_the_page_is_the_associations(sign_in, amy):
@@ -512,3 +514,58 @@ def test_what_was_tried_before_is_told(sign_in, amy):
 
     assert "What was tried before" in html
     assert ("by the system" in html, "No answer" in html) == (True, True)
+
+
+def message_of(member, **known):
+    """An item of theirs with a written message for their contact."""
+    template = make_template(
+        body="Dear {{ name }}, your goal is {{ goal }}.",
+        variables=[{"name": "goal", "kind": "text", "label": "Their goal"}],
+    )
+    make_member_facts(member=member, contact=make_person(name="Ann"), **known)
+    return make_intervention(
+        member=member, play=make_play(template=template), owner=None, channel="email"
+    )
+
+
+def test_the_message_of_an_item_is_shown_as_they_would_read_it_and_sent(sign_in, amy):
+    plan = make_plan(goal="Ship <safely>")
+    item = message_of(plan.member, plan=plan)
+    client = sign_in(amy)
+    address = reverse("success:item", args=[item.public_id])
+
+    page = client.get(address).content.decode()
+    assert "Dear Ann, your goal is Ship &lt;safely&gt;." in page
+    sent = client.post(reverse("success:send", args=[item.public_id]), headers=HTMX)
+
+    assert sent.status_code == 200
+    assert "goes out within the minute" in json.loads(sent["HX-Trigger"])["toast"]["text"]
+    item.refresh_from_db()
+    assert (item.status, item.message.person.name) == ("message", "Ann")
+    assert "with the outbox" in client.get(address).content.decode()
+    undone = client.post(reverse("success:undo", args=[item.public_id]), headers=HTMX)
+    assert undone.status_code == 200
+    item.refresh_from_db()
+    assert item.status == "open"
+
+
+def test_a_gap_in_the_message_is_named_and_there_is_no_button(sign_in, amy):
+    item = message_of(make_member(name="Acme"))
+    page = sign_in(amy).get(reverse("success:item", args=[item.public_id])).content.decode()
+
+    assert "Not known of them: Their goal." in page
+    assert reverse("success:send", args=[item.public_id]) not in page
+    refused = sign_in(amy).post(reverse("success:send", args=[item.public_id]))
+    assert refused.status_code == 409
+
+
+def test_a_conversation_says_what_to_speak_about(sign_in, amy):
+    item = make_item(owner=amy, channel="call")
+    page = sign_in(amy).get(reverse("success:item", args=[item.public_id])).content.decode()
+    assert "To speak about" in page
+
+
+def test_somebody_elses_message_is_not_there_to_be_sent(sign_in, amy):
+    item = message_of(make_member())
+    Intervention.objects.filter(pk=item.pk).update(owner=make_user())
+    assert sign_in(amy).post(reverse("success:send", args=[item.public_id])).status_code == 404
