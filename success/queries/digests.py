@@ -7,6 +7,8 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from communications.enums import NoticeKind
+from communications.models import Notice
 from config.kernel.clock import association_zone, local_date
 from coverage.models import Assignment
 from members.enums import Role
@@ -39,6 +41,8 @@ AHEAD: Final = timedelta(days=7)
 AT_RISK: Final = (State.REGRESSING, State.STALLED)
 # The worst first, so that what is listed is what matters.
 WORST_FIRST: Final = (State.REGRESSING, State.STALLED, State.SLIPPING)
+# What notices of work that changed hands are called by.
+GIVEN: Final = ("back from ", "bulk ", "item ", "rebalancing ", "stands in ")
 IN_MEMBERSHIP: Final = (Standing.IN_FORCE, Standing.IN_GRACE)
 
 
@@ -48,8 +52,8 @@ def digest_of(user: User, *, since: datetime, until: datetime, as_of: date) -> D
     An MSM's own members; the whole association for a director and operations. Members that
     ``user`` may not see are in none of it. A dozen lines a section, with how many there are.
     ``as_of`` is the day by which promises fall due and are late. Hours that do not fit into the
-    week are those of an MSM; null for the others. About fifteen statements, whatever the number
-    of members.
+    week are those of an MSM; null for the others. About seventeen statements, whatever the
+    number of members.
     """
     members = _members_of(user)
     first, last = (local_date(each, zone=association_zone()) for each in (since, until))
@@ -61,6 +65,7 @@ def digest_of(user: User, *, since: datetime, until: datetime, as_of: date) -> D
         is_house=user.role != Role.MSM,
         sections=(
             _due(user, as_of=as_of),
+            _given(user, since=since, until=until),
             _at_risk(members),
             _changed(members, days=days),
             _learned(members, since=since, until=until),
@@ -108,6 +113,26 @@ def _due(user: User, *, as_of: date) -> Section:
         for promise in promises.select_related("plan__member").order_by("due_on", "pk")[:LISTED]
     ]
     return section("due", lines, total=promises.count())
+
+
+def _given(user: User, *, since: datetime, until: datetime) -> Section:
+    """Work that others gave the reader, a line for each time, as they were told of it."""
+    is_given = Q()
+    for key in GIVEN:
+        is_given |= Q(dedupe_key__startswith=key)
+    told = Notice.objects.filter(
+        is_given, user=user, kind=NoticeKind.WORK, at__gt=since, at__lte=until
+    )
+    lines = [
+        Line(
+            member="",
+            text=each.title,
+            on=local_date(each.at, zone=association_zone()),
+            address=each.address,
+        )
+        for each in told.order_by("-at", "-pk")[:LISTED]
+    ]
+    return section("given", lines, total=told.count())
 
 
 def _at_risk(members: QuerySet[Member]) -> Section:

@@ -105,6 +105,7 @@ def words_of(digest: Digest) -> str:
     """Return a digest as plain text, for mail."""
     titles = {
         "due": _("You promised, and it falls due or is late"),
+        "given": _("Others gave you work"),
         "at_risk": _("At risk: going backwards, or stopped"),
         "changed": _("Changed"),
         "learned": _("Learned"),

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Count, F, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from communications.enums import MessageStatus, NoticeKind
 from communications.models import Message, Notice
 from communications.services import notices
-from coverage.models import Absence
+from coverage.enums import RebalancingStatus
+from coverage.models import Absence, Move
+from coverage.services.rebalancing import APPLIED
 from members.enums import Role
 from members.models import Member, User
 from success.enums import InterventionStatus, Side
@@ -41,14 +44,18 @@ def tell_due(*, on: date, at: datetime) -> int:
 
     A message of which nobody knows whether it was sent, and a play that stopped by itself, go
     to the house; a promise of theirs that has become late, to its owner; members handed over,
-    to whoever stands in; an item that a colleague took over, to who had it. Each is told once,
-    however often this runs: what was told is found by one indexed query and left alone.
+    to whoever stands in, and given back, to who was away; members that a rebalancing moved, to
+    who has them now, once for all of them; an item that a colleague took over, to who had it.
+    Each is told once, however often this runs: what was told is found by one indexed query and
+    left alone.
     """
     tellings = [
         *_unknown_messages(at=at),
         *_paused_plays(),
         *_late_promises(on=on),
         *_handed_over(at=at),
+        *_handed_back(at=at),
+        *_moved(at=at),
         *_taken_over(at=at),
     ]
     told = set(
@@ -142,6 +149,53 @@ def _handed_over(*, at: datetime) -> Iterator[_Telling]:
             body=_("Their members and their work are with you for as long as they are away."),
             address=reverse("success:today"),
             key=f"stands in {absence.pk}",
+        )
+
+
+def _handed_back(*, at: datetime) -> Iterator[_Telling]:
+    back = Absence.objects.filter(handed_back_at__gt=at - LOOKED_BACK, handed_back_at__lte=at)
+    for absence in back.select_related("user").order_by("pk"):
+        yield _Telling(
+            users=[absence.user],
+            kind=NoticeKind.WORK,
+            title=_("Your work is with you again"),
+            body=_("Your members, and what was not done for them meanwhile."),
+            address=f"{reverse('success:today')}?owner=me",
+            key=f"back from {absence.pk}",
+        )
+
+
+def _moved(*, at: datetime) -> Iterator[_Telling]:
+    """Members that came to somebody with a rebalancing; one notice for all of them."""
+    moves = (
+        Move.objects.filter(
+            rebalancing__status=RebalancingStatus.APPLIED,
+            rebalancing__applied_at__gt=at - LOOKED_BACK,
+            rebalancing__applied_at__lte=at,
+            outcome=APPLIED,
+            to_owner__isnull=False,
+        )
+        .exclude(to_owner=F("from_owner"))
+        .exclude(to_owner=F("rebalancing__applied_by"))
+        .values("rebalancing__public_id", "rebalancing__reason", "to_owner")
+        .annotate(members=Count("pk"))
+        .order_by("rebalancing", "to_owner")
+    )
+    rows = list(moves)
+    people = User.objects.in_bulk({row["to_owner"] for row in rows})
+    for row in rows:
+        yield _Telling(
+            users=[people[row["to_owner"]]],
+            kind=NoticeKind.WORK,
+            title=ngettext(
+                "You look after %(count)s more member",
+                "You look after %(count)s more members",
+                row["members"],
+            )
+            % {"count": f"{row['members']:,}"},
+            body=row["rebalancing__reason"],
+            address=f"{reverse('success:members')}?owner=me",
+            key=f"rebalancing {row['rebalancing__public_id']}",
         )
 
 

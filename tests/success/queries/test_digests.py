@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from communications.services.notices import tell
 from members.enums import Role
 from success.models import GoalChange, MilestoneEvent, VectorChange
 from success.queries.digests import digest_of
@@ -71,6 +72,24 @@ def test_changed_is_another_state_than_at_the_beginning_the_worse_first(amy):
         ("Worse", "Ahead → Stalled"),
         ("Better", "Stalled → On track"),
     ]
+
+
+def test_given_is_work_of_others_and_no_other_notice(amy):
+    for key, title, user, days in (
+        ("item 7 given", "Otto gave you work: Acme", amy, 1),
+        ("bulk 9", "Otto gave you work: 12 items", amy, 2),
+        ("bulk 8", "Before", amy, 9),
+        ("overload", "Too much", amy, 1),
+        ("item 8 given", "Another's", make_user(), 1),
+    ):
+        tell(
+            users=[user], kind="work", title=title, dedupe_key=key,
+            at=NOON - timedelta(days=days),
+        )  # fmt: skip
+
+    assert told(amy) == {
+        "given": [("", "Otto gave you work: Acme"), ("", "Otto gave you work: 12 items")]
+    }
 
 
 def test_learned_is_what_was_written_down_and_goals_that_changed(amy):
@@ -186,7 +205,7 @@ def test_digest_costs_the_same_for_any_length(amy, item_count, django_assert_max
         changes(member, (30, "ahead"), (1, "stalled"))
         make_intervention(member=member, owner=amy, status="done", note="x", finished_at=NOON)
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         digest_of(amy, since=NOON - timedelta(days=7), until=NOON, as_of=TODAY)
 
 

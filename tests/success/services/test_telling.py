@@ -4,6 +4,7 @@ import pytest
 
 from communications.enums import MessageStatus
 from communications.models import Notice
+from coverage.models import Rebalancing
 from members.enums import Role
 from success.models import InterventionEvent
 from success.services.telling import tell_due
@@ -13,8 +14,10 @@ from tests.factories import (
     make_absence,
     make_accountability,
     make_intervention,
+    make_member,
     make_message,
     make_play,
+    make_segment,
     make_user,
 )
 
@@ -86,6 +89,45 @@ def test_whoever_stands_in_hears_of_it():
     assert told() == [("Ben", "You stand in for Amy")]
 
 
+def test_who_was_away_hears_that_their_work_is_back():
+    mira = make_user(name="Mira")
+    make_absence(
+        user=mira, starts_on=TODAY - timedelta(days=9), ends_on=TODAY, handed_back_at=NOON
+    )
+    make_absence(handed_back_at=NOON - timedelta(days=3))
+
+    assert [tell(), tell()] == [1, 0]
+    assert told() == [("Mira", "Your work is with you again")]
+
+
+def test_who_gets_members_of_a_rebalancing_hears_it_once_for_all_of_them():
+    mira, otto, dora = make_user(name="Mira"), make_user(name="Otto"), make_user(name="Dora")
+    applied = Rebalancing.objects.create(
+        status="applied",
+        reason="Evened out",
+        applied_by=dora,
+        applied_at=NOON,
+        asked_at=NOON,
+        as_of=TODAY,
+        asked={},
+    )
+    segment = make_segment()
+    for owner, to, outcome in (
+        (mira, otto, "applied"), (None, otto, "applied"), (mira, otto, "left"),
+        (otto, dora, "applied"), (otto, otto, "applied"), (otto, None, "applied"),
+    ):  # fmt: skip
+        applied.moves.create(
+            member=make_member(), from_owner=owner, to_owner=to, from_segment=segment,
+            to_segment=segment, minutes=30, outcome=outcome,
+        )  # fmt: skip
+
+    assert [tell(), tell()] == [1, 0]
+    (notice,) = Notice.objects.all()
+    assert (notice.user, notice.title, notice.body) == (
+        otto, "You look after 2 more members", "Evened out",
+    )  # fmt: skip
+
+
 def events(item, *steps):
     for verb, who in steps:
         InterventionEvent.objects.create(intervention=item, verb=verb, by=who, at=NOON)
@@ -109,5 +151,5 @@ def test_telling_again_costs_the_same_for_many(django_assert_num_queries):
         make_message(status=MessageStatus.UNKNOWN, finished_at=NOON)
     tell()
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         tell()
