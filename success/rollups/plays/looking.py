@@ -10,6 +10,7 @@ from config.kernel.conditions import AllOf, compile_sql, in_words, parse
 from members.rollups.scope import Scope, named
 from success.engine.facts import FACTS
 from success.engine.ladder import Way
+from success.engine.spreading import begin_of, place, working_days
 from success.enums import Reentry
 from success.models import PlayVersion
 from success.rollups.plays.compiling import Combination, Ways, compiled, published
@@ -167,7 +168,7 @@ def why_not(version: PlayVersion, *, member_id: int, as_of: date) -> tuple[str, 
         return (waits,) if has_message and not found[0].is_held else ()
     reasons = [f"Not in the audience, which asks: {words}" for words in outside]
     if not started:
-        reasons.append(NOT_STARTED)
+        reasons.append(_waits_for(version, member_id=member_id, as_of=as_of) or NOT_STARTED)
     for holds, words in (
         (reached, "The aim is reached already"),
         (stopped, "The stop rule holds for them"),
@@ -187,6 +188,16 @@ def why_not(version: PlayVersion, *, member_id: int, as_of: date) -> tuple[str, 
             else "It began before the play was in effect, and their segment gets messages"
         )
     return tuple(reasons)
+
+
+def _waits_for(version: PlayVersion, *, member_id: int, as_of: date) -> str:
+    """Say which day is the member's own, where a period is spread and it is still to come."""
+    every, over = version.start.get("every"), int(version.start.get("over_days") or 1)
+    if every is None or over == 1:
+        return ""
+    days = working_days(begin_of(every, on=as_of), count=over)
+    own = days[place(salt=f"{version.play.key}:day", account=member_id, among=over)]
+    return f"It starts for them on {own.day} {own:%B %Y}" if own > as_of else ""
 
 
 # Whether it would start, whoever the audience is: asked of one member.

@@ -1334,6 +1334,10 @@ def test_who_would_enter_a_spread_quarter_today_is_whose_day_has_come():
     assert {each.member_id: each.occurred_on for each in found} == {
         pk: days[at] for pk, at in own.items() if at <= 2
     }
+    later = next(pk for pk, at in own.items() if at == 4)
+    assert plays.why_not(play.current, member_id=later, as_of=days[2]) == (
+        f"It starts for them on {days[4].day} July 2026",
+    )
 
 
 def test_day_may_lie_before_the_fact_and_passes_with_it():
@@ -1480,7 +1484,7 @@ def test_draft_may_be_asked_who_would_enter():
         ({}, ()),
         (
             {"tier": "Gold", "standing": "lapsed"},
-            ("Not in the audience, which asks: Standing of the membership is in_force",),
+            ("Not in the audience, which asks: Standing of the membership is in force",),
         ),
         (
             {"behind_since": None},
