@@ -278,7 +278,7 @@ def test_what_is_not_chosen_yet_holds_up_no_draft(sign_in, olga):
         ({"title": ""}, "Name: Give the play a name."),
         ({"aim_days": "soon"}, "Write a whole number, such as 30."),
         ({"audience-match": "all", "audience-0-fact": "state", "audience-0-op": "eq",
-          "audience-0-value": "sad"}, "It is one of: no_plan"),
+          "audience-0-value": "sad"}, "It is one of: No plan"),
         ({"audience-match": "all", "audience-0-fact": "state", "audience-0-op": "lt",
           "audience-0-value": "1"}, "cannot be compared like this"),
         ({"audience-match": "all", "audience-0-fact": "state", "audience-0-op": "eq",
