@@ -19,7 +19,7 @@ from success.engine.explaining import (
 )
 from success.enums import Side
 from success.models import Accountability
-from success.queries import first_value, kept, margin, outlook
+from success.queries import first_value, kept, margin, outlook, recount
 from success.queries.explain import RevenueExplained, Said
 from success.queries.explain_vector import GroupExplained, VectorExplained
 
@@ -282,39 +282,43 @@ def _margin(as_of: date) -> Counted:
 
 
 def _first_value(as_of: date) -> Counted:
-    found = first_value.first_value(as_of=as_of, grace_days=Association.current().grace_days)
-    everybody = found.everybody
+    grace_days = Association.current().grace_days
+    found = first_value.first_value(as_of=as_of, grace_days=grace_days)
+    everybody, out = found.everybody, found.left_out
     said: dict[str, Value] = {
         "members": everybody.members,
         "arrived": everybody.arrived,
         "waiting": everybody.waiting,
         "left_without": everybody.left_without,
+        "median_days": everybody.median,
+        "before_records": out.before_records,
+        "carried_over": out.carried_over,
+        "unknown": out.unknown,
     }
-    kinds = [group.found for group in found.by_kind]
-    counted: dict[str, Value] = {
-        name: sum(getattr(group, name) for group in kinds) for name in said
-    }
-    return said, counted, everybody.members
+    counted, facts = recount.first_value_counts(as_of=as_of, grace_days=grace_days)
+    return said, counted, facts
 
 
 def _stalled(as_of: date) -> Counted:
+    grace_days = Association.current().grace_days
     template = outlook.studied_template()
-    found = template and outlook.cohort(
-        template=template, as_of=as_of, grace_days=Association.current().grace_days
-    )
-    if not found:
+    found = template and outlook.cohort(template=template, as_of=as_of, grace_days=grace_days)
+    if not template or not found:
         raise NothingToSay
     main = outlook.one_year_in(found)
-    groups = main.comparison.groups
-    said: dict[str, Value] = {
-        "members": main.comparison.members,
-        "left": sum(group.left for group in groups),
+    said: dict[str, Value] = dict.fromkeys(
+        ("stalled", "moving", "stalled_left", "moving_left"), 0
+    )
+    for group in main.comparison.groups:
+        said |= {group.name: group.members, f"{group.name}_left": group.left}
+    said |= {
+        "left_before": main.landmark.left_before,
+        "not_yet": main.landmark.not_yet,
     }
-    counted: dict[str, Value] = {
-        "members": sum(group.members for group in groups),
-        "left": sum(group.left for group in groups),
-    }
-    return said, counted, len(found.runs)
+    counted, facts = recount.stalled_counts(
+        template=template, as_of=as_of, grace_days=grace_days
+    )
+    return said, counted, facts
 
 
 LIVE: Final[dict[str, Callable[[date], Counted]]] = {

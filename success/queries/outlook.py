@@ -172,7 +172,8 @@ def membership_runs(
     asked: dict[str, str | int | date] = {
         "kind": kind,
         "as_of": as_of,
-        "grace": grace_days,
+        # without grace, what follows without a gap goes on still
+        "grace": max(grace_days, 1),
         "one_in": one_in,
     }
     with connection.cursor() as cursor:

@@ -96,7 +96,15 @@ LABELS = {
     "arrived": gettext_lazy("with first value"),
     "waiting": gettext_lazy("still waiting"),
     "left_without": gettext_lazy("left without"),
-    "left": gettext_lazy("Left since"),
+    "median_days": gettext_lazy("Median, days"),
+    "before_records": gettext_lazy("Begun before the records"),
+    "carried_over": gettext_lazy("Brought it along"),
+    "unknown": gettext_lazy("Nothing known"),
+    "stalled_left": gettext_lazy("Stalled, left since"),
+    "moving": gettext_lazy("All others, a year in"),
+    "moving_left": gettext_lazy("All others, left since"),
+    "left_before": gettext_lazy("Left before a year"),
+    "not_yet": gettext_lazy("Not a year in yet"),
 } | {state.value: state.label for state in State}
 AMOUNTS = frozenset(
     {"opening", "new", "reactivation", "expansion", "contraction", "churn", "closing"}
