@@ -74,6 +74,7 @@ def test_filters_and_paging_are_described(schema):
 
     assert sorted(p["name"] for p in parameters) == [
         "behind_at_least",
+        "chapter",
         "cursor",
         "has_plan",
         "held_days",
