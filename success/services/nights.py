@@ -87,7 +87,7 @@ class Job:
 class Stage:
     """A part of the night. One that is not ranged is a single step over everybody.
 
-    A stage waits for those before it, but for the one that it may run beside.
+    A stage waits for those before it, but for those that it may run beside.
     """
 
     name: str
@@ -369,9 +369,10 @@ LIVE_STAGES = (
     Stage(name="watch", run=_watch, is_ranged=False, beside_previous=True),
     _kept_stage("groups", _groups),
     Stage(name="loads", run=_loads, is_ranged=False),
+    # What is told from here on has no part in what the others tell, so that one worker may see
+    # to the one while another sees to the next; the longest come first.
     _kept_stage("revenue", _revenue),
-    # a day that plays wait for may come for anybody, so they look at everybody; money has no
-    # part in them, so one worker may see to the one while another sees to the other
+    # a day that plays wait for may come for anybody, so they look at everybody
     Stage(
         name="plays",
         run=lambda job: plays.refresh(
@@ -379,11 +380,12 @@ LIVE_STAGES = (
         ),
         beside_previous=True,
     ),
-    _kept_stage("renewals", _renewals),
-    _kept_stage("retention", _retention, beside_previous=True),
-    Stage(name="effects", run=_effects, is_ranged=False),
     # reads money beside the vector, so it is apart from the groups, which do not
     _kept_stage("integrity", _integrity, beside_previous=True),
+    _kept_stage("retention", _retention, beside_previous=True),
+    _kept_stage("renewals", _renewals, beside_previous=True),
+    # these read what plays have entered, and what has been counted of months
+    Stage(name="effects", run=_effects, is_ranged=False),
     Stage(name="months", run=_months, is_ranged=False, beside_previous=True),
 )
 
