@@ -17,6 +17,9 @@ class Night(models.Model):
     finished_at = models.DateTimeField(null=True)
     definition = models.TextField(help_text="version of the definitions it was computed with")
     result = models.JSONField(default=dict, help_text="{figure: value}, what that night says")
+    inputs = models.JSONField(
+        default=dict, help_text="{table: version}, of what its stages are then to read"
+    )
 
     class Meta:
         constraints = [

@@ -48,6 +48,12 @@ def last_live_day() -> date | None:
     return day
 
 
+def last_finished_night() -> Night | None:
+    """The live night that was finished last; null before the first."""
+    nights = Night.objects.filter(kind=NightKind.LIVE, status=NightStatus.DONE)
+    return nights.order_by("-pk").first()
+
+
 def member_ranges(*, size: int) -> list[tuple[int, int]]:
     """Member ids in ranges of about ``size`` members, ends included; one range when empty."""
     with connection.cursor() as cursor:

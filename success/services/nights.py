@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Case, F, Max, Min, Value, When
@@ -40,6 +40,7 @@ from success.rollups import (
     retention,
     revenue,
 )
+from success.rollups.watching import versions
 from success.services.readings import read_forecast_months, read_integrity
 
 DEFINITION = "2"
@@ -86,7 +87,7 @@ class Job:
 class Stage:
     """A part of the night. One that is not ranged is a single step over everybody.
 
-    A stage waits for those before it, but for the one that it may run beside.
+    A stage waits for those before it, but for those that it may run beside.
     """
 
     name: str
@@ -162,6 +163,65 @@ def _collect(job: Job) -> Written:
 
 def _owners(job: Job) -> Written:
     return assignment.deal(as_of=job.night.as_of, scope=job.scope)
+
+
+# What the same night again need not do anew: the stages that read nothing but these tables,
+# and plans and milestones, of which the dirty set tells.
+LEDGER = (
+    "members_accountunit",
+    "members_association",
+    "members_departure",
+    "members_dues",
+    "members_exchangerate",
+    "members_term",
+)
+VECTORS = (
+    "coverage_segment",
+    "members_member",
+    "success_earliervector",
+    "success_memberfacts",
+)
+READ_BY = {
+    "groups": VECTORS,
+    "revenue": (*LEDGER, "coverage_assignment", "coverage_segment"),
+    "renewals": ("members_association", "members_term", "success_vectorchange"),
+    "retention": (
+        "coverage_segment",
+        "members_accountlink",
+        "members_association",
+        "members_member",
+        "members_term",
+        "success_memberfacts",
+        "success_vectorchange",
+    ),
+    "integrity": (*LEDGER, *VECTORS, "success_plan"),
+}
+NOTHING_TO_DO = Written(rows_in=0, rows_out=0)
+
+
+def _watch(job: Job) -> Written:
+    """Write down what the stages after this one read, as it is before they begin."""
+    tables = sorted(set(chain.from_iterable(READ_BY.values())))
+    Night.objects.filter(pk=job.night.pk).update(inputs=versions(tables))
+    return Written(rows_in=len(tables), rows_out=0)
+
+
+def _is_as_before(job: Job, stage: str) -> bool:
+    """Say whether the last night was of the same day and found the same for a stage.
+
+    It has to have had the same definitions; and a night that has taken on anybody, or looks at
+    everybody, takes nothing for granted.
+    """
+    if job.night.is_full or DirtyMember.objects.filter(taken_by=job.night.pk).exists():
+        return False
+    last = reads.last_finished_night()
+    if last is None or (last.as_of, last.definition) != (job.night.as_of, DEFINITION):
+        return False
+    found = Night.objects.values_list("inputs", flat=True).get(pk=job.night.pk)
+    return all(
+        found.get(table) is not None and found[table] == last.inputs.get(table)
+        for table in READ_BY[stage]
+    )
 
 
 def _revenue(job: Job) -> Written:
@@ -248,6 +308,18 @@ def _integrity(job: Job) -> Written:
     return Written(rows_in=1, rows_out=written)
 
 
+def _kept_stage(
+    name: str, run: Callable[[Job], Written], *, beside_previous: bool = False
+) -> Stage:
+    """A stage over everybody that is left out where it would only find again what it wrote."""
+    return Stage(
+        name=name,
+        run=lambda job: NOTHING_TO_DO if _is_as_before(job, name) else run(job),
+        is_ranged=False,
+        beside_previous=beside_previous,
+    )
+
+
 def _everybody(scope: Scope) -> Scope:
     return Scope(first=scope.first, last=scope.last)
 
@@ -294,11 +366,13 @@ LIVE_STAGES = (
             as_of=job.night.as_of, scope=_everybody(job.scope), at=job.at
         ),
     ),
-    Stage(name="groups", run=_groups, is_ranged=False),
+    Stage(name="watch", run=_watch, is_ranged=False, beside_previous=True),
+    _kept_stage("groups", _groups),
     Stage(name="loads", run=_loads, is_ranged=False),
-    Stage(name="revenue", run=_revenue, is_ranged=False),
-    # a day that plays wait for may come for anybody, so they look at everybody; money has no
-    # part in them, so one worker may see to the one while another sees to the other
+    # What is told from here on has no part in what the others tell, so that one worker may see
+    # to the one while another sees to the next; the longest come first.
+    _kept_stage("revenue", _revenue),
+    # a day that plays wait for may come for anybody, so they look at everybody
     Stage(
         name="plays",
         run=lambda job: plays.refresh(
@@ -306,11 +380,12 @@ LIVE_STAGES = (
         ),
         beside_previous=True,
     ),
-    Stage(name="renewals", run=_renewals, is_ranged=False),
-    Stage(name="retention", run=_retention, is_ranged=False, beside_previous=True),
-    Stage(name="effects", run=_effects, is_ranged=False),
     # reads money beside the vector, so it is apart from the groups, which do not
-    Stage(name="integrity", run=_integrity, is_ranged=False, beside_previous=True),
+    _kept_stage("integrity", _integrity, beside_previous=True),
+    _kept_stage("retention", _retention, beside_previous=True),
+    _kept_stage("renewals", _renewals, beside_previous=True),
+    # these read what plays have entered, and what has been counted of months
+    Stage(name="effects", run=_effects, is_ranged=False),
     Stage(name="months", run=_months, is_ranged=False, beside_previous=True),
 )
 

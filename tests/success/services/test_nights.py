@@ -54,7 +54,8 @@ def run(as_of=TODAY, **options):
 
 
 def written(night):
-    return sum(step.rows_out or 0 for step in night.steps.all())
+    """Rows written, but for those of whole months, which only full nights bring up to date."""
+    return sum(step.rows_out or 0 for step in night.steps.exclude(stage="months"))
 
 
 def association(members=3):
@@ -119,7 +120,8 @@ def test_a_night_asks_as_often_for_many_members_as_for_few():
     def asked(as_of):
         with CaptureQueriesContext(connection) as queries:
             run(as_of, full=True)
-        return len(queries)
+        # a month is written where it says another thing than it said
+        return sum("success_forecastmonth" not in query["sql"] for query in queries)
 
     association(members=2)
     run(TODAY - timedelta(days=3))

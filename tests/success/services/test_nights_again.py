@@ -1,0 +1,272 @@
+"""The same night again: what has not changed is left out, and nothing that has changed is."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from coverage.models import Assignment, Segment
+from members.enums import LinkKind
+from members.models import (
+    AccountLink,
+    Association,
+    Departure,
+    Dues,
+    ExchangeRate,
+    Member,
+    Term,
+)
+from members.rollups.dirty import mark_dirty
+from members.rollups.scope import Scope
+from success.models import (
+    EarlierVector,
+    IntegrityReading,
+    MemberFacts,
+    Night,
+    RenewalCount,
+    RetentionEvent,
+    RevenuePeriod,
+    VectorChange,
+    VectorComparison,
+    VectorRollup,
+)
+from success.services.nights import LIVE_STAGES, READ_BY, Job, run_night
+from tests.factories import make_assignment, make_member, make_plan, make_term
+
+TODAY = date(2026, 7, 29)
+EVERY_ONE = set(READ_BY)
+DERIVED = (
+    EarlierVector,
+    IntegrityReading,
+    MemberFacts,
+    RenewalCount,
+    RetentionEvent,
+    VectorComparison,
+    VectorRollup,
+)
+
+APPS = "communications|coverage|engagement|members|success"
+# What a stage has written itself, and reads to write only what differs.
+OWN = {
+    "groups": {"success_vectorrollup", "success_vectorcomparison"},
+    "revenue": {"success_revenueperiod"},
+    "renewals": {"success_renewalcount"},
+    "retention": {"success_retentionevent"},
+    # the comparison is of the groups, from tables that the reading has named
+    "integrity": {"success_integrityreading", "success_vectorcomparison"},
+}
+TOLD_BY_THE_DIRTY_SET = {"members_dirtymember", "success_milestone", "success_night"}
+
+pytestmark = pytest.mark.django_db
+
+
+def clock():
+    return datetime(2026, 7, 29, 4, tzinfo=UTC)
+
+
+def run(as_of=TODAY, **options):
+    return run_night(as_of=as_of, today=TODAY, clock=clock, **options)
+
+
+def done(night):
+    """The stages, of those that may be left out, that have read anything."""
+    steps = night.steps.filter(stage__in=READ_BY, rows_in__gt=0)
+    return set(steps.values_list("stage", flat=True))
+
+
+def written(night):
+    return sum(step.rows_out or 0 for step in night.steps.filter(stage__in=READ_BY))
+
+
+def derived():
+    """Everything that the night derives, as rows without their keys."""
+    rows = {
+        model.__name__: sorted(
+            str({name: value for name, value in row.items() if name != "id"})
+            for row in model.objects.values()
+        )
+        for model in DERIVED
+    }
+    told = ("kind", "ends_on", "basis", "dimension", "value", "opening", "closing", "churn")
+    newest = RevenuePeriod.objects.order_by("revision").values_list(*told)
+    return rows | {"RevenuePeriod": {row[:5]: row[5:] for row in newest}}
+
+
+@pytest.fixture
+def member():
+    """The last of three members: one has left, one is in grace, and one stays."""
+    for days, ends in ((700, -250), (400, -10), (300, 65)):
+        member = make_member()
+        joined = TODAY - timedelta(days=days)
+        make_term(member=member, starts_on=joined, ends_on=TODAY + timedelta(days=ends))
+        make_plan(member=member, anchor_on=joined, expected_days=(30, 60))
+        mark_dirty([(member.pk, joined)])
+    return member
+
+
+def test_same_night_again_leaves_out_what_has_not_changed(member):
+    first = run()
+    before = derived()
+
+    again = run()
+
+    assert (done(first), done(again)) == (EVERY_ONE, set())
+    assert derived() == before
+
+
+def test_third_run_leaves_out_what_the_second_has_left_out(member):
+    for _ in range(2):
+        run()
+
+    assert done(run()) == set()
+
+
+def test_night_of_another_day_leaves_nothing_out(member):
+    run(TODAY - timedelta(days=1))
+
+    assert done(run()) == EVERY_ONE
+
+
+def test_full_night_leaves_nothing_out(member):
+    run()
+
+    assert done(run(full=True)) == EVERY_ONE
+
+
+def test_night_under_new_definitions_leaves_nothing_out(member):
+    run()
+    run()
+    Night.objects.update(definition="an earlier one")
+
+    assert done(run()) == EVERY_ONE
+
+
+def test_night_after_one_that_knew_nothing_of_what_it_read_leaves_nothing_out(member):
+    run()
+    Night.objects.update(inputs={})
+
+    assert done(run()) == EVERY_ONE
+
+
+def grace(_member):
+    Association.objects.update_or_create(pk=1, defaults={"grace_days": 5})
+
+
+def rate(_member):
+    ExchangeRate.objects.create(currency="EUR", on=TODAY, rate=Decimal(2))
+
+
+def leave(member):
+    Departure.objects.create(
+        member=member, left_on=TODAY - timedelta(days=3), reason="pause", told_at=clock()
+    )
+
+
+def link(member):
+    AccountLink.objects.create(
+        member=member,
+        survivor=Member.objects.exclude(pk=member.pk).first(),
+        kind=LinkKind.values[0],
+        since=TODAY,
+        linked_at=clock(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [
+        (lambda one: mark_dirty([(one.pk, TODAY)]), EVERY_ONE),
+        (
+            lambda one: Dues.objects.filter(term__member=one).update(annual_amount=7),
+            {"revenue", "integrity"},
+        ),
+        (
+            lambda one: Dues.objects.filter(term__member=one).delete(),
+            {"revenue", "integrity"},
+        ),
+        (
+            lambda one: one.terms.update(tier="Gold"),
+            {"revenue", "renewals", "retention", "integrity"},
+        ),
+        (
+            lambda one: make_term(member=one, starts_on=TODAY + timedelta(days=65)),
+            {"revenue", "renewals", "retention", "integrity"},
+        ),
+        (grace, {"revenue", "renewals", "retention", "integrity"}),
+        (rate, {"revenue", "integrity"}),
+        (leave, {"revenue", "integrity"}),
+        (link, {"retention"}),
+        (
+            lambda one: Member.objects.filter(pk=one.pk).update(kind="person"),
+            {"groups", "retention", "integrity"},
+        ),
+        (
+            lambda one: VectorChange.objects.filter(member=one).delete(),
+            {"renewals", "retention"},
+        ),
+        (
+            lambda one: MemberFacts.objects.filter(pk=one.pk).update(pace_milli=-500),
+            {"groups", "retention", "integrity"},
+        ),
+        (
+            lambda one: EarlierVector.objects.filter(pk=one.pk).update(pace_milli=-500),
+            {"groups", "integrity"},
+        ),
+        (
+            lambda _: Segment.objects.update(position=100 + 10),
+            {"groups", "revenue", "retention", "integrity"},
+        ),
+        (
+            lambda one: make_assignment(member=one, segment=Segment.objects.first()),
+            {"revenue"},
+        ),
+        # changed and changed back, it has been written all the same
+        (
+            lambda one: Term.objects.filter(member=one).first().save(),
+            {"revenue", "renewals", "retention", "integrity"},
+        ),
+    ],
+)
+def test_what_has_changed_is_never_left_out(member, change, stages):
+    run()
+    Segment.objects.exclude(pk=Segment.objects.first().pk).delete()
+    Assignment.objects.filter(member=member).delete()
+    run()
+    assert done(run()) == set()
+
+    change(member)
+
+    assert done(run()) == stages
+    assert done(run()) == set()
+
+
+@pytest.mark.parametrize("name", sorted(READ_BY))
+def test_stage_names_every_table_that_it_reads(member, name):
+    night = run()
+    (stage,) = (one for one in LIVE_STAGES if one.name == name)
+    everybody = Scope(first=0, last=2**62)
+    night.is_full = True
+    with CaptureQueriesContext(connection) as queries:
+        stage.run(Job(night=night, scope=everybody, at=clock()))
+
+    statements = " ".join(query["sql"] for query in queries)
+    found = set(re.findall(rf'(?:FROM|JOIN)\s+"?((?:{APPS})_[a-z]+)', statements))
+    assert found - OWN[name] - TOLD_BY_THE_DIRTY_SET <= set(READ_BY[name])
+
+
+def test_change_after_nights_that_were_left_out_leaves_what_a_full_night_leaves(member):
+    run(TODAY - timedelta(days=1))
+    for _ in range(3):
+        run()
+    Dues.objects.filter(term__member=member).update(annual_amount=1234)
+    mark_dirty([(member.pk, member.terms.get().starts_on)])
+
+    run()
+    run()
+    left = derived()
+
+    assert written(run(full=True)) == 0
+    assert derived() == left
