@@ -72,6 +72,9 @@ def deal(*, as_of: date, scope: Scope) -> Written:
     values = {"as_of": as_of, "msm": Role.MSM.value, **scope.parameters}
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DEALING_LOCK])
+        cursor.execute(AN_MSM, values)
+        if cursor.fetchone() is None:
+            return Written(rows_in=0, rows_out=0)
         cursor.execute(WAITING.format(scope=scope.condition("held.member_id")), values)
         waiting = cursor.fetchall()
         if not waiting:
@@ -181,6 +184,7 @@ TERMS_ARE_OVER = """(
     EXISTS (SELECT FROM members_term t WHERE t.member_id = {held}.member_id)
     AND NOT EXISTS (SELECT FROM members_term t
                      WHERE t.member_id = {held}.member_id AND t.ends_on > %(as_of)s))"""
+AN_MSM = "SELECT FROM members_user WHERE is_active AND role = %(msm)s LIMIT 1"
 WAITING = f"""
     SELECT held.member_id, coalesce(profile.minutes, 0) AS minutes
       FROM coverage_assignment held
