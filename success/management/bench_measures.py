@@ -141,7 +141,11 @@ ASKED: Final = {
     "success:retention_curves": ("by=tier", "by=segment"),
 }
 # Addresses that only take something, or ask for more than an address.
-NOT_A_PAGE: Final = {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_FOUND}
+NOT_A_PAGE: Final = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_FOUND,
+}
 ELSEWHERE: Final = ("success:today",)
 
 

@@ -79,6 +79,7 @@ class Narrowed:
 
 
 EVERYBODY: Final = Narrowed()
+TIER_OF: Final = "(SELECT tier.tier FROM tier WHERE tier.code = moved.code)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,15 +347,16 @@ def _told(asked: Asked, only: Narrowed, *, of: ledger.Traits) -> str:
             FROM seen
         ),
         scoped AS MATERIALIZED (
-            SELECT moved.*, tier.tier, member.public_id, member.name,
+            -- a join with tiers would have the planner believe that next to nobody is left,
+            -- and walk over all accounts for each of them further on
+            SELECT moved.*, {TIER_OF} AS tier, member.public_id, member.name,
                    coalesce(segment.key, '') AS segment
             FROM moved
-            JOIN tier USING (code)
             JOIN members_member AS member ON member.id = moved.member_id
             LEFT JOIN coverage_assignment AS assignment
                    ON assignment.member_id = moved.member_id
             LEFT JOIN coverage_segment AS segment ON segment.id = assignment.segment_id
-            WHERE {_narrowing(only)}
+            WHERE moved.code IS NOT NULL AND {_narrowing(only)}
         ),
         of_changed AS (
             SELECT line.* FROM line JOIN scoped USING (member_id)
@@ -368,8 +370,9 @@ def _told(asked: Asked, only: Narrowed, *, of: ledger.Traits) -> str:
                    coalesce(departure.reason, '') AS reason,
                    {", ".join(f"coalesce({part}, 0) AS {part}" for part in BY.values())}
             FROM scoped
-            LEFT JOIN parted USING (member_id)
             LEFT JOIN between_linked AS between USING (member_id)
+            LEFT JOIN parted
+                   ON parted.member_id = scoped.member_id AND scoped.move IN {CHANGED}
             LEFT JOIN LATERAL (
                 SELECT reason FROM members_departure AS departure
                 WHERE scoped.move IN {LEFT} AND departure.member_id = scoped.member_id
@@ -391,7 +394,7 @@ _EACH_DAY: Final = ", ".join(
     for day in (0, 1)
 )
 MADE_OF: Final = f"""
-        made_of AS (
+        made_of AS MATERIALIZED (
             SELECT dated_line.member_id, {_EACH_DAY},
                    bool_and(dues.base_amount IS NOT NULL AND dues.currency = %(own)s) AS told
             FROM dated_line
@@ -399,7 +402,7 @@ MADE_OF: Final = f"""
             WHERE (on_0 OR on_1) AND dated_line.worth >= 65536
             GROUP BY dated_line.member_id
         ),
-        between_linked AS (
+        between_linked AS MATERIALIZED (
             SELECT member_id, least(sum(opening), sum(closing)) - sum(least(opening, closing))
                        AS transferred
             FROM (
@@ -412,7 +415,7 @@ MADE_OF: Final = f"""
 # More or fewer seats at the price of before, half to even: n / d is the exact quotient.
 PARTED: Final = f"""
         seated AS (
-            SELECT scoped.member_id, scoped.same_tier, made_of.told,
+            SELECT made_of.member_id, scoped.same_tier, made_of.told,
                    scoped.closing - scoped.opening AS change,
                    coalesce(base_1, 0) - coalesce(base_0, 0) AS base,
                    coalesce(seated_1, 0) - coalesce(seated_0, 0) AS seated,
@@ -422,8 +425,9 @@ PARTED: Final = f"""
                    2 * coalesce(seated_0, 0) * (coalesce(seats_1, 0) - coalesce(seats_0, 0))
                        + coalesce(seats_0, 0) AS n,
                    2 * coalesce(seats_0, 0) AS d
-            FROM scoped JOIN made_of USING (member_id)
-            WHERE scoped.move IN {CHANGED}
+            -- a left join, for of an inner one the planner would believe that it leaves a
+            -- single row, and walk over all of them for each account
+            FROM made_of LEFT JOIN scoped USING (member_id)
         ),
         by_seat AS (
             SELECT *, CASE
@@ -438,7 +442,7 @@ PARTED: Final = f"""
             SELECT *, CASE WHEN told THEN base + seated - seats ELSE change END AS rest
             FROM by_seat
         ),
-        parted AS (
+        parted AS MATERIALIZED (
             SELECT member_id,
                    CASE WHEN same_tier THEN rest ELSE 0 END AS {BY[Part.PRICE]},
                    CASE WHEN same_tier THEN 0 ELSE rest END AS {BY[Part.TIER]},
@@ -451,7 +455,7 @@ PARTED: Final = f"""
 
 def _narrowing(only: Narrowed) -> str:
     conditions = {
-        "tier.tier = %(tier)s": only.tier is not None,
+        f"{TIER_OF} = %(tier)s": only.tier is not None,
         "coalesce(segment.key, '') = %(segment)s": only.segment is not None,
         "member.chapter = %(chapter)s": only.chapter is not None,
         """assignment.owner_id = (
