@@ -1,6 +1,6 @@
 """What a night writes down of the measures that are too much work for a page."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from success.engine.revenue import MixedCurrencies
 from success.models import ForecastMonth, IntegrityReading
@@ -51,12 +51,14 @@ def read_forecast_months(*, as_of: date, grace_days: int) -> int:
             starts_on=starts_on, ends_on=ends_on, as_of=as_of, grace_days=grace_days
         )
         said = as_row(month, tenths)
-        is_settled = (as_of - ends_on).days >= ANSWER_DAYS
         if row.pk is None:
-            row.lateness = lateness_on(as_of=ends_on)
-        elif (row.said, row.is_settled) == (said, is_settled):
+            row.is_settled, row.lateness = False, lateness_on(as_of=ends_on)
+        elif row.said == said:
             continue
-        row.said, row.is_settled, row.covers_until = said, is_settled, as_of
+        row.said, row.covers_until = said, as_of
         row.save()
         written += 1
+    # that time has gone by changes no figure, so it counts as nothing written
+    over = as_of - timedelta(days=ANSWER_DAYS)
+    ForecastMonth.objects.filter(is_settled=False, ends_on__lte=over).update(is_settled=True)
     return written
