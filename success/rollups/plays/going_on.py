@@ -96,11 +96,14 @@ LOOKED = """
                GROUP BY r.member_id) reply ON reply.member_id = n.member_id
          WHERE n.version_id = ANY (%(versions)s) AND n.ended_on IS NULL AND {scope_entries}
 """
+# Nobody answers a message that never went out, but for what a person did in its place.
 ANSWERED = """EXISTS (
                SELECT FROM success_intervention said
                  LEFT JOIN communications_message m ON m.id = said.message_id
                 WHERE said.enrolment_id = looked.id
-                  AND coalesce(m.finished_at, said.finished_at) < looked.replied_at)"""
+                  AND CASE WHEN m.status IN ('sent', 'unknown') THEN m.finished_at
+                           WHEN said.status = 'done' THEN said.finished_at
+                      END < looked.replied_at)"""
 ENDING = f"""
         SELECT n.id, looked.reached, found."end",
                CASE found."end"
@@ -119,8 +122,8 @@ ENDING = f"""
                END AS reason,
                CASE WHEN ({{is_while}}) AND looked.stays THEN NULL ELSE %(as_of)s::date
                END AS gone_on,
-               ({{aim_is_start}}) AND NOT looked.stays AND found."end"
-                   = '{EnrolmentEnd.GONE.value}' AS is_aim
+               ({{aim_is_start}}) AND NOT looked.stays AND NOT looked.unknown
+                   AND found."end" = '{EnrolmentEnd.GONE.value}' AS is_aim
           FROM looked
           JOIN success_enrolment n ON n.id = looked.id
           LEFT JOIN success_memberfacts f ON f.member_id = n.member_id
@@ -310,8 +313,8 @@ DUE = f"""
             JOIN success_playstep step ON step.id = i.step_id
             LEFT JOIN communications_message sent ON sent.id = i.message_id
             CROSS JOIN LATERAL (
-                SELECT (coalesce(sent.finished_at, i.finished_at)
-                        AT TIME ZONE %(zone)s)::date AS day) day
+                SELECT (CASE WHEN i.status = 'message' THEN sent.finished_at
+                        ELSE i.finished_at END AT TIME ZONE %(zone)s)::date AS day) day
            WHERE i.enrolment_id = n.id AND i.status IN ('message', 'done')) past
      WHERE n.version_id = %(version)s AND n.step = %(position)s - 1 AND n.ended_on IS NULL
        AND n.arm = '{Arm.TREATED.value}' AND n.next_on <= %(as_of)s AND {{scope_entries}}
