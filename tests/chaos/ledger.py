@@ -18,12 +18,17 @@ at the same time: whoever has looked a moment before could not have seen it."""
 
 @dataclass
 class Change:
-    """Something that stands against messages to a member from then on."""
+    """Something that stands against messages to a member from then on.
+
+    With ``milestone``, against those that are about it: one reached before the night leaves a
+    timed play every reason to write of the next.
+    """
 
     member_id: int
     why: str
     at: float
     is_before_sending: bool
+    milestone: int | None = None
 
 
 @dataclass
@@ -116,14 +121,26 @@ def _messages(result: Result, *, changed: dict[int, Change], taken: Ledger) -> N
 def _against(
     result: Result, *, association: Association, changes: list[Change], taken: Ledger
 ) -> None:
+    about = _about()
     for change in changes:
         address = association.address_of[change.member_id]
         since = change.at if change.is_before_sending else change.at + MARGIN
         result.against += [
             f"{each.address} was sent {each.public_id} although {change.why}"
             for each in taken.taken
-            if each.address == address and each.began >= since
+            if each.address == address
+            and each.began >= since
+            and change.milestone in {None, about.get(each.public_id)}
         ]
+
+
+def _about() -> dict[str, int | None]:
+    """Return by message the milestone that it is about, as it was when the step was opened."""
+    rows = Intervention.objects.filter(message__isnull=False)
+    return {
+        str(public_id): evidence.get("milestone") or evidence.get("next_milestone")
+        for public_id, evidence in rows.values_list("message__public_id", "evidence")
+    }
 
 
 def _nights(result: Result, *, association: Association, as_of: date) -> None:

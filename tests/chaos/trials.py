@@ -162,7 +162,7 @@ class Trial:
         todo = self.chance.sample(self.association.by_message, 9)
         planned = [each for each in todo if each in self.association.with_plan]
         for member_id in todo:
-            act: Callable[[int], None] = self._opt_out
+            act: Callable[[int], int | None] = self._opt_out
             why = "they had opted out"
             if member_id in planned and self.chance.random() < 0.7:
                 act, why = self.chance.choice(
@@ -176,24 +176,32 @@ class Trial:
         self,
         member_id: int,
         why: str,
-        act: Callable[[int], None],
+        act: Callable[[int], int | None],
         *,
         is_before_sending: bool,
     ) -> None:
-        def write() -> None:
+        def write() -> int | None:
             with transaction.atomic():
-                act(member_id)
+                return act(member_id)
 
-        self.db(write)
-        self._changed(member_id, why, is_before_sending=is_before_sending)
+        milestone = self.db(write)
+        self._changed(member_id, why, is_before_sending=is_before_sending, milestone=milestone)
 
-    def _changed(self, member_id: int, why: str, *, is_before_sending: bool) -> None:
+    def _changed(
+        self,
+        member_id: int,
+        why: str,
+        *,
+        is_before_sending: bool,
+        milestone: int | None = None,
+    ) -> None:
         self.changes.append(
             Change(
                 member_id=member_id,
                 why=why,
                 at=time.monotonic(),
                 is_before_sending=is_before_sending,
+                milestone=milestone,
             )
         )
 
@@ -213,10 +221,12 @@ class Trial:
             },
         )
 
-    def _reach(self, member_id: int) -> None:
-        first = Milestone.objects.filter(plan__member=member_id).order_by("position")[:1]
-        Milestone.objects.filter(pk__in=first.values("pk")).update(evidence_dates=[self.today])
+    def _reach(self, member_id: int) -> int:
+        """They reach their first point; return which that is."""
+        first = Milestone.objects.filter(plan__member=member_id).order_by("position")[0]
+        Milestone.objects.filter(pk=first.pk).update(evidence_dates=[self.today])
         mark_dirty([(member_id, self.today)])
+        return first.pk
 
     def _owe(self, member_id: int) -> None:
         plan = Plan.objects.get(member=member_id)
