@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("config.kernel.urls")),
     path("api/v1/", include("success.api.urls")),
     path("api/v1/", include("coverage.api.urls")),
+    path("api/v1/", include("engagement.api.urls")),
     path("api/v1/", include("communications.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path(

@@ -1,14 +1,14 @@
 """Facts from elsewhere, recorded once each."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from engagement.ingestion import staging
 from engagement.ingestion.facts import FactRow, read_facts
@@ -22,6 +22,28 @@ from members.models import Member, Person
 from members.rollups.dirty import mark_dirty
 
 UNKNOWN = "not a member: the id is unknown"
+# In the order of their ids, so that two requests never wait for each other.
+TAKE_IN = """
+    WITH written AS (
+        INSERT INTO engagement_fact
+            (member_id, kind, subject, occurred_on, source, external_id, origin, recorded_at,
+             details)
+        SELECT said.member_id, said.kind, said.subject, said.occurred_on, %(source)s,
+               said.external_id, %(origin)s, %(at)s, '{}'
+          FROM unnest(%(members)s::bigint[], %(ids)s::text[], %(kinds)s::text[],
+                      %(subjects)s::text[], %(days)s::date[])
+               AS said (member_id, external_id, kind, subject, occurred_on)
+         ORDER BY said.external_id
+        ON CONFLICT (source, external_id) DO NOTHING
+        RETURNING member_id, occurred_on
+    ), marked AS (
+        INSERT INTO members_dirtymember (member_id, since)
+        SELECT member_id, min(occurred_on) FROM written GROUP BY member_id ORDER BY member_id
+        ON CONFLICT (member_id) DO UPDATE
+        SET since = least(members_dirtymember.since, EXCLUDED.since), taken_by = NULL
+    )
+    SELECT count(*), coalesce(array_agg(DISTINCT member_id), '{}') FROM written
+"""
 
 
 @transaction.atomic
@@ -65,6 +87,56 @@ def record(  # noqa: PLR0913  # a fact has that many parts
             partial(facts_recorded.send, sender=Fact, member_ids=[member.pk]), robust=True
         )
     return fact
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewFact:
+    """A fact as its source has it, of a member that is known."""
+
+    member_id: int
+    external_id: str
+    kind: str
+    subject: str
+    occurred_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakenIn:
+    """How many facts were recorded, and how many were known, or said twice."""
+
+    recorded: int
+    known: int
+
+
+@transaction.atomic
+def take_in(
+    *, source: str, facts: Sequence[NewFact], origin: Origin = Origin.LIVE, at: datetime
+) -> TakenIn:
+    """Record the facts of a source that are not known yet, and mark their members.
+
+    One statement, however many there are. A fact is known by source and external id, so the
+    same again records nothing. After the commit, what is live is told by ``facts_recorded``.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            TAKE_IN,
+            {
+                "source": source,
+                "origin": origin.value,
+                "at": at,
+                "members": [fact.member_id for fact in facts],
+                "ids": [fact.external_id for fact in facts],
+                "kinds": [fact.kind for fact in facts],
+                "subjects": [fact.subject for fact in facts],
+                "days": [fact.occurred_on for fact in facts],
+            },
+        )
+        recorded, members = cursor.fetchone()
+    if members and origin == Origin.LIVE:
+        transaction.on_commit(
+            partial(facts_recorded.send, sender=Fact, member_ids=members), robust=True
+        )
+    return TakenIn(recorded=recorded, known=len(facts) - recorded)
 
 
 @dataclass(kw_only=True)
