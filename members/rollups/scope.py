@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 
 class Written(NamedTuple):
@@ -17,25 +17,45 @@ class Scope:
     """A range of member ids, ends included, and which of them.
 
     With ``taken_by``, those whose facts changed and that this night has taken on; with
-    ``among``, those in a table (of ours, never user input) that has a column ``member_id``.
+    ``among``, those in a table (of ours, never user input) that has a column ``member_id``;
+    with ``members``, these few.
     """
 
     first: int
     last: int
     taken_by: int | None = None
     among: str | None = None
+    members: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(cls, members: Sequence[int]) -> Self:
+        """Return the scope of a few members, at least one, and of nobody between them."""
+        named_ones = tuple(sorted(set(members)))
+        return cls(
+            first=named_ones[0],
+            last=named_ones[-1],
+            members=named_ones if len(named_ones) > 1 else None,
+        )
 
     @property
-    def parameters(self) -> dict[str, int | None]:
+    def is_few(self) -> bool:
+        """Whether members are looked up by their ids, rather than gone through in a range."""
+        return self.members is not None or self.first == self.last
+
+    @property
+    def parameters(self) -> dict[str, Any]:
         """Values of the names that ``condition`` uses."""
         return {
             "scope_first": self.first,
             "scope_last": self.last,
             "scope_taken_by": self.taken_by,
+            "scope_members": list(self.members or ()),
         }
 
     def condition(self, column: str) -> str:
         """SQL predicate on ``column``, a member's id; ``column`` is never user input."""
+        if self.members is not None:
+            return f"{column} = ANY (%(scope_members)s)"
         within = f"{column} BETWEEN %(scope_first)s AND %(scope_last)s"
         if self.among is not None:
             return f"{within} AND {column} IN (SELECT member_id FROM {self.among})"

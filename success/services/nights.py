@@ -6,7 +6,7 @@ for the same day, it finds nothing to write.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -665,18 +665,28 @@ def newest_day() -> date | None:
     return newest
 
 
-def refresh_member(*, member_id: int, at: datetime, with_facts: bool = False) -> bool:
+def refresh_member(*, member_id: int, at: datetime) -> bool:
     """Bring one member's evidence, facts and queue items to the day of the newest live night.
 
     For a change that somebody waits to see; called in its transaction, after the change. False
     where no night has run yet, or where a night's step holds the member: the member is marked
-    dirty, so a night brings the same. ``with_facts``: what was recorded of them just now is
-    worked into their involvement first. Idempotent; a few statements over indexes.
+    dirty, so a night brings the same. Idempotent; a few statements over indexes.
+    """
+    return refresh_members(member_ids=[member_id], at=at)
+
+
+def refresh_members(
+    *, member_ids: Sequence[int], at: datetime, with_facts: bool = False
+) -> bool:
+    """Do the same for a few members, at least one, in as many statements as for one.
+
+    All of them or none. ``with_facts``: what was recorded of them just now is worked into their
+    involvement first.
     """
     newest = newest_day()
     if newest is None:
         return False
-    scope = Scope(first=member_id, last=member_id)
+    scope = Scope.of(member_ids)
     with connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
         before = cursor.fetchone()[0]

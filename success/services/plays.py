@@ -1,6 +1,6 @@
 """The plays to start with, those inside them, what just happened, and what stops a message."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Literal
 
@@ -156,9 +156,18 @@ UNHEARD = """
        AND f.id > coalesce(heard.fact_id, 0)
      GROUP BY f.member_id ORDER BY min(f.id) LIMIT %(limit)s
 """
+NEWEST = """
+    SELECT m.id, newest.id
+      FROM unnest(%(members)s::bigint[]) AS m (id)
+     CROSS JOIN LATERAL (
+           SELECT max(f.id) AS id FROM engagement_fact f WHERE f.member_id = m.id) newest
+      LEFT JOIN success_heard heard ON heard.member_id = m.id
+     WHERE newest.id > coalesce(heard.fact_id, 0)
+     ORDER BY m.id
+"""
 HEAR = """
     INSERT INTO success_heard (member_id, fact_id)
-    VALUES (%(member)s, %(fact)s)
+    SELECT * FROM unnest(%(members)s::bigint[], %(facts)s::bigint[])
         ON CONFLICT (member_id) DO UPDATE SET fact_id = excluded.fact_id
      WHERE success_heard.fact_id < excluded.fact_id
 """
@@ -187,22 +196,39 @@ def unheard(*, on: date) -> list[int]:
 def hear(*, member_ids: Iterable[int], at: datetime) -> int:
     """Bring members to the newest night with what was recorded since; return how many.
 
-    One whom a night's step holds is left for the next minute. Idempotent.
+    Whoever else waits to be heard is brought along, so that of many facts at once each does not
+    cost a look of its own, and whom another worker has heard meanwhile costs nothing. One whom
+    a night's step holds is left for the next minute. Idempotent.
     """
+    on = local_date(at, zone=association_zone())
+    with transaction.atomic(), connection.cursor() as cursor:
+        # of two that look at the same members one would wait for the other's rows anyway
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('success.hear'))")
+        waiting = _newest_facts({*member_ids, *unheard(on=on)})
+        if not waiting:
+            return 0
+        if nights.refresh_members(member_ids=list(waiting), at=at, with_facts=True):
+            _heard(waiting)
+            return len(waiting)
     heard = 0
-    for member_id in sorted(set(member_ids))[:MOST_HEARD]:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT max(id) FROM engagement_fact WHERE member_id = %s", [member_id]
-            )
-            newest = cursor.fetchone()[0]
-            if newest is None or not nights.refresh_member(
-                member_id=member_id, at=at, with_facts=True
-            ):
-                continue
-            cursor.execute(HEAR, {"member": member_id, "fact": newest})
-            heard += 1
+    for member_id, newest in waiting.items():
+        with transaction.atomic():
+            if nights.refresh_members(member_ids=[member_id], at=at, with_facts=True):
+                _heard({member_id: newest})
+                heard += 1
     return heard
+
+
+def _newest_facts(members: Iterable[int]) -> dict[int, int]:
+    """Return by member the newest fact of those whose newest nobody has looked at."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST, {"members": sorted(members)[:MOST_HEARD]})
+        return dict(cursor.fetchall())
+
+
+def _heard(newest: Mapping[int, int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(HEAR, {"members": list(newest), "facts": list(newest.values())})
 
 
 def objection(*, message: Message, at: datetime) -> str | None:

@@ -8,6 +8,7 @@ ordinary night has less to read and much less to write, and is held to the same 
 import os
 import platform
 import re
+import shutil
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ from members.models import Association, Member, User
 from members.rollups.scope import Scope
 from success.engine import vector as engine
 from success.enums import StartKind
-from success.management import bench_measures
+from success.management import bench_measures, bench_trigger
 from success.models import MemberFacts, Night, Play
 from success.queries.nights import member_ranges, progress
 from success.services.nights import ORDINARY_RANGE, run_night
@@ -49,6 +50,7 @@ DATABASE = "waymark_bench"
 DAY = date(2026, 7, 29)
 PLAYS = 20
 LOOP_SAMPLE = 200
+TRIGGER_MEMBERS = 2_000
 REPORT = Path(settings.BASE_DIR) / "docs" / "performance.md"
 MARKS = ("<!-- bench:{} -->\n", "<!-- /bench:{} -->\n")
 
@@ -218,6 +220,11 @@ class Command(BaseCommand):
             action="store_true",
             help="instead of the night, every page of the measures, and eight years anew",
         )
+        parser.add_argument(
+            "--trigger",
+            action="store_true",
+            help="instead of the night, how soon a fact becomes an item, with all processes",
+        )
         parser.add_argument("--write", action="store_true", help="into docs/performance.md")
 
     def handle(self, **options: Any) -> None:
@@ -237,6 +244,9 @@ class Command(BaseCommand):
             with _own_database():
                 report = self._measures(sizes)
             self._tell(report, name="measures", write=options["write"])
+            return
+        if options["trigger"]:
+            self._tell(self._trigger(), name="trigger", write=options["write"])
             return
         with _own_database():
             results = [self._measure(members) for members in sizes]
@@ -354,6 +364,27 @@ class Command(BaseCommand):
         return bench_measures.report(
             pages, rebuilds, conditions=f"{_machine()}; {PLAYS} plays."
         )
+
+    def _trigger(self) -> str:
+        """Milliseconds from the POST of a fact to the item, on servers of its own."""
+        state = Path(settings.STATE_DIR) / "trigger"
+        shutil.rmtree(state, ignore_errors=True)
+        with bench_trigger.own_servers(state):
+            call_command("migrate", verbosity=0)
+            self._say(f"{TRIGGER_MEMBERS:,} members: generating")
+            _generate(TRIGGER_MEMBERS)
+            self._night(Measured(members=TRIGGER_MEMBERS), "first night", on=DAY)
+            connection.cursor().execute("VACUUM ANALYZE")
+            self._say("  facts, one by one and in a burst")
+            table = bench_trigger.measure(
+                state=state, on=DAY, at=datetime.combine(DAY, time(), tzinfo=UTC)
+            )
+            said = (
+                f"{_machine()}; {TRIGGER_MEMBERS:,} members, {Play.objects.count()} plays; "
+                "gunicorn, a Celery worker of two processes and beat, as `make up` starts them."
+            )
+        shutil.rmtree(state, ignore_errors=True)
+        return f"{said}\n\n{table}"
 
     def _assign(self, on: date) -> float:
         self._say(f"  segments of {on}")

@@ -253,9 +253,9 @@ def enter(
     nobody, is paused, and asks a person. Idempotent.
     """
     # Where little is known of the tables yet, as in a first night, the planner expects few and
-    # would walk over all entries once for each that fires. For one member, or where each of a
-    # few has much to be looked up, it is right.
-    by_hash = scope.first != scope.last and not is_by_index(version)
+    # would walk over all entries once for each that fires. For a few members, or where each of
+    # a few has much to be looked up, it is right.
+    by_hash = not scope.is_few and not is_by_index(version)
     if by_hash:
         cursor.execute("SET LOCAL enable_nestloop = off")
     cursor.execute(FIRE.format(candidates=candidates_sql(one)), one.values)

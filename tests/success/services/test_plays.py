@@ -2,7 +2,8 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from communications.models import Message, MessageTemplate
 from communications.services import gate
@@ -452,6 +453,26 @@ def test_what_is_brought_in_later_nudges_nobody(listening, monkeypatch, origin):
     left(listening, origin=Origin(origin))
 
     assert (told, unheard(on=TODAY)) == ([], [])
+
+
+def test_one_nudge_brings_all_that_wait_and_the_next_finds_nothing(listening):
+    left(listening)
+    others = [left(make_member(), external_id=f"other {n}").member for n in range(3)]
+
+    assert hear(member_ids=[others[0].pk], at=MORNING) == 4
+    assert hear(member_ids=[listening.pk], at=MORNING) == 0
+    assert unheard(on=TODAY) == []
+    assert opened_keys() == ["last-maintainer-left"]
+
+
+def test_many_are_heard_in_as_many_statements_as_one(listening, django_assert_num_queries):
+    alone = left(make_member(), external_id="alone").member
+    with CaptureQueriesContext(connection) as of_one:
+        assert hear(member_ids=[alone.pk], at=MORNING) == 1
+    many = [left(make_member(), external_id=f"one {n}").member for n in range(3)]
+
+    with django_assert_num_queries(len(of_one)):
+        assert hear(member_ids=[many[0].pk], at=MORNING) == 3
 
 
 def test_nothing_depends_on_the_nudge(listening):
