@@ -79,9 +79,16 @@ class World:
             member = make_member()
             plan = make_plan(member=member) if self.chance.random() < 0.9 else None
             facts = make_member_facts(
-                member=member, standing="in_force", plan=plan, state=State.NO_PLAN,
-                anchor_on=plan and self.day(-30, 10), term_ends_on=self.day(-5, 50),
-            )  # fmt: skip
+                member=member,
+                standing="in_force",
+                segment=one(self.segments),
+                contact=one(self.people),
+                owner=one(self.owners),
+                plan=plan,
+                state=State.NO_PLAN,
+                anchor_on=plan and self.day(-30, 10),
+                term_ends_on=self.day(-5, 50),
+            )
             for _change in range(4):
                 self.change(facts)
 
