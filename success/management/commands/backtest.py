@@ -80,6 +80,7 @@ class Command(BaseCommand):
         said = asked.result
         lead = said["lead"]
         middle = f"half of them {lead['lower_quartile']} to {lead['upper_quartile']}"
+        led = "-" if lead["median"] is None else f"{lead['median']} ({middle})"
         rows = [
             ("entries", f"{said['entries']:,} of {said['members']:,} members"),
             ("left within the horizon", _share(said["precision"])),
@@ -87,7 +88,7 @@ class Command(BaseCommand):
             ("times as often", "-" if said["lift"] is None else f"{said['lift']:.2f}"),
             ("named, of those who left", _share(said["recall"])),
             ("reached the aim", _share(said["reached"])),
-            ("lead in days", f"{lead['median']} ({middle})"),
+            ("lead in days", led),
             ("entered when already over", f"{said['too_late']:,}"),
             ("too recent to judge", f"{said['unfollowed']:,}"),
             ("conclusion", said["conclusion"].replace("_", " ")),
