@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -26,7 +26,6 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from config import embedded
 from members.enums import Role
 from members.models import Member, User
 from members.services.api_access import create_token
@@ -55,7 +54,9 @@ class Took:
 @contextmanager
 def own_servers(state: Path) -> Iterator[None]:
     """Work on a PostgreSQL and a Valkey in a folder of their own, and go back afterwards."""
-    servers = embedded.Servers(state=state)
+    if settings.WAYMARK_EMBEDDED is None:
+        raise ValueError("Servers of its own are the embedded ones, and here are none.")
+    servers = replace(settings.WAYMARK_EMBEDDED, state=state, postgres=True, redis=True)
     before = {name: connection.settings_dict[name] for name in servers.database()}
     connection.close()
     servers.use()
