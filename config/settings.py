@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy
 
 from config import embedded, logs
 
@@ -273,6 +274,8 @@ STORAGES = {
 # No collectstatic on a laptop. Said here, since a test run turns DEBUG off afterwards.
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = DEBUG
+
+FILTERS_EMPTY_CHOICE_LABEL = gettext_lazy("Any")
 
 # The API.
 REST_FRAMEWORK = {
