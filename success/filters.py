@@ -1,6 +1,7 @@
 """What lists may be narrowed by: one set of questions for page and API."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import reduce
 from operator import or_
@@ -34,6 +35,13 @@ OVERDUE, DUE_TODAY, DUE_THIS_WEEK = "overdue", "today", "week"
 SUNDAY = 6
 LONGEST_SEARCH = 200
 MOST_DAYS = 36_500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Who asks, where there is no request: the filters want to know whom *me* means."""
+
+    user: "User"
 
 
 class SomeByKey(filters.ModelMultipleChoiceFilter):

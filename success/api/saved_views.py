@@ -16,14 +16,13 @@ from members.api.idempotency import idempotent
 from members.api.serializers import UserRef
 from success.access import Permission
 from success.models import SavedView
-from success.queries.views import OPENS_WITH
+from success.queries.views import OPENS_WITH, PAGES
 from success.services import views
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
 
-LISTS = ("success:today", "success:members")
 LONGEST_QUERY = 2_000
 
 
@@ -32,7 +31,7 @@ class SavedViewOutput(serializers.Serializer[SavedView]):
     """The filters of a list under a name."""
 
     id = serializers.UUIDField(source="public_id")
-    page = serializers.ChoiceField(choices=LISTS)
+    page = serializers.ChoiceField(choices=tuple(PAGES))
     name = serializers.CharField()
     filters = serializers.CharField(help_text="A query string.")
     is_shared = serializers.BooleanField(help_text="With everybody on the staff.")
@@ -44,7 +43,7 @@ class SavedViewOutput(serializers.Serializer[SavedView]):
 
 
 class SavedViewInput(serializers.Serializer[Any]):
-    page = serializers.ChoiceField(choices=LISTS)
+    page = serializers.ChoiceField(choices=tuple(PAGES))
     name = serializers.CharField(max_length=views.LONGEST_NAME)
     filters = serializers.CharField(
         default="", allow_blank=True, max_length=LONGEST_QUERY, help_text="A query string."

@@ -1,13 +1,31 @@
-"""Lists as people want to see them again."""
+"""Lists and measures as people want to see them again."""
 
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.utils.translation import gettext_lazy
 
 from members.models import User
 from success.models import SavedView
 
+# The lists and measures that may be kept, by the names of their addresses.
+PAGES: Final = {
+    "success:today": gettext_lazy("Today"),
+    "success:members": gettext_lazy("Members"),
+    "success:measures": gettext_lazy("Measures"),
+    "success:measures_money": gettext_lazy("What moved dues"),
+    "success:movements": gettext_lazy("Movements"),
+    "success:retention_curves": gettext_lazy("Retention"),
+    "success:renewals": gettext_lazy("Renewals"),
+    "success:renewable": gettext_lazy("Up for renewal"),
+    "success:first_value": gettext_lazy("Time to first value"),
+    "success:forecast": gettext_lazy("Expected expansion"),
+    "success:forecast_accounts": gettext_lazy("Accounts of the forecast"),
+    "success:our_work": gettext_lazy("Our work"),
+    "success:margin": gettext_lazy("Cost to serve and margin"),
+    "success:explain": gettext_lazy("How was this made?"),
+}
 # The first place among one's own: the list opens with it.
 OPENS_WITH: Final = 0
 # What says where in the list somebody is, and not what is in it.

@@ -29,6 +29,7 @@ from members.services import audit
 from success.engine.mailing import fingerprint, latest_day, next_day
 from success.enums import MailingCadence, MailingOutcome
 from success.models import PageMailing
+from success.queries.views import PLACES
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,6 @@ MOST_OF_ONE: Final = 50
 LONGEST_NAME: Final = 80
 LONGEST_FILTERS: Final = 2000
 HOURS_A_DAY: Final = 24
-PAGER: Final = ("after", "before")
 
 
 class NoSuchPage(LookupError):
@@ -290,7 +290,7 @@ def plain_filters(query: str) -> str:
     """Return a query string without the place in the list, and without what was left empty."""
     kept = QueryDict(mutable=True)
     for name, values in QueryDict(query.removeprefix("?")).lists():
-        if name not in PAGER and (said := [value for value in values if value]):
+        if name not in PLACES and (said := [value for value in values if value]):
             kept.setlist(name, said)
     return kept.urlencode()
 

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -25,6 +25,7 @@ from success.queries import effects, vector
 from success.queries import measures as integrity_of
 from success.queries.doing import AccountRow, PersonWork
 from success.queries.nights import last_live_day
+from success.services.mailings import Sheet
 from success.views.measures import (
     HealthRow,
     asked_dimension,
@@ -33,6 +34,7 @@ from success.views.measures import (
     members_url,
 )
 from success.views.trials import OUTCOME_WORDS, VERDICT_WORDS
+from success.views.views import opens_as_kept
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ GROUPS_HEADER = (
 
 @requires(Permission.VECTOR_VIEW)
 @require_safe
+@opens_as_kept("success:our_work")
 def our_work(request: HttpRequest) -> HttpResponse:
     """The team's work and that of each, from the movement of accounts held long enough."""
     user = cast("User", request.user)
@@ -104,11 +107,17 @@ def our_work_export(request: HttpRequest, kind: str) -> HttpResponse | Streaming
     """Every account behind the page as a file: those the reader may see, all or of one."""
     _check_kind(kind)
     user = cast("User", request.user)
-    as_of = _as_of()
-    found = reads.our_work(user, as_of=as_of, grace_days=Association.current().grace_days)
-    asked = request.GET.get("who", "")
-    people = [one for one in found.people if asked in {"", str(one.user.public_id)}]
+    found = sheet(user, request.GET, clock.today())
     logger.info("Our work exported", extra={"user_id": user.pk})
+    return as_file(kind, name=f"our-work-{_as_of()}", header=found.header, rows=found.rows)
+
+
+def sheet(user: User, filters: QueryDict, as_of: date) -> Sheet:
+    """Every account behind the page as a table, all that ``user`` may see or of ``who``."""
+    day = last_live_day() or as_of
+    found = reads.our_work(user, as_of=day, grace_days=Association.current().grace_days)
+    asked = filters.get("who", "")
+    people = [one for one in found.people if asked in {"", str(one.user.public_id)}]
     rows: list[Row] = [
         (
             *(one.user.name, str(row.public_id), row.name, row.held_days, row.had_by),
@@ -118,7 +127,9 @@ def our_work_export(request: HttpRequest, kind: str) -> HttpResponse | Streaming
         for one in people
         for row in one.accounts
     ]
-    return as_file(kind, name=f"our-work-{as_of}", header=ACCOUNTS_HEADER, rows=rows)
+    return Sheet(
+        header=ACCOUNTS_HEADER, rows=rows, passing=frozenset({"held_days", "from", "to"})
+    )
 
 
 def _said(work: Work) -> dict[str, Any]:

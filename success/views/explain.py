@@ -33,6 +33,7 @@ from success.queries.explain_live import LIVE, Explained, NothingToSay, explain_
 from success.queries.explain_vector import explain_group, explain_vector
 from success.queries.nights import last_live_day
 from success.queries.revenue import PeriodNotOver, PeriodRunsBackwards
+from success.views.views import opens_as_kept
 
 MONEY = frozenset({"revenue", "margin"})
 KINDS = {
@@ -166,6 +167,7 @@ class LaterRow:
 
 @requires(Permission.VECTOR_VIEW)
 @require_safe
+@opens_as_kept("success:explain")
 def explain(request: HttpRequest) -> HttpResponse:
     """Say how a figure was made, or ask which."""
     as_of = last_live_day() or clock.today()

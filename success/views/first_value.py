@@ -30,6 +30,7 @@ from success.queries import first_value as reads
 from success.queries.first_value import FirstValue, GroupOnboarding
 from success.queries.nights import last_live_day
 from success.services.mailings import Sheet
+from success.views.views import opens_as_kept
 
 PAGE_SIZE = 25
 LAST_DAY_DRAWN = 360
@@ -57,6 +58,7 @@ class GroupRow:
 
 @requires(Permission.VECTOR_VIEW)
 @require_safe
+@opens_as_kept("success:first_value")
 def first_value(request: HttpRequest) -> HttpResponse:
     """Share on board by day 30, 60 and 90, half by when, and everybody still waiting."""
     by = _by(request)

@@ -15,6 +15,7 @@ from django.http import (
     HttpResponse,
     HttpResponseBadRequest,
     JsonResponse,
+    QueryDict,
     StreamingHttpResponse,
 )
 from django.shortcuts import redirect, render
@@ -38,13 +39,20 @@ from success.models import OfferWorth
 from success.queries import forecast as reads
 from success.queries.forecast import AccountRow, CohortKey, Take
 from success.queries.nights import last_live_day
+from success.services.mailings import CannotBeMade, Sheet
 from success.services.worth import set_worth
 from success.views.measures import EXPORT_SIZE, PAGE_SIZE
+from success.views.views import opens_as_kept
 
 MONTHS = 3
 HEADER = (
     *("member", "name", "segment", "state", "milestone", "offer", "plan_days_to_go", "chance"),
     *("take", "value", "expected", "why_not", "currency", "as_of", "until"),
+)
+SHEET_HEADER = (
+    *("row", "milestone", "path", "offer", "reached_so_far", "value", "chance", "take"),
+    *("accounts", "unknown", "unpriced", "takers", "expected", "low", "high"),
+    *("currency", "as_of", "until"),
 )
 REASONS = {
     LeftOut.NOT_A_MEMBER: gettext_lazy("not a member any more"),
@@ -85,9 +93,10 @@ class _Asked:
 
 @requires(Permission.REVENUE_VIEW)
 @require_safe
+@opens_as_kept("success:forecast")
 def forecast(request: HttpRequest) -> HttpResponse:
     """Expected expansion by cohort, the months ahead, and who is left out."""
-    months = _months(request)
+    months = _months(request.GET)
     found = reads.forecast(as_of=_as_of(), months=months)
     return render(
         request,
@@ -149,9 +158,10 @@ def forecast_chart(_request: HttpRequest) -> JsonResponse:
 
 @requires(Permission.REVENUE_VIEW)
 @require_safe
+@opens_as_kept("success:forecast_accounts")
 def forecast_accounts(request: HttpRequest) -> HttpResponse:
     """The accounts behind a cohort, behind all, or left out for one reason."""
-    asked, as_of = _asked(request), _as_of()
+    asked, as_of = _asked(request.GET), _as_of()
     try:
         page = reads.accounts(
             as_of=as_of,
@@ -180,7 +190,6 @@ def forecast_accounts(request: HttpRequest) -> HttpResponse:
             "after": page.next,
             "cohort": page.items[0] if page.items and asked.cohort else None,
             "export_url": f"{export}?{asked.query}",
-            "csv_url": f"{reverse('success:forecast_export', args=['csv'])}?{asked.query}",
         },
     )
 
@@ -191,9 +200,62 @@ def forecast_export(request: HttpRequest, kind: str) -> HttpResponse | Streaming
     """The same accounts as a file, one a line."""
     if kind not in KINDS:
         raise Http404
-    asked, as_of = _asked(request), _as_of()
-    return as_file(
-        kind, name=f"forecast-{as_of}", header=HEADER, rows=_file_rows(asked, as_of=as_of)
+    try:
+        found = accounts_sheet(cast("User", request.user), request.GET, clock.today())
+    except CannotBeMade as error:
+        raise Http404 from error
+    return as_file(kind, name=f"forecast-{_as_of()}", header=found.header, rows=found.rows)
+
+
+def accounts_sheet(_user: User, filters: QueryDict, as_of: date) -> Sheet:
+    """The accounts of a list as a table; that a chance falls by the day is no news."""
+    try:
+        asked = _asked(filters)
+    except Http404 as error:
+        raise CannotBeMade(_("These filters make no sense any more.")) from error
+    day = last_live_day() or as_of
+    return Sheet(
+        header=HEADER,
+        rows=_file_rows(asked, as_of=day),
+        passing=frozenset({"plan_days_to_go", "chance", "expected", "as_of", "until"}),
+    )
+
+
+def sheet(_user: User, filters: QueryDict, as_of: date) -> Sheet:
+    """The forecast as a table: its cohorts, all together, and who is left out.
+
+    What follows from the chances changes by the day alone, and is no news by itself.
+    """
+    found = reads.forecast(as_of=last_live_day() or as_of, months=_months(filters))
+    days = (found.currency, found.as_of, found.until)
+    rows = [
+        (
+            *("cohort", each.milestone, each.path, each.offer, each.events, each.value),
+            *(_rounded(each.chance), _rounded(each.take)),
+            *_sheet_cells(each.expected),
+            *days,
+        )
+        for each in found.cohorts
+    ]
+    blanks = (None,) * 7  # of the milestone and the offer
+    rows.append(("together", *blanks, *_sheet_cells(found.total), *days))
+    rows += [
+        (f"left_out: {reason.value}", *blanks, count, *(None,) * 6, *days)
+        for reason, count in found.left_out.items()
+    ]
+    return Sheet(
+        header=SHEET_HEADER,
+        rows=rows,
+        passing=frozenset({"chance", "takers", "expected", "low", "high", "as_of", "until"}),
+    )
+
+
+def _sheet_cells(expected: Expected) -> tuple[object, ...]:
+    said = reads.plain_expected(expected)
+    money = (said[name] for name in ("expected", "low", "high"))
+    return (
+        *(said[name] for name in ("accounts", "unknown", "unpriced", "takers")),
+        *(None if amount is None else Decimal(amount) for amount in money),
     )
 
 
@@ -282,19 +344,19 @@ def _as_of() -> date:
     return last_live_day() or clock.today()
 
 
-def _months(request: HttpRequest) -> int:
-    said = request.GET.get("months", "")
+def _months(filters: QueryDict) -> int:
+    said = filters.get("months", "")
     return int(said) if said in {str(each) for each in reads.WINDOWS} else MONTHS
 
 
-def _asked(request: HttpRequest) -> _Asked:
+def _asked(filters: QueryDict) -> _Asked:
     """Read what a list is asked for; 404 for a cohort or a reason that cannot be one."""
-    slug, reason = request.GET.get("cohort", ""), request.GET.get("reason", "")
+    slug, reason = filters.get("cohort", ""), filters.get("reason", "")
     cohort = reads.key_of(slug) if slug else None
     if (slug and cohort is None) or (reason and reason not in {*LeftOut}):
         raise Http404
     return _Asked(
-        months=_months(request), cohort=cohort, reason=LeftOut(reason) if reason else None
+        months=_months(filters), cohort=cohort, reason=LeftOut(reason) if reason else None
     )
 
 

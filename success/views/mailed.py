@@ -12,7 +12,17 @@ from members.access import Permission as MemberPermission
 from members.models import User
 from success.access import Permission
 from success.services.mailings import Page, Sheet, pages
-from success.views import first_value, kept, margin, members, movements
+from success.views import (
+    doing,
+    first_value,
+    forecast,
+    kept,
+    margin,
+    members,
+    movements,
+    renewal_dues,
+    renewals,
+)
 
 MONEY, VECTOR = Permission.REVENUE_VIEW, Permission.VECTOR_VIEW
 MEMBER, COVERAGE = MemberPermission.MEMBER_VIEW, CoveragePermission.COVERAGE_VIEW
@@ -34,6 +44,14 @@ PAGES = (
     ("margin", _("Margin by member"), MONEY, "success:margin", margin.sheet),
     ("first-value", _("Waiting for value"), VECTOR, "success:first_value", first_value.sheet),
     ("promises", _("Promises that fell due"), VECTOR, "success:kept", kept.sheet),
+    ("forecast", _("Expected expansion"), MONEY, "success:forecast", forecast.sheet),
+    (
+        *("forecast-accounts", _("Accounts of the forecast"), MONEY),
+        *("success:forecast_accounts", forecast.accounts_sheet),
+    ),
+    ("renewals", _("Terms that end"), VECTOR, "success:renewals", renewals.sheet),
+    ("renewable", _("Up for renewal"), MONEY, "success:renewable", renewal_dues.sheet),
+    ("our-work", _("Our work"), VECTOR, "success:our_work", doing.sheet),
     ("members", _("Members"), MEMBER, "success:members", members.sheet),
     ("unserved", _("Unserved members"), COVERAGE, "coverage:unserved", table("unserved")),
     ("load", _("Load by person"), COVERAGE, "coverage:capacity", table("people")),

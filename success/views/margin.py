@@ -38,6 +38,7 @@ from success.services.costs import set_rates
 from success.services.mailings import CannotBeMade, Sheet
 from success.views.after_move import harmful_moves
 from success.views.measures import EXPORT_SIZE, PAGE_SIZE
+from success.views.views import opens_as_kept
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ HEADER = (
 
 @requires(Permission.REVENUE_VIEW)
 @require_safe
+@opens_as_kept("success:margin")
 def margin(request: HttpRequest) -> HttpResponse:
     """Cost to serve and margin by segment, then member by member."""
     as_of = _as_of()

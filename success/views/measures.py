@@ -40,6 +40,7 @@ from success.queries.movements import revenue_with_prices
 from success.queries.nights import last_live_day
 from success.queries.revenue import Figures, RevenueFigures, SeriesPoint
 from success.queries.vector import Comparison, FewMember, GroupHealth
+from success.views.views import opens_as_kept
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +136,7 @@ AMOUNT = {amount.name: amount for amount in AMOUNTS}
 
 @requires(Permission.VECTOR_VIEW)
 @require_safe
+@opens_as_kept("success:measures")
 def measures(request: HttpRequest) -> HttpResponse:
     """Members first, money second where the reader may see it, the alarm between them."""
     as_of = vector.last_rolled_up()
@@ -203,6 +205,7 @@ def _headline() -> dict[str, Any]:
 
 @requires(Permission.REVENUE_VIEW)
 @require_safe
+@opens_as_kept("success:measures_money")
 def money(request: HttpRequest) -> HttpResponse:
     """What moved dues between two days, by both rules, by tier and by segment."""
     crumbs = [(_("Measures"), reverse("success:measures"))]

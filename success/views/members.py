@@ -1,7 +1,6 @@
 """Members: the list, and the page of one."""
 
 import uuid
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, cast
 
@@ -22,7 +21,7 @@ from members.enums import Role
 from members.filters import ME, POOL
 from members.models import Member, User
 from success.enums import Standing
-from success.filters import MemberFilter
+from success.filters import MemberFilter, Reader
 from success.forms import LookBackForm
 from success.models import MemberFacts
 from success.queries import members as reads
@@ -30,7 +29,7 @@ from success.queries.nights import last_live_day
 from success.queries.roads import road_of, roads
 from success.queries.today import is_stale
 from success.services.mailings import CannotBeMade, Sheet
-from success.views.views import opening
+from success.views.views import opens_as_kept
 
 PAGE_SIZE = 50
 HEADER = (
@@ -55,10 +54,9 @@ class OneOfMany(forms.SelectMultiple):
 
 @requires(Permission.MEMBER_VIEW)
 @require_safe
+@opens_as_kept("success:members")
 def members(request: HttpRequest) -> HttpResponse:
     """Members with their state, narrowed by the filters, a page at a time."""
-    if (elsewhere := opening(request, "success:members")) is not None:
-        return elsewhere
     user = cast("User", request.user)
     known_on = last_live_day()
     as_of = known_on or clock.today()
@@ -123,7 +121,7 @@ def sheet(user: User, filters: QueryDict, as_of: date) -> Sheet:
     day = last_live_day() or as_of
     asked, _is_usual = _scope(filters)
     everybody = reads.member_list(user, as_of=day)
-    narrowed = MemberFilter(asked, queryset=everybody, request=_Reader(user=user))
+    narrowed = MemberFilter(asked, queryset=everybody, request=Reader(user=user))
     narrowed.form.fields.pop("order")
     if not narrowed.is_valid():
         raise CannotBeMade(_("These filters make no sense any more."))
@@ -155,13 +153,6 @@ def _cells(member: Member) -> tuple[object, ...]:
         known.we_owe_since,
         member.open_items,  # type: ignore[attr-defined]  # annotated
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Reader:
-    """Who asks, where there is no request: the filters want to know whom *me* means."""
-
-    user: User
 
 
 def _asked(request: HttpRequest) -> tuple[QueryDict, bool]:

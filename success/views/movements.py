@@ -39,6 +39,7 @@ from success.queries.nights import last_live_day
 from success.queries.revenue import check_currency
 from success.services.mailings import CannotBeMade, Sheet
 from success.views.measures import EXPORT_SIZE, PAGE_SIZE, money_as_of
+from success.views.views import opens_as_kept
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Step:
 
 @requires(Permission.REVENUE_VIEW)
 @require_safe
+@opens_as_kept("success:movements")
 def movements(request: HttpRequest) -> HttpResponse:
     """The members behind a figure of a period, the largest change first, and their sum."""
     as_of = money_as_of()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponseBadRequest, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,13 +13,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from config.kernel import clock
 from config.kernel.permissions import requires
 from config.kernel.sheets import KINDS, as_file
-from members.models import Association
+from members.models import Association, User
 from success.access import Permission
 from success.engine.available import AvailableToRenew, Outcome
 from success.engine.revenue import MixedCurrencies
 from success.queries import renewal_dues as reads
+from success.queries import renewals
+from success.queries.nights import last_live_day
+from success.services.mailings import CannotBeMade, Sheet
+from success.views.views import opens_as_kept
 
 PAGE_SIZE = 25
 EXPORT_SIZE = 1000
@@ -66,17 +71,13 @@ def renewable_context(*, since: date, until: date) -> dict[str, Any]:
 
 @requires(Permission.REVENUE_VIEW)
 @require_safe
+@opens_as_kept("success:renewable")
 def renewable(request: HttpRequest) -> HttpResponseBase:
     """Whose dues were up for renewal in some months, and what came of them."""
     try:
-        since = date.fromisoformat(request.GET.get("since", ""))
-        until = date.fromisoformat(request.GET.get("until", ""))
+        since, until, outcome = _asked(request.GET)
         after = _after(request.GET.get("after", ""))
-        said = request.GET.get("outcome", "")
-        outcome = Outcome(said) if said else None
     except ValueError:
-        return HttpResponseBadRequest(_("This is no list."))
-    if until.replace(day=1) <= since.replace(day=1):
         return HttpResponseBadRequest(_("This is no list."))
     context: dict[str, Any] = {
         "crumbs": [
@@ -93,18 +94,15 @@ def renewable(request: HttpRequest) -> HttpResponseBase:
     try:
         counted = reads.available_between(since=since, until=until)
         context["as_of"] = counted.covers_until
-        asked: dict[str, Any] = {
-            "since": since,
-            "until": until,
-            "as_of": counted.covers_until or since,
-            "tier": request.GET.get("tier"),
-            "outcome": outcome or "",
-        }
         kind = request.GET.get("as", "")
         if kind in KINDS:
-            name = f"available-to-renew-{since}-{until}"
-            return as_file(kind, name=name, header=HEADER, rows=_lines(asked))
-        found = reads.ended_between(**asked, after=after, size=PAGE_SIZE + 1)
+            name, listed = f"available-to-renew-{since}-{until}", sheet_of(request.GET)
+            return as_file(kind, name=name, header=listed.header, rows=listed.rows)
+        found = reads.ended_between(
+            **_listed(request.GET, until_known=counted.covers_until),
+            after=after,
+            size=PAGE_SIZE + 1,
+        )
     except MixedCurrencies as error:
         context["money_error"] = str(error)
         return render(request, "success/renewable.html", context)
@@ -115,6 +113,35 @@ def renewable(request: HttpRequest) -> HttpResponseBase:
         "export": {kind: _with(request, **{"as": kind, "after": ""}) for kind in KINDS},
     }
     return render(request, "success/renewable.html", context)
+
+
+def sheet(_user: User, filters: QueryDict, _as_of: date) -> Sheet:
+    """Dues that were up for renewal as a table; months that are not said move along."""
+    try:
+        return sheet_of(filters)
+    except ValueError as error:
+        raise CannotBeMade(_("This is no list.")) from error
+    except MixedCurrencies as error:
+        raise CannotBeMade(str(error)) from error
+
+
+def sheet_of(filters: QueryDict) -> Sheet:
+    """The members behind the figures, whole; raises ``ValueError`` and ``MixedCurrencies``."""
+    since, until, _outcome = _asked(filters)
+    counted = reads.available_between(since=since, until=until)
+    rows = _lines(_listed(filters, until_known=counted.covers_until))
+    return Sheet(header=HEADER, rows=rows)
+
+
+def _listed(filters: QueryDict, *, until_known: date | None) -> dict[str, Any]:
+    since, until, outcome = _asked(filters)
+    return {
+        "since": since,
+        "until": until,
+        "as_of": until_known or since,
+        "tier": filters.get("tier"),
+        "outcome": outcome or "",
+    }
 
 
 def _row(
@@ -144,6 +171,26 @@ def _lines(asked: dict[str, Any]) -> Iterator[tuple[object, ...]]:
                 *(row.before, row.after, row.outcome.value),
             )
         after = (found[-1].on, found[-1].member_id)
+
+
+def _asked(filters: QueryDict) -> tuple[date, date, Outcome | None]:
+    """The months asked for, and what came of them; else the last twelve that are decided.
+
+    Raises ``ValueError`` for what is no day, no outcome, or months that run backwards.
+    """
+    if said := filters.get("until"):
+        until = date.fromisoformat(said)
+    else:
+        as_of, grace_days = last_live_day() or clock.today(), Association.current().grace_days
+        until = renewals.decided_until(as_of=as_of, grace_days=grace_days)
+    begins = filters.get("since")
+    since = (
+        date.fromisoformat(begins) if begins else renewals.month_after(until, -renewals.MONTHS)
+    )
+    if until.replace(day=1) <= since.replace(day=1):
+        raise ValueError(begins)
+    outcome = filters.get("outcome")
+    return since, until, Outcome(outcome) if outcome else None
 
 
 def _after(said: str) -> tuple[date, int] | None:

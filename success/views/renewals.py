@@ -7,7 +7,14 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    JsonResponse,
+    QueryDict,
+)
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -27,13 +34,15 @@ from success.access import Permission
 from success.engine.likelihood import Kind, Likelihood, Width
 from success.engine.revenue import MixedCurrencies
 from success.enums import State
-from success.filters import RenewalFilter
+from success.filters import Reader, RenewalFilter
 from success.models import MemberFacts
 from success.queries import renewal_dues
 from success.queries import renewals as reads
 from success.queries.nights import last_live_day
 from success.queries.renewals import Ending, Known, Play
+from success.services.mailings import CannotBeMade, Sheet
 from success.views.renewal_dues import renewable_context
+from success.views.views import opens_as_kept
 
 PAGE_SIZE = 25
 EXPORT_SIZE = 1000
@@ -73,6 +82,7 @@ class Row:
 
 @requires(Permission.VECTOR_VIEW)
 @require_safe
+@opens_as_kept("success:renewals")
 def renewals(request: HttpRequest) -> HttpResponse:
     """The calendar of 120 days, week by week, and its members one by one."""
     user = cast("User", request.user)
@@ -210,16 +220,25 @@ def renewals_export(request: HttpRequest, kind: str) -> HttpResponseBase:
     if kind not in KINDS:
         raise Http404
     as_of = _as_of()
-    everybody = reads.ending(cast("User", request.user), as_of=as_of)
-    asked = RenewalFilter(request.GET, queryset=everybody, request=request)
+    try:
+        found = sheet(cast("User", request.user), request.GET, as_of)
+    except CannotBeMade as error:
+        return HttpResponseBadRequest(str(error))
+    return as_file(kind, name=f"renewals-{as_of}", header=found.header, rows=found.rows)
+
+
+def sheet(user: User, filters: QueryDict, as_of: date) -> Sheet:
+    """The terms that end in 120 days as a table, those that ``user`` may see."""
+    day = last_live_day() or as_of
+    everybody = reads.ending(user, as_of=day)
+    asked = RenewalFilter(filters, queryset=everybody, request=Reader(user=user))
     if not asked.is_valid():
-        return HttpResponseBadRequest(_("This is no list."))
-    known = reads.known(as_of=as_of, grace_days=Association.current().grace_days)
-    return as_file(
-        kind,
-        name=f"renewals-{as_of}",
+        raise CannotBeMade(_("These filters make no sense any more."))
+    known = reads.known(as_of=day, grace_days=Association.current().grace_days)
+    return Sheet(
         header=HEADER,
-        rows=_lines(asked.qs, known=known, as_of=as_of),
+        rows=_lines(asked.qs, known=known, as_of=day),
+        passing=frozenset({"as_of"}),
     )
 
 

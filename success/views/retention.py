@@ -25,6 +25,7 @@ from success.enums import State
 from success.queries import retention as reads
 from success.queries.nights import last_live_day
 from success.queries.retention import Group
+from success.views.views import opens_as_kept
 
 PAGE_SIZE = 25
 EXPORT_SIZE = 1000
@@ -74,6 +75,7 @@ class Row:
 
 @requires(Permission.VECTOR_VIEW)
 @require_safe
+@opens_as_kept("success:retention_curves")
 def retention(request: HttpRequest) -> HttpResponse:
     """The curve of everybody, and of groups side by side, year by year."""
     by = _by(request)

@@ -51,7 +51,7 @@ from success.queries.timeline import timeline
 from success.querysets import InterventionQuerySet
 from success.services import interventions
 from success.views.members import OneOfMany
-from success.views.views import opening
+from success.views.views import opens_as_kept
 
 PAGE_SIZE = 50
 TOUCHES = 5
@@ -88,10 +88,9 @@ SHOWN = (
 
 @requires(Permission.QUEUE_VIEW)
 @require_safe
+@opens_as_kept("success:today")
 def today(request: HttpRequest) -> HttpResponse:
     """The queue with its first item."""
-    if (elsewhere := opening(request, "success:today")) is not None:
-        return elsewhere
     desk = desk_of(request)
     first = desk.listed.items[0] if desk.listed.items else None
     context = _whole(request, desk, first) | {"opened": False}

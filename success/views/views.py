@@ -1,15 +1,17 @@
 """The views of lists that somebody keeps."""
 
 import uuid
+from collections.abc import Callable
+from functools import wraps
 from typing import cast
 from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from config.kernel import clock
@@ -17,24 +19,31 @@ from config.kernel.permissions import requires
 from members.models import User
 from success.access import Permission
 from success.models import SavedView
-from success.queries.views import OPENS_WITH, opening_view
+from success.queries.views import OPENS_WITH, PAGES, opening_view
 from success.services import views as services
 
-# The lists that may be kept, by the names of their addresses.
-PAGES = {
-    "success:today": gettext_lazy("Today"),
-    "success:members": gettext_lazy("Members"),
-}
+View = Callable[[HttpRequest], HttpResponseBase]
 
 
-def opening(request: HttpRequest, page: str) -> HttpResponse | None:
-    """Lead to the view that a list opens with, where somebody came without any question."""
-    if request.META.get("QUERY_STRING") or request.method != "GET":
-        return None
-    view = opening_view(_user(request), page=page)
-    if view is None or not view.filters:
-        return None
-    return redirect(f"{reverse(page)}?{view.filters}")
+def opens_as_kept(page: str) -> Callable[[View], View]:
+    """Let a page open with the view that somebody chose, where they come without a question.
+
+    ``page`` is the name of its address. What has no view to open with costs one statement.
+    """
+
+    def leading(view: View) -> View:
+        @wraps(view)
+        def led(request: HttpRequest) -> HttpResponseBase:
+            if request.META.get("QUERY_STRING") or request.method != "GET":
+                return view(request)
+            kept = opening_view(_user(request), page=page)
+            if kept is None or not kept.filters:
+                return view(request)
+            return redirect(f"{reverse(page)}?{kept.filters}")
+
+        return led
+
+    return leading
 
 
 @requires(Permission.QUEUE_VIEW)

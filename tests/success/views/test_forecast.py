@@ -109,8 +109,10 @@ def test_lists_keep_their_scope_in_the_export(client, director):
 
     page = client.get(f"{URL}accounts/", {"reason": "assoc_blocked"})
     [row] = page.context["rows"]
-    lines = b"".join(client.get(page.context["csv_url"]).streaming_content).decode()
+    sheet = client.get("/measures/sheets/forecast-accounts.csv", {"reason": "assoc_blocked"})
+    lines = b"".join(sheet.streaming_content).decode()
 
+    assert "/measures/sheets/forecast-accounts.csv?reason=assoc_blocked" in page.text
     assert row["row"].reason == "assoc_blocked"
     assert [line.split(",")[1] for line in lines.splitlines()] == ["name", row["row"].name]
 

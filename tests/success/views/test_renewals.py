@@ -252,9 +252,20 @@ def test_dues_of_renewals_are_not_for_managers(client, dues_that_ended):
 
 
 @pytest.mark.parametrize(
-    "asked", [{}, {"since": "2025-09-01", "until": "2025-09-30"}, {"since": "x", "until": "y"}]
+    "asked", [{"since": "2025-09-01", "until": "2025-09-30"}, {"since": "x", "until": "y"}]
 )
 def test_a_list_of_no_months_is_refused(client, asked):
     log_in(client, Role.DIRECTOR)
 
     assert client.get("/measures/renewals/dues/", asked).status_code == 400
+
+
+def test_a_list_of_months_not_said_is_of_those_decided_last(client, dues_that_ended):
+    log_in(client, Role.DIRECTOR)
+    page = client.get("/measures/renewals/dues/")
+
+    assert (page.context["since"], page.context["last"]) == (
+        date(2025, 6, 1),
+        date(2026, 5, 31),
+    )
+    assert len(page.context["rows"]) == 5

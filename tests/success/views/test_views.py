@@ -1,6 +1,9 @@
 import pytest
+from django.urls import reverse
 
+from members.enums import Role
 from success.models import SavedView
+from success.queries.views import PAGES
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -16,15 +19,31 @@ def save(client, **said):
     return client.post("/views/save/", fields)
 
 
-@pytest.mark.parametrize(
-    ("page", "path", "filters"),
-    [
-        ("success:today", "/today/", "owner=me"),
-        ("success:members", "/members/", "state=stalled"),
-    ],
-)
-def test_a_list_is_kept_shown_and_opened_with(sign_in, amy, page, path, filters):
-    client = sign_in(amy)
+FILTERS = {
+    "success:today": "owner=me",
+    "success:members": "state=stalled",
+    "success:measures": "by=tier&earlier=2026-04-01&later=2026-06-01",
+    "success:measures_money": "basis=membership&from=2025-01-01&to=2026-01-01",
+    "success:movements": "from=2025-01-01&kind=churn&to=2026-01-01",
+    "success:retention_curves": "by=tier",
+    "success:renewals": "from=2025-01&owner=me&to=2025-12",
+    "success:renewable": "outcome=lapsed&since=2025-01-01&until=2026-01-01",
+    "success:first_value": "by=segment",
+    "success:forecast": "months=6",
+    "success:forecast_accounts": "months=6&reason=owned",
+    "success:our_work": "who=018f6e6e-0000-7000-8000-000000000000",
+    "success:margin": "segment=pod",
+    "success:explain": "measure=margin",
+}
+
+
+def test_every_list_that_is_kept_is_tried_here():
+    assert set(FILTERS) == set(PAGES)
+
+
+@pytest.mark.parametrize(("page", "filters"), FILTERS.items())
+def test_a_list_is_kept_shown_and_opened_with(sign_in, page, filters):
+    client, path = sign_in(make_user(role=Role.DIRECTOR)), reverse(page)
     kept = save(client, page=page, filters=filters)
     view = SavedView.objects.get()
     plain = client.get(path)
@@ -32,11 +51,14 @@ def test_a_list_is_kept_shown_and_opened_with(sign_in, amy, page, path, filters)
     client.post(f"/views/{view.public_id}/", {"act": "open"})
     opened = client.get(path)
     everything = client.get(f"{path}?view=none")
+    again = client.get(opened["Location"])
 
     assert (kept.status_code, kept["Location"]) == (302, f"{path}?{filters}")
-    assert f'href="{path}?{filters}"' in plain.content.decode()
+    assert f'href="{path}?{filters}"' in plain.content.decode().replace("&amp;", "&")
     assert (opened.status_code, opened["Location"]) == (302, f"{path}?{filters}")
-    assert everything.status_code == 200
+    assert (everything.status_code, again.status_code) == (200, 200)
+    shown = again.content.decode().replace("&amp;", "&")
+    assert f'href="{path}?{filters}" aria-current="true"' in shown
     client.post(f"/views/{view.public_id}/", {"act": "open"})
     assert client.get(path).status_code == 200
 
@@ -72,3 +94,15 @@ def test_a_name_is_asked_for(sign_in, amy):
     response = save(sign_in(amy), name=" ")
 
     assert (response["Location"], SavedView.objects.count()) == ("/today/?owner=me", 0)
+
+
+def test_a_measure_kept_is_shared_with_those_who_may_see_it(sign_in, amy):
+    director, kept = make_user(role=Role.DIRECTOR), FILTERS["success:margin"]
+    save(sign_in(director), page="success:margin", filters=kept, is_shared="on", name="Pod")
+    operations = sign_in(make_user(role=Role.OPERATIONS))
+
+    assert (
+        f'href="/measures/margin/?{kept}"'
+        in operations.get("/measures/margin/").content.decode()
+    )
+    assert sign_in(amy).get("/measures/margin/").status_code == 403
