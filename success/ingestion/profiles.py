@@ -1113,6 +1113,7 @@ def read(file: IO[bytes]) -> Read:
 
 
 def _is_package(file: IO[bytes]) -> bool:
+    file.seek(0)
     start = file.read(len(PACKAGE))
     file.seek(0)
     return start == PACKAGE

@@ -41,7 +41,7 @@ def test_coverage_shows_the_four_segments_with_their_rules_in_words(client):
         "Task Force": "Severity of the gravest open escalation is 1 or skills needed at once"
         " is at least 3",
         "Inbound": "Expertise in the field is high and resources of their own is sufficient"
-        " and guidance needed is occasional",
+        " and guidance needed is occasional guidance only",
         "Synchronous": "Share of the time in real time is at least 40",
         "Asynchronized": "Everybody whom no earlier rule takes",
     }

@@ -1,3 +1,5 @@
+from collections import Counter
+
 """The night: twice is once, late is complete, killed goes on, the past is only looked at."""
 
 import threading
@@ -121,7 +123,11 @@ def test_a_night_asks_as_often_for_many_members_as_for_few():
         with CaptureQueriesContext(connection) as queries:
             run(as_of, full=True)
         # a month is written where it says another thing than it said
-        return sum("success_forecastmonth" not in query["sql"] for query in queries)
+        return Counter(
+            query["sql"][:80]
+            for query in queries
+            if "success_forecastmonth" not in query["sql"]
+        )
 
     association(members=2)
     run(TODAY - timedelta(days=3))
@@ -129,7 +135,8 @@ def test_a_night_asks_as_often_for_many_members_as_for_few():
     association(members=40)
     run(TODAY - timedelta(days=1))
 
-    assert asked(TODAY) == for_few
+    for_many = asked(TODAY)
+    assert for_many.total() == for_few.total(), (for_few - for_many, for_many - for_few)
 
 
 @pytest.mark.django_db
