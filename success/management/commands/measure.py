@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
-from django.urls import resolve, reverse
+from django.urls import NoReverseMatch, resolve, reverse
 from rest_framework.test import APIRequestFactory, force_authenticate
 
 from config.kernel import clock
@@ -39,6 +39,8 @@ COUNTED = {
     "retention": "how long members stay, by a group",
 }
 FLAG = {"opening_on": "from", "closing_on": "to"}
+# These stand in the address, and not in its question.
+IN_ADDRESS = frozenset({"key"})
 # What the API answers is what the command prints: its address, its parameters, its help.
 ASKED = {
     "vector": ("api:measures-vector", ("as-of", "by"), "how members are doing"),
@@ -46,6 +48,22 @@ ASKED = {
     "promises": ("api:measures-promises", (), "kept promises of both sides"),
     "success-gap": ("api:measures-success-gap", (), "where members say otherwise"),
     "margin": ("api:measures-margin", (), "cost to serve and margin by segment"),
+    "margin-members": (
+        "api:measures-margin-members",
+        ("segment", "cursor", "limit"),
+        "cost to serve and margin of members, the smallest margin first",
+    ),
+    "forecast-accounts": (
+        "api:measures-forecast-accounts",
+        ("months", "cohort", "reason", "cursor", "limit"),
+        "the accounts behind the forecast, or left out of it",
+    ),
+    "forecast-back-test": (
+        "api:measures-forecast-back-test",
+        (),
+        "what was to be expected of closed months, and what came",
+    ),
+    "effect": ("api:measures-effect", ("key",), "what a play has changed"),
     "our-work": ("api:measures-our-work", (), "what moved at accounts held long enough"),
     "integrity": ("api:measures-integrity", (), "is revenue backed by success"),
     "after-a-move": ("api:measures-after-a-move", (), "those moved to less contact"),
@@ -113,7 +131,7 @@ class Command(BaseCommand):
         for name, (_address, flags, help_text) in ASKED.items():
             one = kinds.add_parser(name, help=help_text)
             for flag in flags:
-                one.add_argument(f"--{flag}", default="")
+                one.add_argument(f"--{flag}", default="", required=flag in IN_ADDRESS)
             one.add_argument("--json", action="store_true")
         self._add_explain(kinds.add_parser("explain", help="how a figure was made"))
 
@@ -153,12 +171,16 @@ class Command(BaseCommand):
         """Print what the API answers: the same question, the same answer."""
         address, flags, _help = ASKED[measure]
         said = {flag.replace("-", "_"): options[flag.replace("-", "_")] for flag in flags}
-        view = resolve(reverse(address)).func
+        place = {name: said.pop(name) for name in IN_ADDRESS & said.keys()}
+        try:
+            path = reverse(address, kwargs=place)
+        except NoReverseMatch as error:
+            raise CommandError(" ".join(place.values())) from error
         request = APIRequestFactory().get(
-            reverse(address), {name: value for name, value in said.items() if value}
+            path, {name: value for name, value in said.items() if value}
         )
         force_authenticate(request, user=User(role=Role.DIRECTOR, email="shell"))
-        answer = view(request).render()
+        answer = resolve(path).func(request, **place).render()
         body = json.loads(answer.content)
         if answer.status_code != HTTPStatus.OK:
             detail = body.get("errors") or body.get("detail") or body
