@@ -1,8 +1,8 @@
-from collections import Counter
 
 """The night: twice is once, late is complete, killed goes on, the past is only looked at."""
 
 import threading
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
