@@ -1,4 +1,3 @@
-
 """The night: twice is once, late is complete, killed goes on, the past is only looked at."""
 
 import threading
