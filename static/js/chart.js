@@ -303,7 +303,7 @@ async function draw(figure) {
 const sizes = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     const entry = drawn.get(target.closest("[data-chart-src]"));
-    if (!entry || entry.chart.getWidth() === target.clientWidth) continue;
+    if (onPaper || !entry || entry.chart.getWidth() === target.clientWidth) continue;
     entry.chart.resize();
     entry.chart.setOption(option(entry.spec, target.clientWidth), true);
   }
@@ -331,14 +331,38 @@ function start() {
   }
 }
 
-function repaint() {
-  for (const { chart, spec } of drawn.values()) chart.setOption(option(spec, chart.getWidth()), true);
+document.addEventListener("waymark:theme", fit);
+document.addEventListener("htmx:load", start);
+
+// On paper a chart is as wide as an A4 page between its margins, light, and there at once.
+const PAGE_WIDTH = 688;
+let onPaper = false;
+
+function fit() {
+  for (const { chart, spec } of drawn.values()) {
+    chart.resize({ width: onPaper ? PAGE_WIDTH : "auto" });
+    chart.setOption({ ...option(spec, chart.getWidth()), animation: !onPaper }, true);
+    if (onPaper) chart.getZr().flush();
+  }
 }
 
-document.addEventListener("waymark:theme", repaint);
-document.addEventListener("htmx:load", start);
 addEventListener("beforeprint", () => {
-  for (const { chart } of drawn.values()) chart.resize();
-  for (const table of document.querySelectorAll("[data-chart-table]")) table.open = true;
+  onPaper = true;
+  fit();
+});
+addEventListener("afterprint", () => {
+  onPaper = false;
+  fit();
+});
+// Those further down are drawn once nothing else is to be done, so that paper has them all.
+addEventListener("load", () => {
+  const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 2000));
+  whenIdle(() => {
+    for (const figure of document.querySelectorAll("[data-chart-seen]")) {
+      if (drawn.has(figure)) continue;
+      near.unobserve(figure);
+      draw(figure);
+    }
+  });
 });
 start();
