@@ -4,7 +4,6 @@ import uuid
 from typing import cast
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -13,7 +12,8 @@ from config.kernel import clock
 from config.kernel.panels import day_asked, render_panel
 from config.kernel.permissions import requires
 from members.access import Permission
-from members.models import Member, User
+from members.models import User
+from members.views.visible import visible_member
 
 SHOWN = 8
 
@@ -23,7 +23,7 @@ SHOWN = 8
 def alongside(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Members whose people share a project with this one's; with ``?all=1`` every one."""
     user = cast("User", request.user)
-    member = get_object_or_404(Member.objects.visible_to(user), public_id=public_id)
+    member = visible_member(request, public_id)
     as_of = day_asked(request, latest=clock.today())
     peers = works_alongside(member, user=user, as_of=as_of)
     shown = peers if request.GET.get("all") else peers[:SHOWN]

@@ -1,11 +1,11 @@
 """The member page's panels: an app registers what it shows, and serves and guards it itself."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.middleware.csrf import get_token
@@ -16,6 +16,8 @@ from config.kernel.fragments import render_page_or_fragment
 from config.kernel.permissions import permissions_of
 
 PAGE = "success:member"
+FETCHED: Final = "fetched_by_the_page"
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +75,19 @@ class Embedded:
     html: SafeString
 
 
-def embed(request: HttpRequest, *, subject: uuid.UUID, as_of: date) -> list[Embedded]:
+def embed(
+    request: HttpRequest,
+    *,
+    subject: uuid.UUID,
+    as_of: date,
+    fetched: Mapping[str, Any] | None = None,
+) -> list[Embedded]:
     """Ask every panel that the person at the screen may see for its fragment, in page order.
 
     Each view is asked at its own address, as a script on the page would ask it, so it guards
-    itself, and the page needs no script to be whole. Raises ``RuntimeError`` for one that does
-    not answer.
+    itself, and the page needs no script to be whole. What the page has ``fetched``, and what
+    one panel fetches, the others take with ``shared``. Raises ``RuntimeError`` for one that
+    does not answer.
     """
     get_token(request)  # one secret for all forms of the page
     asked = copy(request)
@@ -86,6 +95,7 @@ def embed(request: HttpRequest, *, subject: uuid.UUID, as_of: date) -> list[Embe
         name: value for name, value in request.META.items() if not name.startswith("HTTP_HX_")
     } | {"HTTP_HX_REQUEST": "true"}
     asked.__dict__.pop("headers", None)
+    asked.__dict__[FETCHED] = dict(fetched or {})
     asked.__dict__["GET"] = QueryDict(f"as_of={as_of.isoformat()}")
     embedded = []
     for panel in panels_for(request.user):
@@ -97,6 +107,20 @@ def embed(request: HttpRequest, *, subject: uuid.UUID, as_of: date) -> list[Embe
         html = mark_safe(response.content.decode())  # noqa: S308  # a view of ours rendered it
         embedded.append(Embedded(panel=panel, html=html))
     return embedded
+
+
+def shared(request: HttpRequest, key: str, make: Callable[[], Made]) -> Made:
+    """Return what the page around a panel knows by ``key``, else make it and keep it for it.
+
+    Nobody may change what is shared. A panel asked for by itself has no page, and makes it.
+    """
+    known: dict[str, Any] | None = request.__dict__.get(FETCHED)
+    if known is None:
+        return make()
+    if key not in known:
+        known[key] = make()
+    found: Made = known[key]
+    return found
 
 
 def render_panel(  # noqa: PLR0913  # a page has that many parts

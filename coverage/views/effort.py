@@ -24,8 +24,9 @@ from coverage.forms.effort import EffortForm, WithdrawForm
 from coverage.models import Effort
 from coverage.queries.effort import entries
 from coverage.services import effort
-from coverage.views.pages import page_of, user_of, visible_member
+from coverage.views.pages import page_of, user_of
 from members.models import Member, User
+from members.views.visible import visible_member
 
 SHOWN = 6
 PAGE_SIZE = 50

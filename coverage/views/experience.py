@@ -22,8 +22,9 @@ from coverage.forms.experience import AboutMemberForm, MinutesForm, OverrideForm
 from coverage.models import AxProfile
 from coverage.queries.experience import ExperienceReading, experience_of, percent
 from coverage.services import profiles
-from coverage.views.pages import page_of, user_of, visible_member
+from coverage.views.pages import page_of, user_of
 from members.models import Member
+from members.views.visible import visible_member
 
 page_and_form = require_http_methods(["GET", "HEAD", "POST"])
 FULL = 100

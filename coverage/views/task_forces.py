@@ -20,8 +20,9 @@ from coverage.forms.task_forces import PartForm
 from coverage.models import TaskForceShare
 from coverage.queries import task_forces as reads
 from coverage.services import people as services
-from coverage.views.pages import page_of, user_of, visible_member
+from coverage.views.pages import page_of, user_of
 from members.models import Member
+from members.views.visible import visible_member
 
 PAGE_SIZE: Final = 50
 

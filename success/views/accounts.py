@@ -18,6 +18,7 @@ from members.access import Permission
 from members.enums import DepartureReason, LinkKind, VoidReason
 from members.models import AccountLink, Member
 from members.services import departures, links, voiding
+from members.views.visible import visible_member
 from success.forms.accounts import (
     ChooseForm,
     DepartureForm,
@@ -26,7 +27,7 @@ from success.forms.accounts import (
     LinkForm,
     VoidForm,
 )
-from success.views.acts import Act, Refused, answer, user_of, visible_member
+from success.views.acts import Act, Refused, answer, user_of
 
 REFUSALS = (
     departures.DepartureRefused,

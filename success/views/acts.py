@@ -6,7 +6,6 @@ panel that shows the member fetches itself anew. Without a script they are a pag
 """
 
 import json
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,16 +14,19 @@ from typing import Any, cast
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from config.kernel import clock
 from config.kernel.fragments import is_fragment, render_page_or_fragment
-from config.kernel.panels import day_asked, render_panel
+from config.kernel.panels import day_asked, render_panel, shared
 from config.kernel.permissions import has
 from members.models import Member, User
 from success.access import Permission
 from success.queries.nights import last_live_day
+
+# The name by which the panels of a page share the day of the last night.
+LAST_NIGHT = "last night"
 
 
 class Refused(Exception):
@@ -109,6 +111,11 @@ def answer(  # noqa: PLR0913  # a page has that many parts
     )
 
 
+def vector_key(as_of: date) -> str:
+    """The name by which the panels of a page share the vector of a day."""
+    return f"vector {as_of}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shown:
     """The day a panel shows, and whether that is a day gone by."""
@@ -117,9 +124,14 @@ class Shown:
     looks_back: bool
 
 
+def last_night(request: HttpRequest) -> date | None:
+    """The day of the last finished live night; null before the first."""
+    return shared(request, LAST_NIGHT, last_live_day)
+
+
 def day_shown(request: HttpRequest) -> Shown:
     """Today, or the day that ``?as_of=`` looks back to."""
-    latest = last_live_day() or clock.today()
+    latest = last_night(request) or clock.today()
     asked = day_asked(request, latest=latest)
     if asked < latest:
         return Shown(as_of=asked, looks_back=True)
@@ -165,11 +177,6 @@ def done(request: HttpRequest, member: Member, *, back: str, said: str) -> HttpR
 
 def page_of(member: Member) -> str:
     return reverse("success:member", args=[member.public_id])
-
-
-def visible_member(request: HttpRequest, public_id: uuid.UUID) -> Member:
-    """The member, if the person at the screen may see it; else 404."""
-    return get_object_or_404(Member.objects.visible_to(user_of(request)), public_id=public_id)
 
 
 def user_of(request: HttpRequest) -> User:

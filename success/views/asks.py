@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from config.kernel import clock
 from config.kernel.permissions import requires
 from members.models import Member, Person
+from members.views.visible import visible_member
 from success.access import Permission
 from success.enums import AskStatus
 from success.forms.acts import AskAnswerForm, ConsentForm, PastDayForm, ReasonForm
@@ -26,7 +27,6 @@ from success.views.acts import (
     day_shown,
     render_own_panel,
     user_of,
-    visible_member,
 )
 
 REFUSALS = (

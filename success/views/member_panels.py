@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -18,13 +17,14 @@ from config.kernel.permissions import has, requires
 from members import queries as membership
 from members.access import Permission as MemberPermission
 from members.models import Member, User
+from members.views.visible import visible_member
 from success.access import Permission
 from success.models import Intervention, MemberFacts
 from success.queries import members as reads
 from success.queries.involvement import subjects
-from success.queries.nights import last_live_day
 from success.queries.timeline import timeline
 from success.queries.today import holder
+from success.views.acts import last_night
 
 TIMELINE_SIZE = 20
 SHOWN = 8
@@ -35,7 +35,7 @@ THOUSAND = Decimal(1000)
 @require_safe
 def people(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Who is at the member, in which role and since when, and what they do."""
-    member, as_of = _member(request, public_id), _day(request)
+    member, as_of = visible_member(request, public_id), _day(request)
     context = _some(request, reads.people(member, as_of=as_of)) | {"as_of": as_of}
     return _render(request, member, "people", _("People"), context)
 
@@ -44,7 +44,7 @@ def people(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def items(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """What is open for the member in the queue."""
-    member, at = _member(request, public_id), clock.now()
+    member, at = visible_member(request, public_id), clock.now()
     opened = (
         Intervention.objects.visible_to(_user(request))
         .open()
@@ -60,7 +60,7 @@ def items(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def involvement(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """What the member is involved in on the day, with how many of its people."""
-    member, as_of = _member(request, public_id), _day(request)
+    member, as_of = visible_member(request, public_id), _day(request)
     context = _some(request, subjects(member, as_of=as_of)) | {"as_of": as_of}
     return _render(request, member, "involvement", _("Involved in"), context)
 
@@ -69,7 +69,7 @@ def involvement(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def terms(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """The terms, newest first; what they cost for those who may see it."""
-    member, as_of = _member(request, public_id), _day(request)
+    member, as_of = visible_member(request, public_id), _day(request)
     with_dues = has(request.user, MemberPermission.DUES_VIEW)
     ask = membership.terms_with_dues if with_dues else membership.terms
     context = _some(request, ask(member, as_of=as_of))
@@ -81,7 +81,7 @@ def terms(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def facts(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """What the last night knew of the member: the facts behind the vector."""
-    member, known_on = _member(request, public_id), last_live_day()
+    member, known_on = visible_member(request, public_id), last_night(request)
     known = (
         MemberFacts.objects.filter(member=member)
         .select_related("blocking", "next_milestone", "plan")
@@ -107,7 +107,7 @@ def facts(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def history(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Everything that happened, newest first, a page at a time."""
-    member, as_of = _member(request, public_id), _day(request)
+    member, as_of = visible_member(request, public_id), _day(request)
     try:
         listed = timeline(
             member,
@@ -144,12 +144,8 @@ def _render(
     )
 
 
-def _member(request: HttpRequest, public_id: uuid.UUID) -> Member:
-    return get_object_or_404(Member.objects.visible_to(_user(request)), public_id=public_id)
-
-
 def _day(request: HttpRequest) -> date:
-    return day_asked(request, latest=last_live_day() or clock.today())
+    return day_asked(request, latest=last_night(request) or clock.today())
 
 
 def _user(request: HttpRequest) -> User:

@@ -29,6 +29,7 @@ from success.queries.nights import last_live_day
 from success.queries.roads import road_of, roads
 from success.queries.today import is_stale
 from success.services.mailings import CannotBeMade, Sheet
+from success.views.acts import LAST_NIGHT, vector_key
 from success.views.views import opens_as_kept
 
 PAGE_SIZE = 50
@@ -251,7 +252,12 @@ def member(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     known = getattr(one, "known", None)
     assignment = getattr(one, "assignment", None)
     reading = reads.vector_on(one, as_of=as_of)
-    embedded = panels.embed(request, subject=one.public_id, as_of=as_of)
+    embedded = panels.embed(
+        request,
+        subject=one.public_id,
+        as_of=as_of,
+        fetched={LAST_NIGHT: known_on, vector_key(as_of): reading},
+    )
     context = {
         "member": one,
         "known": known,

@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from config.kernel import clock
+from config.kernel.panels import shared
 from config.kernel.permissions import requires
+from members.views.visible import visible_member
 from success.access import Permission
 from success.enums import Answer, EvidenceSource
 from success.forms.acts import AchieveForm, AnswerForm, OptionalAnswerForm, RevokeForm
@@ -28,7 +30,7 @@ from success.views.acts import (
     day_shown,
     render_own_panel,
     user_of,
-    visible_member,
+    vector_key,
 )
 
 REFUSALS = (
@@ -48,7 +50,9 @@ Done = TypeVar("Done")
 def milestones(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Each milestone of the plan with its day, its evidence, and what waits for an answer."""
     member, shown = visible_member(request, public_id), day_shown(request)
-    reading = vector_on(member, as_of=shown.as_of)
+    reading = shared(
+        request, vector_key(shown.as_of), lambda: vector_on(member, as_of=shown.as_of)
+    )
     rows = planning.milestone_rows(reading)
     context = {"plan": reading.plan, "rows": rows}
     return render_own_panel(

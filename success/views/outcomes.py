@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from config.kernel import clock
 from config.kernel.permissions import requires
+from members.views.visible import visible_member
 from success.access import Permission
 from success.enums import Answer, Fit
 from success.forms.acts import AnswerForm, AssessForm, ConfirmOutcomeForm, SecondaryForm
@@ -24,7 +25,6 @@ from success.views.acts import (
     day_shown,
     render_own_panel,
     user_of,
-    visible_member,
 )
 
 REFUSALS = (

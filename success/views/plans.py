@@ -28,6 +28,7 @@ from config.kernel.keyset import BadCursor, page
 from config.kernel.permissions import requires
 from members.enums import MemberKind
 from members.models import Member
+from members.views.visible import visible_member
 from success.access import Permission
 from success.engine import drafting
 from success.engine.planning import BadPlan, total_weight
@@ -54,7 +55,6 @@ from success.views.acts import (
     page_of,
     render_own_panel,
     user_of,
-    visible_member,
 )
 from success.views.findings import Note, attach, differences_shown, note_of, own_note, read
 

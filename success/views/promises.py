@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from config.kernel import clock
 from config.kernel.permissions import requires
 from members.models import Member, Person, User
+from members.views.visible import visible_member
 from success.access import Permission
 from success.enums import Side
 from success.forms.acts import HandOverForm, KeepForm, MakePromiseForm, MoveForm, ReasonForm
@@ -28,7 +29,6 @@ from success.views.acts import (
     day_shown,
     render_own_panel,
     user_of,
-    visible_member,
 )
 
 REFUSALS = (

@@ -20,6 +20,7 @@ from config.kernel.panels import render_panel
 from config.kernel.permissions import public, requires
 from members.enums import Role
 from members.models import Member, User
+from members.views.visible import visible_member
 from success.access import Permission
 from success.enums import ReviewStatus
 from success.forms.reviews import CancelForm, HoldForm, MoveForm, ScheduleForm, zones
@@ -116,7 +117,7 @@ def review(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def schedule(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Agree a review with a member; where there is one ahead, lead to it."""
-    member = _member(request, public_id)
+    member = visible_member(request, public_id)
     there = reads.next_review(member)
     if there is not None and request.method != "POST":
         return redirect("success:review", there.public_id)
@@ -264,7 +265,7 @@ def hold(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def panel(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """The review ahead with a member, and what came of those before."""
-    member = _member(request, public_id)
+    member = visible_member(request, public_id)
     seen = Review.objects.visible_to(_user(request)).filter(member=member)
     ahead = seen.ahead().select_related("organiser", "member").first()
     past = reads.past_reviews(member).filter(pk__in=seen.values("pk"))
@@ -465,10 +466,6 @@ def _one_of(
 
 def _here(**query: str) -> str:
     return f"{reverse('success:reviews')}?{urlencode(query)}"
-
-
-def _member(request: HttpRequest, public_id: uuid.UUID) -> Member:
-    return get_object_or_404(Member.objects.visible_to(_user(request)), public_id=public_id)
 
 
 def _visible(request: HttpRequest, public_id: uuid.UUID) -> Review:

@@ -1,8 +1,9 @@
 from types import SimpleNamespace
 
 import pytest
+from django.test import RequestFactory
 
-from config.kernel.panels import Panel, PanelRegistry
+from config.kernel.panels import FETCHED, Panel, PanelRegistry, shared
 from members.access import Permission
 from members.enums import Role
 
@@ -44,3 +45,21 @@ def test_register_takes_the_same_panel_twice_but_not_another_by_its_key():
 
     with pytest.raises(ValueError, match="already is a panel 'terms'"):
         registry.register(panel("terms", order=99))
+
+
+@pytest.mark.parametrize(("on_a_page", "times"), [(True, 1), (False, 2)])
+def test_panels_of_a_page_fetch_once_and_one_alone_by_itself(on_a_page, times):
+    request, made = RequestFactory().get("/"), []
+    if on_a_page:
+        request.__dict__[FETCHED] = {"of the page": None}
+
+    def make():
+        made.append("fetched")
+
+    for _ in range(2):
+        assert shared(request, "of a panel", make) is None
+
+    assert len(made) == times
+    if on_a_page:
+        assert shared(request, "of the page", make) is None
+        assert len(made) == times

@@ -435,7 +435,7 @@ def test_the_page_costs_the_same_number_of_queries_for_any_history(
         make_term(member=member)
     client = sign_in(make_user())
 
-    with django_assert_num_queries(92):
+    with django_assert_num_queries(59):
         client.get(page_of(member))
 
 
