@@ -7,6 +7,7 @@ from success.models.costs import CostRate
 from success.models.facts import (
     EarlierVector,
     IntegrityReading,
+    MeasureReading,
     MemberFacts,
     VectorChange,
     VectorComparison,
@@ -70,6 +71,7 @@ __all__ = [
     "IntegrityReading",
     "Intervention",
     "InterventionEvent",
+    "MeasureReading",
     "MemberFacts",
     "Milestone",
     "MilestoneEvent",

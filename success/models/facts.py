@@ -246,3 +246,14 @@ class IntegrityReading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.as_of}"
+
+
+class MeasureReading(models.Model):
+    """The answer to a question that pages open with, as the last night worked it out."""
+
+    question = models.TextField(unique=True, help_text="as queries.readings names it")
+    as_of = models.DateField(help_text="the night's day")
+    said = models.JSONField(help_text="{answer}, as config.kernel.exact writes it")
+
+    def __str__(self) -> str:
+        return self.question

@@ -21,6 +21,7 @@ from coverage.models import CoverageHours, Segment
 from coverage.queries.hours import current_model
 from success.engine.after_move import GUARD_DAYS, Look, Stratum, Tally, Verdict, judge, look
 from success.engine.rollup import SMALLEST_GROUP
+from success.queries.readings import kept_by_night
 
 LOOKED_BACK: Final = timedelta(days=730)
 MOST_BATCHES: Final = 24
@@ -281,6 +282,7 @@ UNKNOWN: Final = f"""
 """
 
 
+@kept_by_night
 def moved_to_less(*, as_of: date, grace_days: int) -> list[MovedBatch]:
     """Return the batches of members moved to less contact in two years, the newest first.
 

@@ -24,11 +24,12 @@ from members.rollups.scope import Scope
 from success.engine.doing import Held, Work, work
 from success.engine.gap import Gap
 from success.engine.revenue import to_places
-from success.engine.rollup import SMALLEST_GROUP
+from success.engine.rollup import SMALLEST_GROUP, LikeForLike
 from success.engine.vector import WINDOW_DAYS
 from success.enums import GapAnswerChoice
 from success.queries.gap import recorded_as_succeeding
 from success.queries.kept import Kept, KeptBy, promises_kept
+from success.queries.readings import kept_by_night
 from success.rollups.vector import vector_parameters, vector_sql
 
 HELD_DAYS: Final = WINDOW_DAYS
@@ -116,6 +117,45 @@ class AccountRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Told:
+    """A ``Work`` in numbers: how many held, counted, handed over since and waiting for others.
+
+    ``few`` are the accounts to show where they are too few for a mean.
+    """
+
+    held: int
+    counted: int
+    too_new: int
+    blocked: int
+    moved: LikeForLike
+    change: Fraction | None
+    few: tuple[AccountRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonTold:
+    """``PersonWork`` without the accounts, but for those that are shown."""
+
+    owner_id: int
+    work: Told
+    kept: KeptBy | None
+    gap: Gap
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeamTold:
+    """``OurWork`` of everybody without the accounts; people by the number they are kept as."""
+
+    earlier_on: date
+    as_of: date
+    held_days: int
+    team: Told
+    kept: KeptBy
+    gap: Gap
+    people: tuple[PersonTold, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PersonWork:
     """What moved at the accounts of one person, beside promises and the success gap."""
 
@@ -183,6 +223,40 @@ def our_work(user: User, *, as_of: date, grace_days: int) -> OurWork:
         ),
         accounts=tuple(row for row in rows if row.owner_id in shown),
     )
+
+
+@kept_by_night
+def work_of_all(*, as_of: date, grace_days: int) -> TeamTold:
+    """Return ``our_work`` of everybody in numbers, for the night to keep (DOMAIN 3.4)."""
+    rows = accounts(as_of=as_of, grace_days=grace_days)
+    by_owner: dict[int, list[AccountRow]] = defaultdict(list)
+    for row in rows:
+        by_owner[row.owner_id].append(row)
+    promises = promises_kept(as_of=as_of)
+    kept = {each.owner_id: each for each in promises.by_owner}
+    gaps = gaps_by_owner(as_of=as_of)
+    return TeamTold(
+        earlier_on=as_of - timedelta(days=HELD_DAYS),
+        as_of=as_of,
+        held_days=HELD_DAYS,
+        team=_told(rows),
+        kept=promises.everybody,
+        gap=_together(gaps.values()),
+        people=tuple(
+            PersonTold(
+                owner_id=owner_id,
+                work=_told(own),
+                kept=kept.get(owner_id),
+                gap=gaps.get(owner_id, NO_GAP),
+            )
+            for owner_id, own in sorted(by_owner.items())
+        ),
+    )
+
+
+def nothing_held(owner_id: int) -> PersonTold:
+    """Return the work of somebody who looks after nobody (DOMAIN 3.4)."""
+    return PersonTold(owner_id=owner_id, work=_told([]), kept=None, gap=NO_GAP)
 
 
 def accounts(*, as_of: date, grace_days: int, owner: User | None = None) -> list[AccountRow]:
@@ -281,6 +355,20 @@ def _work(rows: list[AccountRow]) -> Work:
         ),
         window=HELD_DAYS,
         smallest=SMALLEST_GROUP,
+    )
+
+
+def _told(rows: list[AccountRow]) -> Told:
+    said = _work(rows)
+    shown = set(said.shown)
+    return Told(
+        held=said.held,
+        counted=len(said.counted),
+        too_new=len(said.too_new),
+        blocked=len(said.blocked),
+        moved=said.moved,
+        change=said.change,
+        few=tuple(row for row in rows if str(row.public_id) in shown),
     )
 
 

@@ -21,6 +21,7 @@ from success.queries.outlook import (
     sampled,
     studied_template,
 )
+from success.queries.readings import kept_by_night
 from success.rollups.milestones import evidence_of_spells
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class _Known:
     is_carried: bool = False
 
 
+@kept_by_night
 def first_value(*, as_of: date, grace_days: int) -> FirstValue:
     """Time to first value of every run of membership of which it can be known (DOMAIN 2.6).
 

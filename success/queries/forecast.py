@@ -49,6 +49,7 @@ from success.engine.revenue import to_places
 from success.engine.survival import Curve, Observation, kaplan_meier
 from success.enums import AskKind, AskStatus, PeriodKind, RevenueBasis, Standing, State
 from success.models import ForecastMonth, OfferWorth
+from success.queries.readings import kept_by_night
 from success.queries.revenue import revenue_series
 from success.rollups.asks import LAST_TURN
 from success.rollups.vector import VECTOR, vector_parameters
@@ -488,6 +489,7 @@ TAKES: Final = f"""
 """
 
 
+@kept_by_night
 def forecast(*, as_of: date, months: int = 3) -> Forecast:
     """Return what is expected within ``months`` of the last night's day (DOMAIN 3.5).
 
@@ -528,6 +530,7 @@ def forecast(*, as_of: date, months: int = 3) -> Forecast:
     )
 
 
+@kept_by_night
 def accounts(  # noqa: PLR0913  # which list, and where to read on
     *,
     as_of: date,
@@ -584,6 +587,7 @@ def accounts(  # noqa: PLR0913  # which list, and where to read on
     return KeysetPage(items=items, next=edge, previous=None)
 
 
+@kept_by_night
 def back_test(*, as_of: date, grace_days: int, months: int = MONTHS_BACK) -> BackTest:
     """Set what each closed month would have been given beside what came of it (DOMAIN 3.5).
 

@@ -14,6 +14,7 @@ from members.models import Member
 from success.enums import GapAnswerChoice, Side
 from success.models import Accountability, GapAnswer, MemberFacts
 from success.queries.gap import recorded_as_succeeding
+from success.queries.readings import kept_by_night
 
 if TYPE_CHECKING:
     from members.models import User
@@ -115,6 +116,7 @@ class Promises:
     by_owner: tuple[KeptBy, ...]
 
 
+@kept_by_night
 def promises_kept(*, as_of: date, since: date | None = None) -> Promises:
     """Kept-promise rates of both sides, of what fell due in the year up to ``as_of`` (2.8).
 

@@ -22,6 +22,7 @@ from coverage.queries.hours import staff_hours
 from members.models import Association
 from success.engine.margin import FirstDay, MarginChange, Served, change, first_day
 from success.models import CostRate
+from success.queries.readings import kept_by_night
 from success.queries.revenue import check_currency
 
 RECORDED_DAYS: Final = 90
@@ -153,6 +154,7 @@ COSTS: Final = """
 """
 
 
+@kept_by_night
 def by_segment(*, as_of: date) -> tuple[SegmentCost, list[SegmentCost]]:
     """Return everybody, then each segment in the order of its rules, members of none last.
 
@@ -201,6 +203,7 @@ def by_segment(*, as_of: date) -> tuple[SegmentCost, list[SegmentCost]]:
     return everybody, found
 
 
+@kept_by_night
 def by_member(
     *, as_of: date, segment: str = "", after: str | None = None, size: int = 50
 ) -> KeysetPage[MemberCost]:

@@ -16,6 +16,7 @@ from success.engine.revenue import to_places
 from success.engine.rollup import revenue_not_backed_by_success
 from success.enums import RevenueBasis
 from success.models import IntegrityReading
+from success.queries.readings import kept_by_night
 from success.queries.revenue import RATIO_PLACES, check_currency
 from success.queries.vector import PaceChange, compare_days
 from success.rollups import ledger
@@ -322,12 +323,9 @@ def won_rows(  # noqa: PLR0913  # a question about a period, in full
 
     Those of members that ``user`` may see, at most ``most`` (DOMAIN 2.13).
     """
-    asked: dict[str, Any] = {"earlier": earlier, "later": later, "grace": grace_days}
-    asked["own"] = _own_currency()
-    asked |= {"wanted": list(milestones), "most": most}
-    with connection.cursor() as cursor:
-        cursor.execute(WON_LISTED, asked)
-        rows = cursor.fetchall()
+    rows = won_by_members(
+        earlier=earlier, later=later, grace_days=grace_days, milestones=milestones, most=most
+    )
     seen = Member.objects.visible_to(user).in_bulk([row[0] for row in rows])
     return [
         WonRow(
@@ -341,6 +339,24 @@ def won_rows(  # noqa: PLR0913  # a question about a period, in full
         for member, on, renewed, expanded, said in rows
         if member in seen
     ]
+
+
+@kept_by_night
+def won_by_members(
+    *,
+    earlier: date,
+    later: date,
+    grace_days: int,
+    milestones: tuple[str, ...] = ("none",),
+    most: int = MOST_WON,
+) -> list[tuple[int, date, Decimal, Decimal, str]]:
+    """Return member, day, renewed, expanded and milestones of ``won_rows``, of everybody."""
+    asked: dict[str, Any] = {"earlier": earlier, "later": later, "grace": grace_days}
+    asked |= {"own": _own_currency(), "wanted": list(milestones), "most": most}
+    with connection.cursor() as cursor:
+        cursor.execute(WON_LISTED, asked)
+        rows: list[tuple[int, date, Decimal, Decimal, str]] = cursor.fetchall()
+    return rows
 
 
 # As a night keeps it.

@@ -19,6 +19,7 @@ from config.kernel.keyset import SIGNER, BadCursor, KeysetPage
 from members.enums import DepartureReason
 from success.engine.revenue import Kind, Part
 from success.enums import Dimension, RevenueBasis
+from success.queries.readings import kept_by_night
 from success.queries.revenue import (
     RevenueFigures,
     check_currency,
@@ -169,6 +170,7 @@ class Totals:
         return ratio(self.of_base - self.amount(Kind.EXPANSION), self.opening)
 
 
+@kept_by_night
 def movements_between(
     asked: Asked,
     *,
@@ -207,6 +209,7 @@ def movements_between(
     return KeysetPage(items=items, next=edge, previous=None)
 
 
+@kept_by_night
 def totals(asked: Asked, *, only: Narrowed = EVERYBODY) -> Totals:
     """Add up all movements of the accounts asked for; kinds, part and reason do not narrow it.
 

@@ -20,7 +20,7 @@ from success.engine.outlook import (
     Standing,
     Stone,
 )
-from success.models import PlanTemplate
+from success.models import Plan, PlanTemplate
 from success.rollups.milestones import evidence_of_spells
 
 MOST_MEMBERS: Final = 5000
@@ -216,16 +216,25 @@ def studied_template(*, key: str = "", audience: str = "") -> PlanTemplate | Non
                 filter=Q(milestones__is_gating=True, milestones__evidence_rule={}),
                 distinct=True,
             ),
-            used=Count("plans", distinct=True),
         )
         .filter(gating__gt=0, told=0)
-        .order_by("-used", "key")
+        .order_by("key")
     )
     if key:
         found = found.filter(key=key)
     if audience:
         found = found.filter(audience=audience)
-    return found.first()
+    several = list(found)
+    if len(several) < 2:
+        return next(iter(several), None)
+    # plans are counted only where they decide, for they may be very many
+    used = dict(
+        Plan.objects.filter(template__in=several)
+        .values_list("template")
+        .annotate(Count("pk"))
+        .order_by()
+    )
+    return min(several, key=lambda each: (-used.get(each.pk, 0), each.key))
 
 
 def cohort(*, template: PlanTemplate, as_of: date, grace_days: int) -> Cohort | None:

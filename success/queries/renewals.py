@@ -39,6 +39,7 @@ from success.engine.likelihood import (
 )
 from success.enums import Arm, Standing
 from success.models import Enrolment, Intervention, MemberFacts, RenewalCount
+from success.queries.readings import kept_by_night
 from success.rollups.renewals import DECISIONS, READ_BEFORE, values
 
 if TYPE_CHECKING:
@@ -270,6 +271,13 @@ def weeks(rows: QuerySet[MemberFacts], *, evidence: Evidence, as_of: date) -> li
         _week(monday, counted[monday], renewed=renewed.get(monday, 0))
         for monday in sorted(counted)
     ]
+
+
+@kept_by_night
+def all_weeks(*, as_of: date, grace_days: int) -> list[Week]:
+    """Return ``weeks`` of everybody, for the night to keep; one pass."""
+    evidence = known(as_of=as_of, grace_days=grace_days).evidence
+    return weeks(ending(None, as_of=as_of), evidence=evidence, as_of=as_of)
 
 
 def endings(rows: Sequence[MemberFacts], *, evidence: Evidence, as_of: date) -> list[Ending]:

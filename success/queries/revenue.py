@@ -17,6 +17,7 @@ from typing import Final
 from success.engine.revenue import Kind, MixedCurrencies, Status, to_places
 from success.enums import Dimension, PeriodKind, RevenueBasis
 from success.models import RevenuePeriod
+from success.queries import readings
 from success.rollups import ledger
 
 RATIO_PLACES: Final = 6
@@ -325,6 +326,16 @@ class _Compared:
         )
 
 
+@readings.kept_by_night
+def both_bases(
+    *, opening_on: date, closing_on: date, as_of: date, grace_days: int
+) -> ledger.Comparison:
+    """Compare two days on both bases, for the night to keep (DOMAIN 4.2, 4.3)."""
+    return ledger.compare(
+        openings=[opening_on], closing=closing_on, as_of=as_of, grace_days=grace_days
+    )
+
+
 def _compared(
     *,
     opening_on: date,
@@ -335,6 +346,18 @@ def _compared(
 ) -> _Compared:
     check_period(opening_on=opening_on, closing_on=closing_on, as_of=as_of)
     check_currency(on=opening_on)
+    # the night keeps both bases together, and one of them is among them
+    both = readings.known(
+        both_bases,
+        opening_on=opening_on,
+        closing_on=closing_on,
+        as_of=as_of,
+        grace_days=grace_days,
+    )
+    if both is not None:
+        return _Compared(
+            opening_on=opening_on, closing_on=closing_on, as_of=as_of, comparison=both
+        )
     return _Compared(
         opening_on=opening_on,
         closing_on=closing_on,

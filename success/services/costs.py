@@ -9,6 +9,8 @@ from django.db import transaction
 from members.models import Association, User
 from members.services import audit
 from success.models import CostRate
+from success.queries import margin
+from success.services.readings import forget
 
 RATES: Final = ("hourly_rate", "enablement_a_year", "direct_a_year", "currency", "note")
 
@@ -47,6 +49,7 @@ def set_rates(  # noqa: PLR0913  # what serving costs is made of
     rates, _is_new = CostRate.objects.update_or_create(
         effective_from=effective_from, defaults=said | {"set_by": by, "set_at": at}
     )
+    forget(margin.by_segment, margin.by_member)
     audit.record(
         verb="cost_rate.set",
         subject=rates,

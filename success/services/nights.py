@@ -41,7 +41,7 @@ from success.rollups import (
     revenue,
 )
 from success.rollups.watching import versions
-from success.services.readings import read_forecast_months, read_integrity
+from success.services.readings import read_forecast_months, read_integrity, write_down
 
 DEFINITION = "2"
 FULL_RANGE = 10_000
@@ -306,6 +306,11 @@ def _effects(job: Job) -> Written:
 def _integrity(job: Job) -> Written:
     written = read_integrity(as_of=job.night.as_of, grace_days=Association.current().grace_days)
     return Written(rows_in=1, rows_out=written)
+
+
+def _readings(job: Job) -> Written:
+    written = write_down(as_of=job.night.as_of, grace_days=Association.current().grace_days)
+    return Written(rows_in=0, rows_out=written)
 
 
 def _kept_stage(

@@ -1,9 +1,26 @@
 """What a night writes down of the measures that are too much work for a page."""
 
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from typing import Any
 
 from success.engine.revenue import MixedCurrencies
-from success.models import ForecastMonth, IntegrityReading
+from success.enums import RevenueBasis
+from success.models import ForecastMonth, IntegrityReading, MeasureReading
+from success.queries import (
+    after_move,
+    doing,
+    first_value,
+    forecast,
+    gap,
+    kept,
+    margin,
+    movements,
+    readings,
+    renewals,
+    revenue,
+)
+from success.queries import measures as integrity_of
 from success.queries.forecast import (
     ANSWER_DAYS,
     MONTHS_BACK,
@@ -13,6 +30,11 @@ from success.queries.forecast import (
     month_past,
 )
 from success.queries.measures import as_plain, integrity
+from success.rollups.revenue import year_before
+
+MOST_WON = 25
+FIRST_PAGE = 50
+CANNOT_BE_SAID = (MixedCurrencies, margin.NoRates, margin.OtherCurrency)
 
 
 def read_integrity(*, as_of: date, grace_days: int) -> int:
@@ -62,3 +84,59 @@ def read_forecast_months(*, as_of: date, grace_days: int) -> int:
     over = as_of - timedelta(days=ANSWER_DAYS)
     ForecastMonth.objects.filter(is_settled=False, ends_on__lte=over).update(is_settled=True)
     return written
+
+
+def write_down(*, as_of: date, grace_days: int) -> int:
+    """Keep the answers to what pages open with as of a night; return the rows written.
+
+    Only where they differ, so the same night again writes none; those of other days go. What
+    cannot be said is not kept, and pages say why.
+    """
+    written, asked = 0, []
+    for ask, given, question in _opened_with(as_of=as_of, grace_days=grace_days):
+        named = readings.question(ask, *given, **question)
+        try:
+            said = {"answer": readings.anew(ask, *given, **question)}
+        except CANNOT_BE_SAID:
+            continue
+        asked.append(named)
+        if MeasureReading.objects.filter(question=named, as_of=as_of, said=said).exists():
+            continue
+        MeasureReading.objects.update_or_create(
+            question=named, defaults={"as_of": as_of, "said": said}
+        )
+        written += 1
+    return written + MeasureReading.objects.exclude(question__in=asked).delete()[0]
+
+
+def forget(*asked_of: Callable[..., Any]) -> None:
+    """Drop what is kept of some questions, for what they rest on was just said anew."""
+    for each in asked_of:
+        MeasureReading.objects.filter(question__startswith=f"{readings.topic(each)}?").delete()
+
+
+def _opened_with(
+    *, as_of: date, grace_days: int
+) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:
+    """What is asked by pages as they open; those that others rest on come first."""
+    day: dict[str, Any] = {"as_of": as_of}
+    both: dict[str, Any] = {"as_of": as_of, "grace_days": grace_days}
+    year: dict[str, Any] = {"opening_on": year_before(as_of), "closing_on": as_of}
+    yield revenue.both_bases, (), both | year
+    yield kept.promises_kept, (), day
+    yield gap.gap_of, (), day
+    yield first_value.first_value, (), both
+    yield doing.work_of_all, (), both
+    yield after_move.moved_to_less, (), both
+    yield renewals.all_weeks, (), both
+    yield forecast.forecast, (), day
+    yield forecast.accounts, (), day
+    yield margin.by_segment, (), day
+    yield margin.by_member, (), day
+    earlier = integrity_of.earlier_day(as_of)
+    won = {"earlier": earlier, "later": as_of, "grace_days": grace_days, "most": MOST_WON}
+    yield integrity_of.won_by_members, (), won
+    for basis in RevenueBasis:
+        asked = movements.Asked(basis=basis, **both, **year)
+        yield movements.movements_between, (asked,), {"size": FIRST_PAGE}
+        yield movements.totals, (asked,), {}

@@ -9,6 +9,8 @@ from django.db import transaction
 from members.models import Association, User
 from members.services import audit
 from success.models import Offer, OfferWorth
+from success.queries import forecast
+from success.services.readings import forget
 
 SAID: Final = ("annual_value", "currency", "note")
 
@@ -43,6 +45,7 @@ def set_worth(  # noqa: PLR0913  # what a value is made of
         effective_from=effective_from,
         defaults=said | {"set_by": by, "set_at": at},
     )
+    forget(forecast.forecast, forecast.accounts, forecast.back_test)
     audit.record(
         verb="offer_worth.set",
         subject=worth,

@@ -17,13 +17,12 @@ from config.kernel.sheets import KINDS, Row, as_file
 from members.enums import Role
 from members.models import Association, User
 from success.access import Permission
-from success.engine.doing import Work
 from success.engine.revenue import MixedCurrencies
 from success.engine.rollup import SMALLEST_GROUP
 from success.queries import doing as reads
 from success.queries import effects, vector
 from success.queries import measures as integrity_of
-from success.queries.doing import AccountRow, PersonWork
+from success.queries.doing import AccountRow, PersonTold, TeamTold, Told
 from success.queries.nights import last_live_day
 from success.services.mailings import Sheet
 from success.views.measures import (
@@ -65,11 +64,13 @@ def our_work(request: HttpRequest) -> HttpResponse:
     user = cast("User", request.user)
     as_of = _as_of()
     grace_days = Association.current().grace_days
-    found = reads.our_work(user, as_of=as_of, grace_days=grace_days)
+    found = reads.work_of_all(as_of=as_of, grace_days=grace_days)
+    people = _people(user, found)
     asked = request.GET.get("who", "")
-    chosen = next((one for one in found.people if str(one.user.public_id) == asked), None)
+    chosen = next((one for one, _told in people if str(one.public_id) == asked), None)
     if chosen is None and user.role == Role.MSM:
-        chosen = next(iter(found.people), None)
+        chosen = user
+    held = reads.accounts(as_of=as_of, grace_days=grace_days, owner=chosen) if chosen else []
     uplift, _plays = effects.overview(as_of=as_of, grace_days=grace_days)
     context: dict[str, Any] = {
         "crumbs": [(_("Measures"), reverse("success:measures"))],
@@ -78,17 +79,18 @@ def our_work(request: HttpRequest) -> HttpResponse:
         "team": _said(found.team),
         "rows": [
             {
-                "person": one,
-                "said": _said(one.work),
-                "url": f"{reverse('success:our_work')}?who={one.user.public_id}#accounts",
+                "user": one,
+                "person": told,
+                "said": _said(told.work),
+                "url": f"{reverse('success:our_work')}?who={one.public_id}#accounts",
                 "counted_url": members_url(
-                    owner=str(one.user.public_id), held_days=str(found.held_days)
+                    owner=str(one.public_id), held_days=str(found.held_days)
                 ),
             }
-            for one in found.people
+            for one, told in people
         ],
         "chosen": chosen,
-        "accounts": _account_lines(chosen) if chosen else [],
+        "accounts": _account_lines(held),
         "uplift": [
             (OUTCOME_WORDS[each.outcome], VERDICT_WORDS[each.effect.verdict], each.effect)
             for each in uplift.outcomes
@@ -132,7 +134,17 @@ def sheet(user: User, filters: QueryDict, as_of: date) -> Sheet:
     )
 
 
-def _said(work: Work) -> dict[str, Any]:
+def _people(user: User, found: TeamTold) -> list[tuple[User, PersonTold]]:
+    """Whose work ``user`` may see, by name: an MSM their own, also where they hold nothing."""
+    told = {each.owner_id: each for each in found.people}
+    shown = [user.pk] if user.role == Role.MSM else [*told]
+    return [
+        (one, told.get(one.pk) or reads.nothing_held(one.pk))
+        for one in User.objects.filter(pk__in=shown).order_by("name", "pk")
+    ]
+
+
+def _said(work: Told) -> dict[str, Any]:
     """A reading as numbers of a page; the means stand only where the change does."""
     known = work.change is not None
     return {
@@ -143,8 +155,8 @@ def _said(work: Work) -> dict[str, Any]:
     }
 
 
-def _account_lines(person: PersonWork) -> list[dict[str, Any]]:
-    return [{"row": row, "why_not": _why_not(row)} for row in person.accounts[:MOST_LISTED]]
+def _account_lines(rows: list[AccountRow]) -> list[dict[str, Any]]:
+    return [{"row": row, "why_not": _why_not(row)} for row in rows[:MOST_LISTED]]
 
 
 def _why_not(row: AccountRow) -> str:

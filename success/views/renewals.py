@@ -103,7 +103,7 @@ def renewals(request: HttpRequest) -> HttpResponse:
     except BadCursor:
         return HttpResponseBadRequest(_("This page of the list does not exist."))
     dues, of_week, currency = _money(request, everybody=everybody, rows=listed.items)
-    weeks = reads.weeks(_but_for_week(request, everybody), evidence=known.evidence, as_of=as_of)
+    weeks = _weeks(request, everybody, known=known, as_of=as_of)
     since, until, hit = reads.hit_rate(as_of=as_of, grace_days=grace_days)
     first, last = _months(request, known=known)
     context: dict[str, Any] = {
@@ -127,7 +127,11 @@ def renewals(request: HttpRequest) -> HttpResponse:
         "open": sum(week.open for week in weeks),
         "expected": float(sum(week.expected for week in weeks)),
         "unknown": sum(week.unknown for week in weeks),
-        "shown": found.count(),
+        "shown": (
+            sum(week.members for week in weeks)
+            if _is_all(request) and not request.GET.get("week")
+            else found.count()
+        ),
         "known": known,
         "known_last": known.until - timedelta(days=1),
         "rows": _rows(listed.items, known=known, as_of=as_of, dues=dues),
@@ -171,9 +175,9 @@ def renewals_chart(request: HttpRequest) -> JsonResponse:
     """Terms that end by week: expected to be renewed, and the others; plain floats."""
     user = cast("User", request.user)
     as_of = _as_of()
-    rows = _but_for_week(request, reads.ending(user, as_of=as_of))
     known = reads.known(as_of=as_of, grace_days=Association.current().grace_days)
-    weeks = reads.weeks(rows, evidence=known.evidence, as_of=as_of)
+    everybody = reads.ending(user, as_of=as_of)
+    weeks = _weeks(request, everybody, known=known, as_of=as_of)
     links = [
         f"{reverse('success:renewals')}{_with(request, week=week.monday.isoformat())}#members"
         for week in weeks
@@ -403,6 +407,21 @@ def _but_for_week(request: HttpRequest, everybody: Any) -> Any:
     kept.pop("week", None)
     asked = RenewalFilter(kept, queryset=everybody, request=request)
     return asked.qs if asked.is_valid() else everybody.none()
+
+
+def _is_all(request: HttpRequest) -> bool:
+    """Whether the calendar is that of everybody, which the night keeps."""
+    narrowed = any(request.GET.get(name) for name in ("owner", "state", "tier", "segment"))
+    return not narrowed and cast("User", request.user).role != Role.MSM
+
+
+def _weeks(
+    request: HttpRequest, everybody: Any, *, known: Known, as_of: date
+) -> list[reads.Week]:
+    if _is_all(request):
+        return reads.all_weeks(as_of=as_of, grace_days=Association.current().grace_days)
+    rows = _but_for_week(request, everybody)
+    return reads.weeks(rows, evidence=known.evidence, as_of=as_of)
 
 
 def _money(
