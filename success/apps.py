@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.db.models import Q
+from django.db.models.signals import post_delete, post_save
 
 
 class SuccessConfig(AppConfig):
@@ -17,13 +18,18 @@ class SuccessConfig(AppConfig):
         from communications.services.gate import guards  # noqa: PLC0415  # models come first
         from communications.services.templates import audiences  # noqa: PLC0415
         from engagement.signals import facts_recorded  # noqa: PLC0415
+        from members.models import AccountLink, Association, ExchangeRate  # noqa: PLC0415
         from success.queries.readers import readers  # noqa: PLC0415
-        from success.receivers import hear_facts  # noqa: PLC0415
+        from success.receivers import hear_facts, reckon_anew, say_anew  # noqa: PLC0415
         from success.services import plays, reviews  # noqa: PLC0415
         from success.views.mailed import register_pages  # noqa: PLC0415
 
         audiences.register("success.play", readers)
         facts_recorded.connect(hear_facts, dispatch_uid="success.hear_facts")
+        for model in (AccountLink, ExchangeRate):
+            post_save.connect(reckon_anew, sender=model, dispatch_uid="success.reckon_anew")
+            post_delete.connect(reckon_anew, sender=model, dispatch_uid="success.reckon_anew")
+        post_save.connect(say_anew, sender=Association, dispatch_uid="success.say_anew")
         guards.register("success.play", plays.objection)
         guards.register("success.review", reviews.objection)
         register_pages()

@@ -22,6 +22,7 @@ from success.models import Accountability
 from success.queries import first_value, kept, margin, outlook, recount
 from success.queries.explain import RevenueExplained, Said
 from success.queries.explain_vector import GroupExplained, VectorExplained
+from success.queries.readings import asked_anew
 
 PAGE: Final = 1000
 CENT: Final = Decimal("0.01")
@@ -267,7 +268,8 @@ def _margin(as_of: date) -> Counted:
     sums = dict.fromkeys(names, Decimal(0))
     members, after = 0, None
     while True:
-        page = margin.by_member(as_of=as_of, after=after, size=PAGE)
+        with asked_anew():
+            page = margin.by_member(as_of=as_of, after=after, size=PAGE)
         members += len(page.items)
         for row in page.items:
             for name in names:

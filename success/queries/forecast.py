@@ -587,7 +587,6 @@ def accounts(  # noqa: PLR0913  # which list, and where to read on
     return KeysetPage(items=items, next=edge, previous=None)
 
 
-@kept_by_night
 def back_test(*, as_of: date, grace_days: int, months: int = MONTHS_BACK) -> BackTest:
     """Set what each closed month would have been given beside what came of it (DOMAIN 3.5).
 

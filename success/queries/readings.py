@@ -5,7 +5,9 @@ answer, be it a page, a program or a file; anything else is worked out when it i
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from inspect import signature
 from typing import Any, ParamSpec, TypeVar, cast, get_type_hints
@@ -15,33 +17,51 @@ from success.models import MeasureReading
 
 P = ParamSpec("P")
 R = TypeVar("R")
+# What has been worked out so far while answers that are kept are asked past; null elsewhere.
+_found: ContextVar[dict[str, Any] | None] = ContextVar("found", default=None)
+
+
+@contextmanager
+def asked_anew() -> Iterator[None]:
+    """Ask past what is kept: within, each question is worked out, once, from what is now."""
+    token = _found.set({})
+    try:
+        yield
+    finally:
+        _found.reset(token)
 
 
 def kept_by_night(work_out: Callable[P, R]) -> Callable[P, R]:
     """Answer as the last night did where it was asked the very same, else work it out now.
 
-    One statement. The night itself asks ``anew``. Everything asked and answered must be such
-    as ``config.kernel.exact`` can write.
+    One statement. Everything asked and answered must be such as ``config.kernel.exact`` can
+    write.
     """
 
     @wraps(work_out)
     def ask(*given: P.args, **asked: P.kwargs) -> R:
-        said = _said(ask, *given, **asked)
-        return work_out(*given, **asked) if said is None else _read(ask, said)
+        answer = known(ask, *given, **asked)
+        if answer is not None:
+            return answer
+        answer = work_out(*given, **asked)
+        found = _found.get()
+        if found is not None:
+            found[question(ask, *given, **asked)] = answer
+        return answer
 
     return ask
 
 
 def known(asked_of: Callable[..., R], *given: Any, **asked: Any) -> R | None:
     """Return what the night answered to a question; null where it was not asked that."""
-    said = _said(asked_of, *given, **asked)
-    return None if said is None else _read(asked_of, said)
-
-
-def anew(asked_of: Callable[..., Any], *given: Any, **asked: Any) -> Any:
-    """Return the answer worked out now, as plain JSON, whatever is kept of it."""
-    work_out = asked_of.__wrapped__  # type: ignore[attr-defined]  # left there by wraps()
-    return exact.write(work_out(*given, **asked))
+    named = question(asked_of, *given, **asked)
+    found = _found.get()
+    if found is not None:
+        return found.get(named)
+    said = MeasureReading.objects.filter(question=named).values_list("said", flat=True).first()
+    if said is None:
+        return None
+    return cast("R", exact.read(get_type_hints(asked_of)["return"], said["answer"]))
 
 
 def question(asked_of: Callable[..., Any], *given: Any, **asked: Any) -> str:
@@ -55,12 +75,3 @@ def question(asked_of: Callable[..., Any], *given: Any, **asked: Any) -> str:
 def topic(asked_of: Callable[..., Any]) -> str:
     """Return what the questions to a function begin with: its module and its name."""
     return f"{asked_of.__module__.rpartition('.')[2]}.{asked_of.__name__}"
-
-
-def _said(asked_of: Callable[..., Any], *given: Any, **asked: Any) -> Any:
-    named = MeasureReading.objects.filter(question=question(asked_of, *given, **asked))
-    return named.values_list("said", flat=True).first()
-
-
-def _read(asked_of: Callable[..., R], said: Any) -> R:
-    return cast("R", exact.read(get_type_hints(asked_of)["return"], said["answer"]))

@@ -195,6 +195,31 @@ READ_BY = {
         "success_vectorchange",
     ),
     "integrity": (*LEDGER, *VECTORS, "success_plan"),
+    "readings": (
+        *LEDGER,
+        *VECTORS,
+        "coverage_assignment",
+        "coverage_assignmentchange",
+        "coverage_axprofile",
+        "coverage_coveragehours",
+        "coverage_coveragemodel",
+        "coverage_effort",
+        "coverage_move",
+        "coverage_rebalancing",
+        "members_accountlink",
+        "success_accountability",
+        "success_ask",
+        "success_costrate",
+        "success_gapanswer",
+        "success_helpfulness",
+        "success_offer",
+        "success_offerworth",
+        "success_plan",
+        "success_planpause",
+        "success_plantemplate",
+        "success_templatemilestone",
+        "success_vectorchange",
+    ),
 }
 NOTHING_TO_DO = Written(rows_in=0, rows_out=0)
 
@@ -310,7 +335,7 @@ def _integrity(job: Job) -> Written:
 
 def _readings(job: Job) -> Written:
     written = write_down(as_of=job.night.as_of, grace_days=Association.current().grace_days)
-    return Written(rows_in=0, rows_out=written)
+    return Written(rows_in=1, rows_out=written)
 
 
 def _kept_stage(
@@ -389,8 +414,9 @@ LIVE_STAGES = (
     _kept_stage("integrity", _integrity, beside_previous=True),
     _kept_stage("retention", _retention, beside_previous=True),
     _kept_stage("renewals", _renewals, beside_previous=True),
-    # these read what plays have entered, and what has been counted of months
+    # these read what plays have entered, and what has been counted of months and renewals
     Stage(name="effects", run=_effects, is_ranged=False),
+    _kept_stage("readings", _readings, beside_previous=True),
     Stage(name="months", run=_months, is_ranged=False, beside_previous=True),
 )
 

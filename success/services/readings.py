@@ -2,8 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
+from django.db.models import Q
+
+from config.kernel import exact
 from success.engine.revenue import MixedCurrencies
 from success.enums import RevenueBasis
 from success.models import ForecastMonth, IntegrityReading, MeasureReading
@@ -37,6 +42,7 @@ FIRST_PAGE = 50
 CANNOT_BE_SAID = (MixedCurrencies, margin.NoRates, margin.OtherCurrency)
 
 
+@readings.asked_anew()
 def read_integrity(*, as_of: date, grace_days: int) -> int:
     """Keep whether revenue is backed by success as of a night; return the rows written.
 
@@ -54,6 +60,7 @@ def read_integrity(*, as_of: date, grace_days: int) -> int:
     return 1
 
 
+@readings.asked_anew()
 def read_forecast_months(*, as_of: date, grace_days: int) -> int:
     """Keep what each of the last closed months was given and what came; return rows written.
 
@@ -86,39 +93,64 @@ def read_forecast_months(*, as_of: date, grace_days: int) -> int:
     return written
 
 
+@readings.asked_anew()
 def write_down(*, as_of: date, grace_days: int) -> int:
     """Keep the answers to what pages open with as of a night; return the rows written.
 
-    Only where they differ, so the same night again writes none; those of other days go. What
-    cannot be said is not kept, and pages say why.
+    All are worked out anew, each once. Only those that differ are written, so the same night
+    again writes none; those of other days go. What cannot be said is not kept, and pages say
+    why.
     """
-    written, asked = 0, []
-    for ask, given, question in _opened_with(as_of=as_of, grace_days=grace_days):
-        named = readings.question(ask, *given, **question)
+    before = {each.question: each for each in MeasureReading.objects.all()}
+    told = {}
+    for ask, given, asked in _opened_with(as_of=as_of, grace_days=grace_days):
         try:
-            said = {"answer": readings.anew(ask, *given, **question)}
+            answer = exact.write(ask(*given, **asked))
         except CANNOT_BE_SAID:
             continue
-        asked.append(named)
-        if MeasureReading.objects.filter(question=named, as_of=as_of, said=said).exists():
-            continue
-        MeasureReading.objects.update_or_create(
-            question=named, defaults={"as_of": as_of, "said": said}
-        )
-        written += 1
-    return written + MeasureReading.objects.exclude(question__in=asked).delete()[0]
+        told[readings.question(ask, *given, **asked)] = {"answer": answer}
+    written = [
+        MeasureReading(question=question, as_of=as_of, said=said)
+        for question, said in told.items()
+        if question not in before
+        or (before[question].as_of, before[question].said) != (as_of, said)
+    ]
+    MeasureReading.objects.bulk_create(
+        written,
+        update_conflicts=True,
+        unique_fields=["question"],
+        update_fields=["as_of", "said"],
+    )
+    gone = MeasureReading.objects.exclude(question__in=told).delete()[0]
+    return len(written) + gone
 
 
 def forget(*asked_of: Callable[..., Any]) -> None:
-    """Drop what is kept of some questions, for what they rest on was just said anew."""
-    for each in asked_of:
-        MeasureReading.objects.filter(question__startswith=f"{readings.topic(each)}?").delete()
+    """Drop what is kept of some questions, or of all, for what they rest on was said anew."""
+    kept = MeasureReading.objects.all()
+    if asked_of:
+        of_any = (Q(question__startswith=f"{readings.topic(each)}?") for each in asked_of)
+        kept = kept.filter(reduce(or_, of_any))
+    kept.delete()
+
+
+def forget_money() -> None:
+    """Drop what is kept of revenue and all that is made of it."""
+    forget(
+        forecast.forecast,
+        integrity_of.won_by_members,
+        margin.by_member,
+        margin.by_segment,
+        movements.movements_between,
+        movements.totals,
+        revenue.both_bases,
+    )
 
 
 def _opened_with(
     *, as_of: date, grace_days: int
 ) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:
-    """What is asked by pages as they open; those that others rest on come first."""
+    """What is asked by pages as they open."""
     day: dict[str, Any] = {"as_of": as_of}
     both: dict[str, Any] = {"as_of": as_of, "grace_days": grace_days}
     year: dict[str, Any] = {"opening_on": year_before(as_of), "closing_on": as_of}

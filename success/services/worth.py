@@ -45,7 +45,7 @@ def set_worth(  # noqa: PLR0913  # what a value is made of
         effective_from=effective_from,
         defaults=said | {"set_by": by, "set_at": at},
     )
-    forget(forecast.forecast, forecast.accounts, forecast.back_test)
+    forget(forecast.forecast, forecast.accounts)
     audit.record(
         verb="offer_worth.set",
         subject=worth,

@@ -237,7 +237,9 @@ def test_movements_cost_the_same_queries_for_any_number(
 ):
     add_lines([line(f"M{number}", "2024-06-01", "2026-06-01", 10) for number in range(members)])
 
-    with django_assert_num_queries(7):  # session, user, grace; traits and rows, twice
+    with django_assert_num_queries(
+        9
+    ):  # session, user, grace; what is kept, traits and rows, twice
         answer = director.get("/measures/revenue/movements", YEAR)
     assert len(answer.json()["results"]) == members
 

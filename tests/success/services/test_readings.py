@@ -1,14 +1,20 @@
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 
+from members.enums import LinkKind
+from members.models import Association
+from members.services.links import link_accounts, take_back_link
+from members.services.rates import set_rate
 from success.models import MeasureReading
 from success.queries import gap, kept, readings, revenue
 from success.services.readings import forget, write_down
-from tests.factories import make_term
+from tests.factories import make_member, make_term
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 7, 29)
+NOON = datetime(2026, 7, 29, 12, tzinfo=UTC)
 
 
 def test_the_same_day_again_writes_nothing():
@@ -53,3 +59,36 @@ def test_what_was_said_anew_is_forgotten():
 
     assert readings.known(kept.promises_kept, as_of=DAY) is None
     assert readings.known(gap.gap_of, as_of=DAY) is not None
+
+
+def test_who_asks_past_what_is_kept_gets_what_is_so_now():
+    write_down(as_of=DAY, grace_days=30)
+    MeasureReading.objects.update(said={"answer": None})
+
+    with readings.asked_anew():
+        assert gap.gap_of(as_of=DAY).answered == 0
+        # asked again within, it is not worked out again
+        assert readings.known(gap.gap_of, as_of=DAY) is gap.gap_of(as_of=DAY)
+
+
+@pytest.mark.parametrize("change", ["linked", "taken back", "rate", "association"])
+def test_what_a_person_changes_is_not_answered_from_the_night(change):
+    linked = {"kind": LinkKind.MERGER, "since": date(2026, 1, 1), "by": None, "at": NOON}
+    linked |= {"member": make_member(), "survivor": make_member()}
+    if change == "taken back":
+        link = link_accounts(**linked)
+    write_down(as_of=DAY, grace_days=30)
+    assert MeasureReading.objects.filter(question__startswith="revenue.both_bases").exists()
+
+    match change:
+        case "linked":
+            link_accounts(**linked)
+        case "taken back":
+            take_back_link(link=link, by=None, at=NOON)
+        case "rate":
+            set_rate(currency="EUR", on=DAY, rate=Decimal("1.1"), by=None, at=NOON)
+        case "association":
+            Association.current().save()
+
+    assert not MeasureReading.objects.filter(question__startswith="revenue.").exists()
+    assert MeasureReading.objects.exists() is (change != "association")

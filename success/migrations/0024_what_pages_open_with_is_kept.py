@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("success", "0022_groups_may_be_chapters"),
+        ("success", "0023_a_night_knows_what_it_read"),
     ]
 
     operations = [
