@@ -70,6 +70,20 @@ class ReviewQuerySet(QuerySet["Review"]):
         return self.ahead().filter(starts_at__lte=at)
 
 
+def _plainly_awake(on: date) -> Q:
+    return Q(sleeps_until_change=False) & (Q(snoozed_until=None) | Q(snoozed_until__lte=on))
+
+
+def _woken(on: date) -> Q:
+    known = apps.get_model("success", "MemberFacts").objects
+    unchanged = known.annotate(
+        now=Concat(
+            "state", Value(" "), Cast("blocking_id", TextField()), output_field=TextField()
+        )
+    ).filter(member=OuterRef("member"), now=KeyTextTransform("asleep_at", OuterRef("evidence")))
+    return Q(sleeps_until_change=True) & (Q(snoozed_until__lte=on) | ~Exists(unchanged))
+
+
 class InterventionQuerySet(QuerySet["Intervention"]):
     def visible_to(self, user: "User") -> Self:
         """Director and operations see every item, an MSM theirs and the pool's, others none.
@@ -98,18 +112,15 @@ class InterventionQuerySet(QuerySet["Intervention"]):
         is another than when it was put to sleep, or on its day, whichever comes first. Facts
         are looked up for those that sleep so, and for no others.
         """
-        due = Q(snoozed_until__lte=on)
-        plainly = Q(sleeps_until_change=False) & (Q(snoozed_until=None) | due)
-        known = apps.get_model("success", "MemberFacts").objects
-        unchanged = known.annotate(
-            now=Concat(
-                "state", Value(" "), Cast("blocking_id", TextField()), output_field=TextField()
-            )
-        ).filter(
-            member=OuterRef("member"),
-            now=KeyTextTransform("asleep_at", OuterRef("evidence")),
-        )
-        return self.filter(plainly | (Q(sleeps_until_change=True) & (due | ~Exists(unchanged))))
+        return self.filter(_plainly_awake(on) | _woken(on))
+
+    def plainly_awake(self, *, on: date) -> Self:
+        """Those of ``awake`` that do not sleep until something changes; an index tells."""
+        return self.filter(_plainly_awake(on))
+
+    def woken(self, *, on: date) -> Self:
+        """Those of ``awake`` that slept until something would change."""
+        return self.filter(_woken(on))
 
     def free_for(self, user: "User", *, at: datetime) -> Self:
         """Claimed by nobody else at a moment."""

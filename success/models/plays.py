@@ -339,6 +339,18 @@ class Intervention(models.Model):
                 condition=Q(status="open"),
                 name="queue_in_order",
             ),
+            # everybody's queue in its order, and all that is counted of it
+            models.Index(
+                fields=["queue_class", "occurred_on", "term_ends_on", "id"],
+                include=["owner", "minutes", "sleeps_until_change", "snoozed_until"],
+                condition=Q(status="open"),
+                name="open_in_order",
+            ),
+            models.Index(
+                fields=["member"],
+                condition=Q(status="open", sleeps_until_change=True),
+                name="asleep_until_change",
+            ),
             models.Index(fields=["member", "opened_on"], name="intervention_by_member"),
         ]
 

@@ -1,12 +1,13 @@
 """What Today shows around the queue: rows, counts, and what one item rests on."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 
 from django.db import connection
-from django.db.models import Count, F, Prefetch, Sum
+from django.db.models import Count, F, Prefetch, Q, Sum
 
 from coverage.models import AxProfile
 from engagement.models import Fact
@@ -111,16 +112,38 @@ class Pool:
     hours: Fraction
 
 
-def pool(*, as_of: date) -> Pool:
-    """Return what is open and awake and belongs to nobody; one statement over an index."""
-    found = (
-        Intervention.objects.open()
-        .filter(owner=None)
-        .awake(on=as_of)
-        .order_by()
-        .aggregate(items=Count("pk"), minutes=Sum("minutes"))
+@dataclass(frozen=True, kw_only=True)
+class OpenNow:
+    """What is open and awake, whoever has it; classes in queue order, none without items."""
+
+    classes: tuple[tuple[QueueClass, int], ...]
+    items: int
+    hours: Fraction
+    pool: Pool
+
+
+def open_now(*, as_of: date) -> OpenNow:
+    """Count everything that is open and awake; two statements, the first of an index alone."""
+    opened = Intervention.objects.open().order_by()
+    classes: Counter[QueueClass] = Counter()
+    minutes, pooled, pooled_minutes = 0, 0, 0
+    for found in (opened.plainly_awake(on=as_of), opened.woken(on=as_of)):
+        for queue_class, is_pool, number, taking in (
+            found.annotate(is_pool=Q(owner=None))
+            .values_list("queue_class", "is_pool")
+            .annotate(Count("pk"), Sum("minutes"))
+        ):
+            classes[QueueClass(queue_class)] += number
+            minutes += taking
+            if is_pool:
+                pooled += number
+                pooled_minutes += taking
+    return OpenNow(
+        classes=tuple(sorted(classes.items())),
+        items=classes.total(),
+        hours=Fraction(minutes, MINUTES_AN_HOUR),
+        pool=Pool(items=pooled, hours=Fraction(pooled_minutes, MINUTES_AN_HOUR)),
     )
-    return Pool(items=found["items"], hours=Fraction(found["minutes"] or 0, MINUTES_AN_HOUR))
 
 
 def workers(*, without: int | None = None) -> list[User]:
@@ -176,17 +199,15 @@ def own_count(user: User, *, as_of: date) -> int:
     return items.filter(owner=user).count() if user.role == Role.MSM else items.count()
 
 
-def team_week(*, as_of: date) -> TeamWeek:
-    """Return the team's open hours beside what it has in a week; two statements (2.10)."""
-    opened = Intervention.objects.open().awake(on=as_of).order_by()
-    work = opened.aggregate(minutes=Sum("minutes"), items=Count("pk"))
+def team_week(now: OpenNow) -> TeamWeek:
+    """Return the team's open hours beside what it has in a week; one statement (2.10)."""
     team = User.objects.filter(role=Role.MSM, is_active=True).aggregate(
         hours=Sum("weekly_hours"), people=Count("pk")
     )
     return TeamWeek(
-        open_hours=Fraction(work["minutes"] or 0, MINUTES_AN_HOUR),
+        open_hours=now.hours,
         available=Fraction(team["hours"] or 0),
-        items=work["items"],
+        items=now.items,
         people=team["people"],
     )
 

@@ -39,7 +39,7 @@ def live(request: HttpRequest) -> HttpResponse:
         "held": held,
         "classes": {str(each.value): number for each, number in counts},
         "everything": sum(number for _each, number in counts),
-        "pool": reads.pool(as_of=clock.today(zone=user.time_zone)).items,
+        "pool": reads.open_now(as_of=clock.today(zone=user.time_zone)).pool.items,
     }
     return _answer(answer, etag)
 

@@ -32,7 +32,7 @@ def team(request: HttpRequest) -> HttpResponse:
         }
         for each in queue.team(as_of=on)
     ]
-    pool = reads.pool(as_of=on)
+    pool = reads.open_now(as_of=on).pool
     context = {
         "rows": rows,
         "pool": pool,

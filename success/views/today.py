@@ -309,11 +309,16 @@ def desk_of(request: HttpRequest) -> Desk:
 def _whole(request: HttpRequest, desk: Desk, chosen: Intervention | None) -> dict[str, Any]:
     """Everything the page shows."""
     user, at, on = _user(request), clock.now(), _today(request)
-    pool = reads.pool(as_of=on)
+    now = reads.open_now(as_of=on)
+    pool = now.pool
     form = QueueFilter(request.GET, queryset=desk.items, request=request, on=on).form
     _simplify(form, request)
     more = [form[name] for name in MORE_FILTERS]
-    counts = reads.class_counts(desk.any_class)
+    counts = (
+        now.classes
+        if user.role != Role.MSM and not any(request.GET.get(name) for name in NARROWING)
+        else reads.class_counts(desk.any_class)
+    )
     asked = request.GET.getlist("queue_class")
     owner = request.GET.get("owner", "")
     context: dict[str, Any] = {
@@ -383,7 +388,7 @@ def _whole(request: HttpRequest, desk: Desk, chosen: Intervention | None) -> dic
             "unserved_count": len(week.unserved_ids),
         }
     else:
-        team = reads.team_week(as_of=on)
+        team = reads.team_week(now)
         context |= {
             "team": team,
             "hours_open": _decimal(team.open_hours),

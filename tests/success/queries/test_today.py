@@ -71,7 +71,7 @@ def test_team_week_sets_what_is_open_beside_what_there_is():
     make_intervention(minutes=45)
     make_intervention(minutes=45, snoozed_until=TODAY + timedelta(1))
 
-    assert reads.team_week(as_of=TODAY) == reads.TeamWeek(
+    assert reads.team_week(reads.open_now(as_of=TODAY)) == reads.TeamWeek(
         open_hours=Fraction(3, 4), available=Fraction(30), items=1, people=1
     )
 
