@@ -81,7 +81,7 @@ def _woken(on: date) -> Q:
             "state", Value(" "), Cast("blocking_id", TextField()), output_field=TextField()
         )
     ).filter(member=OuterRef("member"), now=KeyTextTransform("asleep_at", OuterRef("evidence")))
-    return Q(sleeps_until_change=True) & (Q(snoozed_until__lte=on) | ~Exists(unchanged))
+    return Q(sleeps_until_change=True) & (Q(snoozed_until__lte=on) | Q(~Exists(unchanged)))
 
 
 class InterventionQuerySet(QuerySet["Intervention"]):

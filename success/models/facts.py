@@ -120,6 +120,17 @@ class MemberFacts(models.Model):
                 condition=Q(first_value_on=None),
                 name="facts_no_first_value",
             ),
+            # lists in their order, of which a page is read
+            models.Index(
+                fields=["joined_on", "member"],
+                condition=Q(first_value_on=None),
+                name="facts_waiting_longest",
+            ),
+            models.Index(
+                fields=["term_ends_on", "member"],
+                condition=Q(standing="in_force"),
+                name="facts_by_term_end",
+            ),
         ]
 
     def __str__(self) -> str:

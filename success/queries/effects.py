@@ -17,6 +17,7 @@ from success.engine.effect import (
     verdict_of,
 )
 from success.models import Enrolment, Play, SleepingDog
+from success.queries.readings import kept_by_night
 from success.rollups import effects
 from success.rollups.effects import OUTCOMES, Drawn, Stratum
 
@@ -71,8 +72,8 @@ def overview(*, as_of: date, grace_days: int) -> tuple[PlayEffect, list[PlayEffe
     Together, each play's kinds of member are compared among themselves; plays whose arms are
     off are left out of it. A member of several plays is in it once for each.
     """
-    reading = _Reading(effects.arms(as_of=as_of, grace_days=grace_days))
-    known = effects.drawn(as_of=as_of)
+    reading = _Reading(arms(as_of=as_of, grace_days=grace_days))
+    known = drawn(as_of=as_of)
     plays = Play.objects.filter(pk__in=known).select_related("current").order_by("title", "pk")
     each = [reading.of(play, drawn=known[play.pk]) for play in plays]
     sound = {play for play, drawn in known.items() if drawn.ratio.is_ok}
@@ -82,6 +83,18 @@ def overview(*, as_of: date, grace_days: int) -> tuple[PlayEffect, list[PlayEffe
         held=sum(known[play].held for play in sound),
     )
     return reading.together(sound, drawn=together), each
+
+
+@kept_by_night
+def arms(*, as_of: date, grace_days: int) -> dict[str, dict[Stratum, Arms]]:
+    """Return the arms of all plays, for the night to keep (DOMAIN 8)."""
+    return effects.arms(as_of=as_of, grace_days=grace_days)
+
+
+@kept_by_night
+def drawn(*, as_of: date) -> dict[int, Drawn]:
+    """Return how many were drawn by all plays, for the night to keep (DOMAIN 8)."""
+    return effects.drawn(as_of=as_of)
 
 
 def is_sleeping_dog(*, enrolment: Enrolment) -> bool:

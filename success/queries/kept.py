@@ -199,7 +199,12 @@ def say_otherwise(user: "User", *, as_of: date) -> QuerySet[MemberFacts]:
     )
     return (
         recorded_as_succeeding(as_of=as_of)
-        .filter(member__in=Member.objects.visible_to(user), last_answer=GapAnswerChoice.NO)
+        .filter(
+            # those who ever said so are few, and their newest answer is looked up
+            member__in=GapAnswer.objects.filter(answer=GapAnswerChoice.NO).values("member"),
+            last_answer=GapAnswerChoice.NO,
+        )
+        .filter(member__in=Member.objects.visible_to(user))
         .annotate(
             said_on=Subquery(newest.values("on")[:1]),
             words=Subquery(newest.values("words")[:1]),

@@ -1,5 +1,6 @@
 """How long members stay: survival curves from the tables of the last night (DOMAIN 7)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -8,15 +9,18 @@ from uuid import UUID
 
 from django.db import connection
 
+from members.models import Member as AnyMember
 from success.engine.retention import MONTHS_A_YEAR, Month, Year, compare, curve
 from success.engine.survival import Curve, LogRank, interval
 from success.models import RetentionEvent
+from success.rollups.retention import EVERYBODY as EVERY_MEMBER
 from success.rollups.retention import SPELLS, records_begin, values
 
 FIRST, LATER = 1, 2
 EVERYBODY: Final = "all"
 DIMENSIONS: Final = ("kind", "segment", "state", "tier", "cohort")
 SMALLEST_GROUP: Final = 5
+STRETCH: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +131,26 @@ def memberships(  # noqa: PLR0913  # what is asked for, all by name
     if year is not None:
         conditions.append("g.month >= %(month)s AND coalesce(g.entry, -1) < %(month)s")
         asked["month"] = year * MONTHS_A_YEAR
+    found: list[Member] = []
+    first, looked_at = after[0], size
+    # memberships are found member by member, so a stretch of members will mostly do
+    while True:
+        looked_at *= STRETCH
+        last = _last_of(first, looked_at)
+        asked |= {"first": first, "last": EVERY_MEMBER[1] if last is None else last}
+        found += _memberships(conditions, asked | {"size": size - len(found)})
+        if last is None or len(found) == size:
+            return found
+        first = last + 1
+
+
+def _last_of(first: int, members: int) -> int | None:
+    """The last of so many members, from ``first`` on; null where there are fewer."""
+    later = AnyMember.objects.filter(pk__gte=first).order_by("pk").values_list("pk", flat=True)
+    return next(iter(later[members : members + 1]), None)
+
+
+def _memberships(conditions: Sequence[str], asked: Mapping[str, Any]) -> list[Member]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"WITH {SPELLS} SELECT g.member_id, m.public_id, m.name, g.run, g.begins_on,"

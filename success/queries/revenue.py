@@ -14,6 +14,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from django.db import connection
+
 from success.engine.revenue import Kind, MixedCurrencies, Status, to_places
 from success.enums import Dimension, PeriodKind, RevenueBasis
 from success.models import RevenuePeriod
@@ -324,6 +326,31 @@ class _Compared:
             undecided=money(tally.undecided),
             undecided_members=tally.undecided_members,
         )
+
+
+ENDING: Final = """
+SELECT date_trunc('week', known.term_ends_on)::date, sum(dues.annual_amount)
+FROM success_memberfacts known
+JOIN members_term term
+  ON term.member_id = known.member_id AND term.ends_on = known.term_ends_on
+JOIN members_dues dues ON dues.term_id = term.id
+WHERE known.standing = 'in_force'
+  AND known.term_ends_on >= %(since)s AND known.term_ends_on < %(until)s
+GROUP BY 1
+"""
+
+
+@readings.kept_by_night
+def dues_of_ending(*, since: date, until: date) -> dict[date, Decimal]:
+    """Return a year's dues of all whose term ends by the Monday of the week (DOMAIN 4.3).
+
+    As ``renewal_dues.dues_by_week`` does for those that somebody looks at. Raises
+    ``MixedCurrencies``.
+    """
+    check_currency()
+    with connection.cursor() as cursor:
+        cursor.execute(ENDING, {"since": since, "until": until})
+        return dict(cursor.fetchall())
 
 
 @readings.kept_by_night

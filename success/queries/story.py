@@ -20,6 +20,7 @@ from success.engine.revenue import to_places
 from success.engine.story import Bad, Loss, Tally, Usual
 from success.enums import Dimension, PeriodKind, RevenueBasis, State
 from success.queries import vector
+from success.queries.readings import kept_by_night
 from success.queries.revenue import RATIO_PLACES, SeriesPoint, every_series
 from success.queries.vector import GroupHealth
 from success.rollups import ledger
@@ -123,6 +124,7 @@ class Story:
     signs: list[Sign]
 
 
+@kept_by_night
 def story(*, as_of: date) -> Story:
     """Return the years known up to a day, judged by their own median and spread.
 

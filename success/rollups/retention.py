@@ -15,6 +15,8 @@ MONTHS: Final = """(
             AND date_part('day', {end} + 1) <> 1 THEN 1 ELSE 0 END
 )::int"""
 
+EVERYBODY: Final = (0, 2**62)
+
 # A list of common table expressions that ends in ``grouped``: one row for each unbroken
 # membership that was watched for any time at all. Terms are one membership where the next
 # begins before the grace after the last is over, so each is taken up to the day before that.
@@ -25,6 +27,7 @@ held AS (
            (array_agg(t.tier ORDER BY t.starts_on, t.ends_on, t.id))[1] AS tier
     FROM members_term t
     WHERE t.starts_on <= %(as_of)s
+      AND t.member_id BETWEEN %(first)s AND %(last)s
     GROUP BY t.member_id
 ),
 spell AS (
@@ -69,6 +72,7 @@ who AS MATERIALIZED (
     FROM members_member m
     LEFT JOIN success_memberfacts f ON f.member_id = m.id
     LEFT JOIN coverage_segment g ON g.id = f.segment_id
+    WHERE m.id BETWEEN %(first)s AND %(last)s
 ),
 grouped AS (
     SELECT seen.*, who.kind, who.segment, coalesce((
@@ -166,10 +170,20 @@ SELECT (SELECT coalesce(sum(members), 0)::int FROM alike),
 
 
 def values(
-    *, as_of: date, grace_days: int, records_begin: date | None
+    *,
+    as_of: date,
+    grace_days: int,
+    records_begin: date | None,
+    members: tuple[int, int] = EVERYBODY,
 ) -> dict[str, date | int | None]:
-    """Return what ``SPELLS`` asks for."""
-    return {"as_of": as_of, "grace": max(grace_days, 1), "records_begin": records_begin}
+    """Return what ``SPELLS`` asks for; ``members`` are the first and the last looked at."""
+    return {
+        "as_of": as_of,
+        "grace": max(grace_days, 1),
+        "records_begin": records_begin,
+        "first": members[0],
+        "last": members[1],
+    }
 
 
 def records_begin() -> date | None:

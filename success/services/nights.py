@@ -210,6 +210,7 @@ READ_BY = {
         "success_accountability",
         "success_ask",
         "success_costrate",
+        "success_enrolment",
         "success_gapanswer",
         "success_helpfulness",
         "success_offer",
@@ -217,6 +218,8 @@ READ_BY = {
         "success_plan",
         "success_planpause",
         "success_plantemplate",
+        "success_play",
+        "success_playversion",
         "success_templatemilestone",
         "success_vectorchange",
     ),
@@ -416,7 +419,7 @@ LIVE_STAGES = (
     _kept_stage("renewals", _renewals, beside_previous=True),
     # these read what plays have entered, and what has been counted of months and renewals
     Stage(name="effects", run=_effects, is_ranged=False),
-    _kept_stage("readings", _readings, beside_previous=True),
+    _kept_stage("readings", _readings),
     Stage(name="months", run=_months, is_ranged=False, beside_previous=True),
 )
 

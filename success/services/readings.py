@@ -15,6 +15,7 @@ from success.models import ForecastMonth, IntegrityReading, MeasureReading
 from success.queries import (
     after_move,
     doing,
+    effects,
     first_value,
     forecast,
     gap,
@@ -24,6 +25,7 @@ from success.queries import (
     readings,
     renewals,
     revenue,
+    story,
 )
 from success.queries import measures as integrity_of
 from success.queries.forecast import (
@@ -141,9 +143,12 @@ def forget_money() -> None:
         integrity_of.won_by_members,
         margin.by_member,
         margin.by_segment,
-        movements.movements_between,
-        movements.totals,
+        movements.first_of_moves,
+        movements.of_all_kinds,
+        movements.prices_of,
         revenue.both_bases,
+        revenue.dues_of_ending,
+        story.story,
     )
 
 
@@ -160,7 +165,11 @@ def _opened_with(
     yield first_value.first_value, (), both
     yield doing.work_of_all, (), both
     yield after_move.moved_to_less, (), both
+    yield effects.arms, (), both
+    yield effects.drawn, (), day
     yield renewals.all_weeks, (), both
+    ahead = {"since": as_of, "until": as_of + renewals.AHEAD}
+    yield revenue.dues_of_ending, (), ahead
     yield forecast.forecast, (), day
     yield forecast.accounts, (), day
     yield margin.by_segment, (), day
@@ -170,5 +179,7 @@ def _opened_with(
     yield integrity_of.won_by_members, (), won
     for basis in RevenueBasis:
         asked = movements.Asked(basis=basis, **both, **year)
-        yield movements.movements_between, (asked,), {"size": FIRST_PAGE}
-        yield movements.totals, (asked,), {}
+        yield movements.first_of_moves, (asked,), {"size": FIRST_PAGE}
+        yield movements.of_all_kinds, (asked,), {"only": movements.EVERYBODY}
+        yield movements.prices_of, (asked,), {}
+    yield story.story, (), day

@@ -40,6 +40,7 @@ from success.queries import renewal_dues
 from success.queries import renewals as reads
 from success.queries.nights import last_live_day
 from success.queries.renewals import Ending, Known, Play
+from success.queries.revenue import dues_of_ending
 from success.services.mailings import CannotBeMade, Sheet
 from success.views.renewal_dues import renewable_context
 from success.views.views import opens_as_kept
@@ -431,7 +432,11 @@ def _money(
     if not may(request, Permission.REVENUE_VIEW):
         return {}, None, ""
     try:
-        by_week = renewal_dues.dues_by_week(_but_for_week(request, everybody))
+        by_week = (
+            dues_of_ending(since=(as_of := _as_of()), until=as_of + reads.AHEAD)
+            if _is_all(request)
+            else renewal_dues.dues_by_week(_but_for_week(request, everybody))
+        )
         return (
             renewal_dues.dues_of([row.pk for row in rows]),
             by_week,

@@ -293,5 +293,5 @@ def test_overview_asks_as_often_for_one_play_as_for_three(plays, django_assert_m
         make_drawn(play, Arm.HELD, 2)
     assert Play.objects.count() == plays
 
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(7):
         overview(as_of=AS_OF, grace_days=30)

@@ -64,6 +64,7 @@ OWN = {
         "success_measurereading",
         "success_renewalcount",
         "success_revenueperiod",
+        "success_vectorrollup",
     },
 }
 TOLD_BY_THE_DIRTY_SET = {"members_dirtymember", "success_milestone", "success_night"}

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,10 +7,15 @@ from members.enums import LinkKind
 from members.models import Association
 from members.services.links import link_accounts, take_back_link
 from members.services.rates import set_rate
+from success.engine.revenue import Kind
+from success.enums import RevenueBasis
 from success.models import MeasureReading
-from success.queries import gap, kept, readings, revenue
+from success.queries import effects, gap, kept, readings, renewals, revenue, story
+from success.queries import movements as moves
+from success.queries.movements import Asked, Narrowed
+from success.queries.renewal_dues import dues_by_week
 from success.services.readings import forget, write_down
-from tests.factories import make_member, make_term
+from tests.factories import make_member, make_member_facts, make_term
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 7, 29)
@@ -38,6 +43,9 @@ def test_an_answer_that_is_kept_equals_the_one_worked_out_now():
         (kept.promises_kept, {"as_of": DAY}),
         (gap.gap_of, {"as_of": DAY}),
         (revenue.both_bases, year),
+        (story.story, {"as_of": DAY}),
+        (effects.arms, {"as_of": DAY, "grace_days": 30}),
+        (effects.drawn, {"as_of": DAY}),
     ):
         found = readings.known(ask, **asked)
         assert found is not None
@@ -92,3 +100,39 @@ def test_what_a_person_changes_is_not_answered_from_the_night(change):
 
     assert not MeasureReading.objects.filter(question__startswith="revenue.").exists()
     assert MeasureReading.objects.exists() is (change != "association")
+
+
+@pytest.mark.parametrize("kinds", [(), (Kind.CHURN,), (Kind.NEW, Kind.UNCHANGED)])
+def test_a_list_of_movements_opens_with_the_same_rows_kept_and_worked_out(kinds):
+    for number in range(60):
+        lasts = 2027 if number % 3 else 2026
+        make_term(starts_on=date(2025, 1, 1), ends_on=date(lasts, 1, 1), dues=100 + number % 7)
+    make_term(starts_on=date(2026, 2, 1), ends_on=date(2027, 2, 1), dues=70)
+    asked = Asked(
+        opening_on=date(2025, 7, 29),
+        closing_on=DAY,
+        as_of=DAY,
+        basis=RevenueBasis.IN_FORCE,
+        grace_days=30,
+    )
+    only = Narrowed(kinds=kinds)
+    now = moves.movements_between(asked, only=only), moves.totals(asked, only=only)
+
+    write_down(as_of=DAY, grace_days=30)
+
+    assert readings.known(moves.first_of_moves, asked, size=50) is not None
+    assert len(now[0].items) > (0 if kinds else 49)
+    assert (moves.movements_between(asked, only=only), moves.totals(asked, only=only)) == now
+
+
+def test_dues_that_end_are_the_same_for_all_together_as_for_those_looked_at():
+    for days in (10, 30, 31, 119, 120):
+        member = make_member()
+        ends = DAY + timedelta(days=days)
+        make_term(member=member, starts_on=date(2025, 9, 1), ends_on=ends, dues=100 + days)
+        make_member_facts(member=member, standing="in_force", term_ends_on=ends)
+
+    found = revenue.dues_of_ending(since=DAY, until=DAY + renewals.AHEAD)
+
+    assert found == dues_by_week(renewals.ending(None, as_of=DAY))
+    assert sum(found.values()) == 110 + 130 + 131 + 219
