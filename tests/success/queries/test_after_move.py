@@ -223,7 +223,7 @@ def test_following_takes_as_many_statements_for_many_batches(
     for number in range(count):
         move(make_followed(pod), to=pool, on=MOVED_ON + timedelta(days=31 * number))
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert len(found()) == count
 
 

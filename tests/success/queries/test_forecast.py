@@ -253,7 +253,7 @@ def test_forecast_costs_the_same_for_any_number_of_accounts(
     for _ in range(travellers):
         make_traveller(template, offer, reached=(20,))
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         forecast(as_of=TODAY)
 
 

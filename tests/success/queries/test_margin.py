@@ -235,5 +235,5 @@ def test_reading_costs_takes_as_many_statements_for_many(
     make_rates()
     for _ in range(count):
         make_paying(pod)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         reads.by_segment(as_of=TODAY)

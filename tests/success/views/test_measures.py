@@ -254,7 +254,7 @@ def test_movements_cost_the_same_for_any_length(client, item_count, django_asser
     url = reverse("success:movements")
     client.get(url, YEAR)
 
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(16):
         response = client.get(url, YEAR)
 
     assert len(response.context["rows"]) == item_count
