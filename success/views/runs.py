@@ -104,6 +104,10 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("Months"),
         gettext_lazy("what is told of whole months, after one has closed"),
     ),
+    "readings": (
+        gettext_lazy("Readings"),
+        gettext_lazy("what the pages of the measures open with"),
+    ),
     "look_back": (
         gettext_lazy("Looking back"),
         gettext_lazy("what that night would have said, changing nothing"),
