@@ -59,6 +59,9 @@ SET LOCAL jit = off;
 SET LOCAL max_parallel_workers_per_gather = 0
 """
 
+# Joins over everybody: one that is taken for next to nobody walks over all for each of them.
+FOR_EVERYBODY = "SET LOCAL enable_nestloop = off"
+
 Clock = Callable[[], datetime]
 
 
@@ -307,6 +310,7 @@ def _statistics(job: Job) -> Written:
         "engagement_fact",
         "engagement_involvement",
         "members_affiliation",
+        "members_dues",
         "members_term",
         "success_milestone",
         "success_plan",
@@ -337,6 +341,8 @@ def _integrity(job: Job) -> Written:
 
 
 def _readings(job: Job) -> Written:
+    with connection.cursor() as cursor:
+        cursor.execute(FOR_EVERYBODY)
     written = write_down(as_of=job.night.as_of, grace_days=Association.current().grace_days)
     return Written(rows_in=1, rows_out=written)
 
@@ -417,10 +423,10 @@ LIVE_STAGES = (
     _kept_stage("integrity", _integrity, beside_previous=True),
     _kept_stage("retention", _retention, beside_previous=True),
     _kept_stage("renewals", _renewals, beside_previous=True),
-    # these read what plays have entered, and what has been counted of months and renewals
+    # this reads what plays have entered; readings what all of these have counted
     Stage(name="effects", run=_effects, is_ranged=False),
-    _kept_stage("readings", _readings),
     Stage(name="months", run=_months, is_ranged=False, beside_previous=True),
+    _kept_stage("readings", _readings),
 )
 
 

@@ -135,7 +135,7 @@ def test_the_waiting_cost_the_same_number_of_queries(
     client = sign_in(make_user())
     client.get(reverse("success:first_value"))
 
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(22):
         client.get(reverse("success:first_value"))
 
 
