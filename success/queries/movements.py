@@ -5,7 +5,9 @@ members are one, under the member they are counted with where the period closes.
 or contraction is split into its parts, signed, which add up to it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -80,6 +82,9 @@ class Narrowed:
 
 
 EVERYBODY: Final = Narrowed()
+# The period whose accounts stand in a table of their own for a while; null elsewhere.
+_held: ContextVar["Asked | None"] = ContextVar("held", default=None)
+HELD: Final = "accounts_that_moved"
 TIER_OF: Final = "(SELECT tier.tier FROM tier WHERE tier.code = moved.code)"
 
 
@@ -378,8 +383,31 @@ def prices_of(asked: Asked) -> dict[tuple[Dimension, str], dict[bool, int]]:
     return found
 
 
+@contextmanager
+def held(asked: Asked) -> Iterator[None]:
+    """Work a period out once; within, what is asked of all its accounts is read from that.
+
+    In a transaction: the rows stand in a temporary table. Raises as ``revenue_between`` does.
+    """
+    of = _checked(asked)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE {HELD} ON COMMIT DROP AS"
+            f" {_told(asked, EVERYBODY, of=of)} SELECT * FROM told",
+            _parameters(asked, EVERYBODY, of=of),
+        )
+        token = _held.set(asked)
+        try:
+            yield
+        finally:
+            _held.reset(token)
+        cursor.execute(f"DROP TABLE {HELD}")
+
+
 def _told(asked: Asked, only: Narrowed, *, of: ledger.Traits) -> str:
     """SQL of ``told``: a row an account asked for, with its parts, transfer and reason."""
+    if only == EVERYBODY and _held.get() == asked:
+        return f"WITH told AS NOT MATERIALIZED (SELECT * FROM {HELD})"
     column = ledger.COLUMN[asked.basis]
     undecided = "undecided_1" if asked.basis == RevenueBasis.MEMBERSHIP else "FALSE"
     linked = """OR EXISTS (

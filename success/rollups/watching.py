@@ -6,7 +6,8 @@ transactions. So the number of rows, and the sums over their places and transact
 same only where no row was added, changed or taken away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Final
 
 from django.db import connection
@@ -25,3 +26,48 @@ def versions(tables: Sequence[str]) -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute(statement, tables)
         return dict(cursor.fetchall())
+
+
+# Terms and dues by the month that a term begins in; the rest bears upon any month.
+PRINTS: Final = """
+SELECT date_trunc('month', t.starts_on)::date::text,
+       concat_ws(' ', count(*), sum(hash_record_extended((
+           t.id, t.member_id, t.tier, t.starts_on, t.ends_on, t.is_provisional,
+           d.annual_amount, d.currency), 0)))
+FROM members_term t
+LEFT JOIN members_dues d ON d.term_id = t.id
+GROUP BY date_trunc('month', t.starts_on)
+UNION ALL
+SELECT %(always)s, concat_ws(' / ',
+    (SELECT concat_ws(' ', grace_days, currency) FROM members_association),
+    (SELECT sum(hash_record_extended(u, 0)) FROM members_accountunit u),
+    (SELECT sum(hash_record_extended(l, 0)) FROM members_accountlink l),
+    (SELECT sum(hash_record_extended(p, 0)) FROM members_departure p),
+    (SELECT sum(hash_record_extended(r, 0)) FROM members_exchangerate r),
+    (SELECT sum(hash_record_extended((s.id, s.key), 0)) FROM coverage_segment s))
+"""
+ALWAYS: Final = "always"
+
+
+def ledger_prints() -> dict[str, str]:
+    """Return a text for each month in which terms begin, and one for what bears upon all.
+
+    Two are alike where the rows say the same, wherever they are. One pass over the terms.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(PRINTS, {"always": ALWAYS})
+        return dict(cursor.fetchall())
+
+
+def differs_from(
+    before: Mapping[str, str], now: Mapping[str, str], *, otherwise: date
+) -> date | None:
+    """Return the first month that the prints of a ledger differ in; null where any may.
+
+    ``otherwise`` where they do not differ.
+    """
+    if before.get(ALWAYS) != now.get(ALWAYS):
+        return None
+    months = (before.keys() | now.keys()) - {ALWAYS}
+    differing = [month for month in months if before.get(month) != now.get(month)]
+    return date.fromisoformat(min(differing)) if differing else otherwise

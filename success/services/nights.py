@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import accumulate, chain
+from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Case, F, Max, Min, Value, When
@@ -40,7 +41,7 @@ from success.rollups import (
     retention,
     revenue,
 )
-from success.rollups.watching import versions
+from success.rollups.watching import differs_from, ledger_prints, versions
 from success.services.readings import read_forecast_months, read_integrity, write_down
 
 DEFINITION = "2"
@@ -58,9 +59,6 @@ SET LOCAL work_mem = '128MB';
 SET LOCAL jit = off;
 SET LOCAL max_parallel_workers_per_gather = 0
 """
-
-# Joins over everybody: one that is taken for next to nobody walks over all for each of them.
-FOR_EVERYBODY = "SET LOCAL enable_nestloop = off"
 
 Clock = Callable[[], datetime]
 
@@ -90,13 +88,15 @@ class Job:
 class Stage:
     """A part of the night. One that is not ranged is a single step over everybody.
 
-    A stage waits for those before it, but for those that it may run beside.
+    A stage waits for those before it, but for those that it may run beside. One that
+    ``looks_at_everybody`` does so in every night, since the calendar alone may concern anybody.
     """
 
     name: str
     run: Callable[[Job], Written]
     is_ranged: bool = True
     beside_previous: bool = False
+    looks_at_everybody: bool = False
 
 
 # Stages of a live night, in order; each sees what those before it have written.
@@ -198,7 +198,8 @@ READ_BY = {
         "success_vectorchange",
     ),
     "integrity": (*LEDGER, *VECTORS, "success_plan"),
-    "readings": (
+    "movements": (*LEDGER, "coverage_assignment", "coverage_segment", "members_member"),
+    "our_work": (
         *LEDGER,
         *VECTORS,
         "coverage_assignment",
@@ -206,23 +207,38 @@ READ_BY = {
         "coverage_axprofile",
         "coverage_coveragehours",
         "coverage_coveragemodel",
-        "coverage_effort",
         "coverage_move",
         "coverage_rebalancing",
         "members_accountlink",
         "success_accountability",
-        "success_ask",
-        "success_costrate",
         "success_enrolment",
         "success_gapanswer",
         "success_helpfulness",
+        "success_plan",
+        "success_planpause",
+        "success_play",
+        "success_plantemplate",
+        "success_playversion",
+        "success_templatemilestone",
+        "success_vectorchange",
+    ),
+    "money": (
+        *LEDGER,
+        *VECTORS,
+        "coverage_assignment",
+        "coverage_axprofile",
+        "coverage_coveragehours",
+        "coverage_coveragemodel",
+        "coverage_effort",
+        "members_accountlink",
+        "success_accountability",
+        "success_ask",
+        "success_costrate",
         "success_offer",
         "success_offerworth",
         "success_plan",
         "success_planpause",
         "success_plantemplate",
-        "success_play",
-        "success_playversion",
         "success_templatemilestone",
         "success_vectorchange",
     ),
@@ -230,10 +246,21 @@ READ_BY = {
 NOTHING_TO_DO = Written(rows_in=0, rows_out=0)
 
 
+# What is told of the ledger by month, which a full night tells anew only where it has changed.
+TOLD_OF_LEDGER = ("success_renewablemonth", "success_renewalcount", "success_revenueperiod")
+PRINTS = "ledger"
+
+
 def _watch(job: Job) -> Written:
-    """Write down what the stages after this one read, as it is before they begin."""
+    """Write down what the stages after this one read, as it is before they begin.
+
+    In a full night the ledger's prints as well, so that the next knows what has changed since.
+    """
     tables = sorted(set(chain.from_iterable(READ_BY.values())))
-    Night.objects.filter(pk=job.night.pk).update(inputs=versions(tables))
+    found: dict[str, Any] = dict(versions(tables))
+    if job.night.is_full:
+        found[PRINTS] = ledger_prints()
+    Night.objects.filter(pk=job.night.pk).update(inputs=found)
     return Written(rows_in=len(tables), rows_out=0)
 
 
@@ -256,11 +283,7 @@ def _is_as_before(job: Job, stage: str) -> bool:
 
 
 def _revenue(job: Job) -> Written:
-    since = None
-    if not job.night.is_full:
-        taken = DirtyMember.objects.filter(taken_by=job.night.pk)
-        since = taken.aggregate(since=Min("since"))["since"] or job.night.as_of
-    return revenue.refresh(as_of=job.night.as_of, since=since, at=job.at)
+    return revenue.refresh(as_of=job.night.as_of, since=_touched_since(job), at=job.at)
 
 
 def _renewals(job: Job) -> Written:
@@ -269,27 +292,61 @@ def _renewals(job: Job) -> Written:
     )
 
 
-def _since(job: Job) -> date | None:
-    """The earliest day that anything may have changed on; null in a full night: all."""
-    if job.night.is_full:
-        return None
+def _touched_since(job: Job) -> date | None:
+    """The earliest day that changed facts may bear upon, this night's where none; null: all."""
     taken = DirtyMember.objects.filter(taken_by=job.night.pk)
-    said = taken.aggregate(since=Min("since"))["since"]
-    # terms end by the calendar alone, also in nights that were left out
-    days = (said, reads.last_live_day(), job.night.as_of)
-    return min(day for day in days if day is not None)
+    said: date | None = taken.aggregate(since=Min("since"))["since"]
+    since = said or job.night.as_of
+    if not job.night.is_full:
+        return since
+    first = _ledger_differs_from(job)
+    return None if first is None else min(first, since)
+
+
+def _ledger_differs_from(job: Job) -> date | None:
+    """Return the first day of the ledger that is not as in the last full night; null: all.
+
+    This night's own day where nothing is. All, too, where what was told of it is not as the
+    last night left it.
+    """
+    of_full = (
+        Night.objects.filter(
+            kind=NightKind.LIVE, status=NightStatus.DONE, is_full=True, definition=DEFINITION
+        )
+        .order_by("-pk")
+        .first()
+    )
+    last = reads.last_finished_night()
+    if of_full is None or last is None or PRINTS not in of_full.inputs:
+        return None
+    told = versions(TOLD_OF_LEDGER)
+    if any(last.inputs.get(table) != version for table, version in told.items()):
+        return None
+    found = Night.objects.values_list("inputs", flat=True).get(pk=job.night.pk)[PRINTS]
+    return differs_from(of_full.inputs[PRINTS], found, otherwise=job.night.as_of)
+
+
+def _since(job: Job) -> date | None:
+    """The same, and no later than the last night, since terms end by the calendar alone."""
+    touched = _touched_since(job)
+    if touched is None:
+        return None
+    return min(touched, reads.last_live_day() or job.night.as_of)
 
 
 def _months(job: Job) -> Written:
-    """What is told of whole months: after one has closed, and on full nights."""
+    """What is told of whole months: after one has closed; dues on full nights, too."""
     as_of, last = job.night.as_of, reads.last_live_day()
-    if not job.night.is_full and last is not None and last >= as_of.replace(day=1):
-        return Written(rows_in=0, rows_out=0)
+    has_closed = last is None or last < as_of.replace(day=1)
+    if not (has_closed or job.night.is_full):
+        return NOTHING_TO_DO
     grace_days = Association.current().grace_days
     rows_in, rows_out = renewal_dues.refresh(
         as_of=as_of, since=_since(job), grace_days=grace_days
     )
-    return Written(rows_in, rows_out + read_forecast_months(as_of=as_of, grace_days=grace_days))
+    if has_closed:
+        rows_out += read_forecast_months(as_of=as_of, grace_days=grace_days)
+    return Written(rows_in, rows_out)
 
 
 def _retention(job: Job) -> Written:
@@ -340,11 +397,15 @@ def _integrity(job: Job) -> Written:
     return Written(rows_in=1, rows_out=written)
 
 
-def _readings(job: Job) -> Written:
-    with connection.cursor() as cursor:
-        cursor.execute(FOR_EVERYBODY)
-    written = write_down(as_of=job.night.as_of, grace_days=Association.current().grace_days)
-    return Written(rows_in=1, rows_out=written)
+def _readings_of(part: str) -> Callable[[Job], Written]:
+    """Keep what the pages of a part of the measures open with."""
+
+    def write(job: Job) -> Written:
+        grace_days = Association.current().grace_days
+        written = write_down(part, as_of=job.night.as_of, grace_days=grace_days)
+        return Written(rows_in=1, rows_out=written)
+
+    return write
 
 
 def _kept_stage(
@@ -357,10 +418,6 @@ def _kept_stage(
         is_ranged=False,
         beside_previous=beside_previous,
     )
-
-
-def _everybody(scope: Scope) -> Scope:
-    return Scope(first=scope.first, last=scope.last)
 
 
 LIVE_STAGES = (
@@ -391,19 +448,17 @@ LIVE_STAGES = (
             grace_days=Association.current().grace_days,
         ),
     ),
-    # the calendar alone opens a renewal window, so this looks at everybody
+    # the calendar alone opens a renewal window
     Stage(
         name="circumstances",
-        run=lambda job: circumstances.refresh(
-            as_of=job.night.as_of, scope=_everybody(job.scope)
-        ),
+        run=lambda job: circumstances.refresh(as_of=job.night.as_of, scope=job.scope),
+        looks_at_everybody=True,
     ),
-    # a goal may have been achieved by the calendar alone, so this looks at everybody
+    # a goal may have been achieved by the calendar alone
     Stage(
         name="obligations",
-        run=lambda job: obligations.refresh(
-            as_of=job.night.as_of, scope=_everybody(job.scope), at=job.at
-        ),
+        run=lambda job: obligations.refresh(as_of=job.night.as_of, scope=job.scope, at=job.at),
+        looks_at_everybody=True,
     ),
     Stage(name="watch", run=_watch, is_ranged=False, beside_previous=True),
     _kept_stage("groups", _groups),
@@ -411,14 +466,14 @@ LIVE_STAGES = (
     # What is told from here on has no part in what the others tell, so that one worker may see
     # to the one while another sees to the next; the longest come first.
     _kept_stage("revenue", _revenue),
-    # a day that plays wait for may come for anybody, so they look at everybody
+    # a day that plays wait for may come for anybody
     Stage(
         name="plays",
-        run=lambda job: plays.refresh(
-            as_of=job.night.as_of, scope=_everybody(job.scope), at=job.at
-        ),
+        run=lambda job: plays.refresh(as_of=job.night.as_of, scope=job.scope, at=job.at),
         beside_previous=True,
+        looks_at_everybody=True,
     ),
+    _kept_stage("movements", _readings_of("movements"), beside_previous=True),
     # reads money beside the vector, so it is apart from the groups, which do not
     _kept_stage("integrity", _integrity, beside_previous=True),
     _kept_stage("retention", _retention, beside_previous=True),
@@ -426,7 +481,8 @@ LIVE_STAGES = (
     # this reads what plays have entered; readings what all of these have counted
     Stage(name="effects", run=_effects, is_ranged=False),
     Stage(name="months", run=_months, is_ranged=False, beside_previous=True),
-    _kept_stage("readings", _readings),
+    _kept_stage("our_work", _readings_of("our_work")),
+    _kept_stage("money", _readings_of("money"), beside_previous=True),
 )
 
 
@@ -610,9 +666,9 @@ def _wants_full(*, at: datetime) -> bool:
 
 
 def _lay_out(night: Night) -> None:
-    size = FULL_RANGE if night.is_full else ORDINARY_RANGE
-    ranges = reads.member_ranges(size=size)
-    whole = (ranges[0][0], ranges[-1][1])
+    wide = reads.member_ranges(size=ORDINARY_RANGE)
+    narrow = reads.member_ranges(size=FULL_RANGE) if night.is_full else wide
+    whole = (wide[0][0], wide[-1][1])
     stages = STAGES[NightKind(night.kind)]
     positions = accumulate(0 if stage.beside_previous else 1 for stage in stages)
     NightStep.objects.bulk_create(
@@ -624,7 +680,9 @@ def _lay_out(night: Night) -> None:
             range_to=last,
         )
         for position, stage in zip(positions, stages, strict=True)
-        for first, last in (ranges if stage.is_ranged else [whole])
+        for first, last in (
+            [whole] if not stage.is_ranged else wide if stage.looks_at_everybody else narrow
+        )
     )
 
 
@@ -656,7 +714,8 @@ def _take(night: Night, *, position: int, at: datetime) -> NightStep | None:
 def _work(night: Night, step: NightStep, *, clock: Clock) -> bool:
     """Do a step and mark it done in one transaction; False if another worker was first."""
     stage = next(one for one in STAGES[NightKind(night.kind)] if one.name == step.stage)
-    taken_by = night.pk if stage.is_ranged and not night.is_full else None
+    is_of_few = stage.is_ranged and not (night.is_full or stage.looks_at_everybody)
+    taken_by = night.pk if is_of_few else None
     scope = Scope(first=step.range_from, last=step.range_to, taken_by=taken_by)
     line = None
     try:
@@ -757,7 +816,11 @@ def _finish(night: Night, *, at: datetime) -> None:
     said = {}
     if night.kind == NightKind.LIVE:
         DirtyMember.objects.filter(taken_by=night.pk).delete()
-        said = {"result": reads.figures(as_of=night.as_of)}
+        inputs = Night.objects.values_list("inputs", flat=True).get(pk=night.pk)
+        said = {
+            "inputs": inputs | versions(TOLD_OF_LEDGER),
+            "result": reads.figures(as_of=night.as_of),
+        }
     Night.objects.filter(pk=night.pk).exclude(status=NightStatus.DONE).update(
         status=NightStatus.DONE, finished_at=at, **said
     )

@@ -1,12 +1,13 @@
 """What a night writes down of the measures that are too much work for a page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from config.kernel import exact
 from success.engine.revenue import MixedCurrencies
@@ -96,21 +97,23 @@ def read_forecast_months(*, as_of: date, grace_days: int) -> int:
 
 
 @readings.asked_anew()
-def write_down(*, as_of: date, grace_days: int) -> int:
+def write_down(of: str, *, as_of: date, grace_days: int) -> int:
     """Keep the answers to what pages open with as of a night; return the rows written.
 
-    All are worked out anew, each once. Only those that differ are written, so the same night
-    again writes none; those of other days go. What cannot be said is not kept, and pages say
-    why.
+    Those of one part of the measures, a key of ``PARTS``. All are worked out anew, each once.
+    Only those that differ are written, so the same night again writes none; those of other
+    days go. What cannot be said is not kept, and pages say why. In a transaction.
     """
-    before = {each.question: each for each in MeasureReading.objects.all()}
     told = {}
-    for ask, given, asked in _opened_with(as_of=as_of, grace_days=grace_days):
+    part = PARTS[of]
+    for ask, given, asked in part.asked(as_of, grace_days):
         try:
             answer = exact.write(ask(*given, **asked))
         except CANNOT_BE_SAID:
             continue
         told[readings.question(ask, *given, **asked)] = {"answer": answer}
+    kept = _kept_of(part.topics)
+    before = {each.question: each for each in kept}
     written = [
         MeasureReading(question=question, as_of=as_of, said=said)
         for question, said in told.items()
@@ -123,43 +126,40 @@ def write_down(*, as_of: date, grace_days: int) -> int:
         unique_fields=["question"],
         update_fields=["as_of", "said"],
     )
-    gone = MeasureReading.objects.exclude(question__in=told).delete()[0]
+    gone = kept.exclude(question__in=told).delete()[0]
     return len(written) + gone
 
 
 def forget(*asked_of: Callable[..., Any]) -> None:
     """Drop what is kept of some questions, or of all, for what they rest on was said anew."""
-    kept = MeasureReading.objects.all()
-    if asked_of:
-        of_any = (Q(question__startswith=f"{readings.topic(each)}?") for each in asked_of)
-        kept = kept.filter(reduce(or_, of_any))
-    kept.delete()
+    (_kept_of(asked_of) if asked_of else MeasureReading.objects.all()).delete()
 
 
 def forget_money() -> None:
     """Drop what is kept of revenue and all that is made of it."""
-    forget(
-        forecast.forecast,
-        integrity_of.won_by_members,
-        margin.by_member,
-        margin.by_segment,
-        movements.first_of_moves,
-        movements.of_all_kinds,
-        movements.prices_of,
-        revenue.both_bases,
-        revenue.dues_of_ending,
-        story.story,
-    )
+    forget(*PARTS["money"].topics, *PARTS["movements"].topics)
 
 
-def _opened_with(
-    *, as_of: date, grace_days: int
-) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:
-    """What is asked by pages as they open."""
+def _kept_of(topics: Sequence[Callable[..., Any]]) -> QuerySet[MeasureReading]:
+    """What is kept of some questions, whatever they were asked."""
+    of_any = (Q(question__startswith=f"{readings.topic(each)}?") for each in topics)
+    return MeasureReading.objects.filter(reduce(or_, of_any))
+
+
+Questions = Iterator[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """A part of the measures: all that it may be asked, and what it is asked as of a night."""
+
+    topics: tuple[Callable[..., Any], ...]
+    asked: Callable[[date, int], Questions]
+
+
+def _of_our_work(as_of: date, grace_days: int) -> Questions:
     day: dict[str, Any] = {"as_of": as_of}
     both: dict[str, Any] = {"as_of": as_of, "grace_days": grace_days}
-    year: dict[str, Any] = {"opening_on": year_before(as_of), "closing_on": as_of}
-    yield revenue.both_bases, (), both | year
     yield kept.promises_kept, (), day
     yield gap.gap_of, (), day
     yield first_value.first_value, (), both
@@ -168,8 +168,14 @@ def _opened_with(
     yield effects.arms, (), both
     yield effects.drawn, (), day
     yield renewals.all_weeks, (), both
-    ahead = {"since": as_of, "until": as_of + renewals.AHEAD}
-    yield revenue.dues_of_ending, (), ahead
+
+
+def _of_money(as_of: date, grace_days: int) -> Questions:
+    day: dict[str, Any] = {"as_of": as_of}
+    both: dict[str, Any] = {"as_of": as_of, "grace_days": grace_days}
+    year = {"opening_on": year_before(as_of), "closing_on": as_of}
+    yield revenue.both_bases, (), both | year
+    yield revenue.dues_of_ending, (), {"since": as_of, "until": as_of + renewals.AHEAD}
     yield forecast.forecast, (), day
     yield forecast.accounts, (), day
     yield margin.by_segment, (), day
@@ -177,9 +183,57 @@ def _opened_with(
     earlier = integrity_of.earlier_day(as_of)
     won = {"earlier": earlier, "later": as_of, "grace_days": grace_days, "most": MOST_WON}
     yield integrity_of.won_by_members, (), won
-    for basis in RevenueBasis:
-        asked = movements.Asked(basis=basis, **both, **year)
-        yield movements.first_of_moves, (asked,), {"size": FIRST_PAGE}
-        yield movements.of_all_kinds, (asked,), {"only": movements.EVERYBODY}
-        yield movements.prices_of, (asked,), {}
     yield story.story, (), day
+
+
+def _of_movements(as_of: date, grace_days: int) -> Questions:
+    for basis in RevenueBasis:
+        asked = movements.Asked(
+            basis=basis,
+            as_of=as_of,
+            grace_days=grace_days,
+            opening_on=year_before(as_of),
+            closing_on=as_of,
+        )
+        try:
+            with movements.held(asked):
+                yield movements.first_of_moves, (asked,), {"size": FIRST_PAGE}
+                yield movements.of_all_kinds, (asked,), {"only": movements.EVERYBODY}
+                yield movements.prices_of, (asked,), {}
+        except CANNOT_BE_SAID:
+            return
+
+
+# What pages open with, in parts that a night may work out one beside the other.
+PARTS: Final = {
+    "our_work": _Part(
+        topics=(
+            after_move.moved_to_less,
+            doing.work_of_all,
+            effects.arms,
+            effects.drawn,
+            first_value.first_value,
+            gap.gap_of,
+            kept.promises_kept,
+            renewals.all_weeks,
+        ),
+        asked=_of_our_work,
+    ),
+    "money": _Part(
+        topics=(
+            forecast.accounts,
+            forecast.forecast,
+            integrity_of.won_by_members,
+            margin.by_member,
+            margin.by_segment,
+            revenue.both_bases,
+            revenue.dues_of_ending,
+            story.story,
+        ),
+        asked=_of_money,
+    ),
+    "movements": _Part(
+        topics=(movements.first_of_moves, movements.of_all_kinds, movements.prices_of),
+        asked=_of_movements,
+    ),
+}

@@ -104,9 +104,17 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("Months"),
         gettext_lazy("what is told of whole months, after one has closed"),
     ),
-    "readings": (
-        gettext_lazy("Readings"),
-        gettext_lazy("what the pages of the measures open with"),
+    "movements": (
+        gettext_lazy("Movements"),
+        gettext_lazy("who paid more, less or no more, as the pages open"),
+    ),
+    "our_work": (
+        gettext_lazy("Our work"),
+        gettext_lazy("what its pages open with: accounts held, promises, first value"),
+    ),
+    "money": (
+        gettext_lazy("Money"),
+        gettext_lazy("what its pages open with: revenue, forecast, margin, the story"),
     ),
     "look_back": (
         gettext_lazy("Looking back"),

@@ -26,6 +26,7 @@ from success.models import (
     IntegrityReading,
     MemberFacts,
     Night,
+    RenewableMonth,
     RenewalCount,
     RetentionEvent,
     RevenuePeriod,
@@ -42,6 +43,7 @@ DERIVED = (
     EarlierVector,
     IntegrityReading,
     MemberFacts,
+    RenewableMonth,
     RenewalCount,
     RetentionEvent,
     VectorComparison,
@@ -52,21 +54,24 @@ APPS = "communications|coverage|engagement|members|success"
 # What a stage has written itself, and reads to write only what differs.
 OWN = {
     "groups": {"success_vectorrollup", "success_vectorcomparison"},
-    "revenue": {"success_revenueperiod"},
-    "renewals": {"success_renewalcount"},
+    "revenue": set(),
+    "renewals": set(),
     "retention": {"success_retentionevent"},
     # the comparison is of the groups, from tables that the reading has named
     "integrity": {"success_integrityreading", "success_vectorcomparison"},
-    # the rest is made from tables that it has named, but for the names of colleagues, into
+    # the rest is made from tables that they have named, but for the names of colleagues, into
     # whose table every log-in writes
-    "readings": {
-        "members_user",
+    "movements": {"members_user", "success_measurereading"},
+    "our_work": {"members_user", "success_measurereading", "success_renewalcount"},
+    "money": {
         "success_measurereading",
         "success_renewalcount",
         "success_revenueperiod",
         "success_vectorrollup",
     },
 }
+# A full night looks whether what was told of the ledger is as it was left.
+TOLD_OF_LEDGER = {"success_renewablemonth", "success_renewalcount", "success_revenueperiod"}
 TOLD_BY_THE_DIRTY_SET = {"members_dirtymember", "success_milestone", "success_night"}
 
 pytestmark = pytest.mark.django_db
@@ -190,27 +195,27 @@ def link(member):
         (lambda one: mark_dirty([(one.pk, TODAY)]), EVERY_ONE),
         (
             lambda one: Dues.objects.filter(term__member=one).update(annual_amount=7),
-            {"revenue", "integrity"},
+            {"movements", "revenue", "integrity"},
         ),
         (
             lambda one: Dues.objects.filter(term__member=one).delete(),
-            {"revenue", "integrity"},
+            {"movements", "revenue", "integrity"},
         ),
         (
             lambda one: one.terms.update(tier="Gold"),
-            {"revenue", "renewals", "retention", "integrity"},
+            {"movements", "revenue", "renewals", "retention", "integrity"},
         ),
         (
             lambda one: make_term(member=one, starts_on=TODAY + timedelta(days=65)),
-            {"revenue", "renewals", "retention", "integrity"},
+            {"movements", "revenue", "renewals", "retention", "integrity"},
         ),
-        (grace, {"revenue", "renewals", "retention", "integrity"}),
-        (rate, {"revenue", "integrity"}),
-        (leave, {"revenue", "integrity"}),
+        (grace, {"movements", "revenue", "renewals", "retention", "integrity"}),
+        (rate, {"movements", "revenue", "integrity"}),
+        (leave, {"movements", "revenue", "integrity"}),
         (link, {"retention"}),
         (
             lambda one: Member.objects.filter(pk=one.pk).update(kind="person"),
-            {"groups", "retention", "integrity"},
+            {"movements", "groups", "retention", "integrity"},
         ),
         (
             lambda one: VectorChange.objects.filter(member=one).delete(),
@@ -226,16 +231,16 @@ def link(member):
         ),
         (
             lambda _: Segment.objects.update(position=100 + 10),
-            {"groups", "revenue", "retention", "integrity"},
+            {"groups", "movements", "revenue", "retention", "integrity"},
         ),
         (
             lambda one: make_assignment(member=one, segment=Segment.objects.first()),
-            {"revenue"},
+            {"movements", "revenue"},
         ),
         # changed and changed back, it has been written all the same
         (
             lambda one: Term.objects.filter(member=one).first().save(),
-            {"revenue", "renewals", "retention", "integrity"},
+            {"movements", "revenue", "renewals", "retention", "integrity"},
         ),
     ],
 )
@@ -249,7 +254,7 @@ def test_what_has_changed_is_never_left_out(member, change, stages):
     change(member)
 
     # pages open with something of everything
-    assert done(run()) == stages | {"readings"}
+    assert done(run()) == stages | {"money", "our_work"}
     assert done(run()) == set()
 
 
@@ -264,7 +269,35 @@ def test_stage_names_every_table_that_it_reads(member, name):
 
     statements = " ".join(query["sql"] for query in queries)
     found = set(re.findall(rf'(?:FROM|JOIN)\s+"?((?:{APPS})_[a-z]+)', statements))
-    assert found - OWN[name] - TOLD_BY_THE_DIRTY_SET <= set(READ_BY[name])
+    told = OWN[name] | TOLD_BY_THE_DIRTY_SET | TOLD_OF_LEDGER
+    assert found - told <= set(READ_BY[name])
+
+
+def test_full_night_tells_of_the_ledger_anew_only_what_has_changed(member):
+    run()
+    run(full=True)
+    with CaptureQueriesContext(connection) as queries:
+        assert written(run(full=True)) == 0
+    of_months = [query for query in queries if "unnest(%(lags)" in query["sql"]]
+    assert of_months == []
+
+    # by hand, and nobody is marked
+    Dues.objects.filter(term__member=member).update(annual_amount=1234)
+    before = derived()
+
+    assert written(run(full=True)) > 0
+    assert derived() != before
+
+
+@pytest.mark.parametrize("model", [RevenuePeriod, RenewableMonth, RenewalCount])
+def test_full_night_tells_all_of_the_ledger_where_what_was_told_is_gone(member, model):
+    run(full=True)
+    before = derived()
+    model.objects.all().delete()
+
+    run(full=True)
+
+    assert derived() == before
 
 
 def test_change_after_nights_that_were_left_out_leaves_what_a_full_night_leaves(member):

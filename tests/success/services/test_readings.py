@@ -14,7 +14,7 @@ from success.queries import effects, gap, kept, readings, renewals, revenue, sto
 from success.queries import movements as moves
 from success.queries.movements import Asked, Narrowed
 from success.queries.renewal_dues import dues_by_week
-from success.services.readings import forget, write_down
+from success.services.readings import PARTS, forget, write_down
 from tests.factories import make_member, make_member_facts, make_term
 
 pytestmark = pytest.mark.django_db
@@ -22,11 +22,15 @@ DAY = date(2026, 7, 29)
 NOON = datetime(2026, 7, 29, 12, tzinfo=UTC)
 
 
+def keep(day=DAY):
+    return sum(write_down(part, as_of=day, grace_days=30) for part in PARTS)
+
+
 def test_the_same_day_again_writes_nothing():
     make_term(starts_on=date(2025, 1, 1), ends_on=date(2027, 1, 1))
 
-    assert write_down(as_of=DAY, grace_days=30) > 0
-    assert write_down(as_of=DAY, grace_days=30) == 0
+    assert keep() > 0
+    assert keep() == 0
 
 
 def test_an_answer_that_is_kept_equals_the_one_worked_out_now():
@@ -37,7 +41,7 @@ def test_an_answer_that_is_kept_equals_the_one_worked_out_now():
         "as_of": DAY,
         "grace_days": 30,
     }
-    write_down(as_of=DAY, grace_days=30)
+    keep()
 
     for ask, asked in (
         (kept.promises_kept, {"as_of": DAY}),
@@ -53,15 +57,15 @@ def test_an_answer_that_is_kept_equals_the_one_worked_out_now():
 
 
 def test_another_question_is_worked_out_and_another_night_replaces_the_last():
-    write_down(as_of=DAY, grace_days=30)
+    keep()
 
     assert readings.known(kept.promises_kept, as_of=date(2026, 7, 28)) is None
-    write_down(as_of=date(2026, 7, 30), grace_days=30)
+    keep(date(2026, 7, 30))
     assert {*MeasureReading.objects.values_list("as_of", flat=True)} == {date(2026, 7, 30)}
 
 
 def test_what_was_said_anew_is_forgotten():
-    write_down(as_of=DAY, grace_days=30)
+    keep()
 
     forget(kept.promises_kept)
 
@@ -70,7 +74,7 @@ def test_what_was_said_anew_is_forgotten():
 
 
 def test_who_asks_past_what_is_kept_gets_what_is_so_now():
-    write_down(as_of=DAY, grace_days=30)
+    keep()
     MeasureReading.objects.update(said={"answer": None})
 
     with readings.asked_anew():
@@ -85,7 +89,7 @@ def test_what_a_person_changes_is_not_answered_from_the_night(change):
     linked |= {"member": make_member(), "survivor": make_member()}
     if change == "taken back":
         link = link_accounts(**linked)
-    write_down(as_of=DAY, grace_days=30)
+    keep()
     assert MeasureReading.objects.filter(question__startswith="revenue.both_bases").exists()
 
     match change:
@@ -118,7 +122,7 @@ def test_a_list_of_movements_opens_with_the_same_rows_kept_and_worked_out(kinds)
     only = Narrowed(kinds=kinds)
     now = moves.movements_between(asked, only=only), moves.totals(asked, only=only)
 
-    write_down(as_of=DAY, grace_days=30)
+    keep()
 
     assert readings.known(moves.first_of_moves, asked, size=50) is not None
     assert len(now[0].items) > (0 if kinds else 49)
