@@ -5,7 +5,7 @@ Who may see it is ``Permission.REVENUE_VIEW``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,9 +20,17 @@ from success.engine.available import AvailableToRenew, Outcome
 from success.engine.revenue import to_places
 from success.models import MemberFacts, RenewableMonth
 from success.queries.revenue import RATIO_PLACES, check_currency, money
+from success.rollups import ledger
 from success.rollups import renewal_dues as rollup
 
 RATES = ("rate", "net_rate", "member_rate")
+# How many terms are looked into for a row at first, how much more next, and at most at once.
+FEWEST_PER_ROW = 2
+GROWTH = 8
+MOST_AT_ONCE = 20_000
+
+Place = tuple[date, int]
+"""The day and the member of a row: where it stands in the list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +99,7 @@ def ended_between(  # noqa: PLR0913  # what is asked for, all by name
     as_of: date,
     tier: str | None = None,
     outcome: str = "",
-    after: tuple[date, int] | None = None,
+    after: Place | None = None,
     size: int,
 ) -> list[EndedRow]:
     """Return the members behind ``available_between`` in whole months, the latest end first.
@@ -99,45 +107,153 @@ def ended_between(  # noqa: PLR0913  # what is asked for, all by name
     ``as_of`` is the day up to which that was counted; ``outcome`` one of ``Outcome``, blank
     for all that was up for renewal. ``after`` is the day and member of the last row of the
     page before. Linked members stand under the one they are counted with (DOMAIN 4.3 #13).
+    Looks into the accounts of the newest terms only, and into more where these give too few.
     """
     first, last = since.replace(day=1), until.replace(day=1)
-    of = check_currency(on=first)
-    grace_days = Association.current().grace_days
-    found: list[EndedRow] = []
-    conditions = ["outcome = %(outcome)s" if outcome else "outcome <> 'reinstated'"]
-    if tier is not None:
-        conditions.append("tier.tier = %(tier)s")
-    if after is not None:
-        conditions.append('("on", ended.member_id) < (%(after_on)s, %(after_member)s)')
-    for begins, ends, linked in rollup.spans(of=of, first=first, until=last):
+    look = _Look(
+        of=check_currency(on=first),
+        as_of=as_of,
+        grace_days=Association.current().grace_days,
+        tier=tier,
+        outcome=Outcome(outcome) if outcome else None,
+        size=size,
+    )
+    found = _of_unlinked(look, first=first, until=last, before=after)
+    if look.of.linked:
+        found += _of_linked(look, first=first, until=last, before=after, beside=found)
+    return _newest(found, size=size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What a list of ended dues is asked for, but for the days."""
+
+    of: ledger.Traits
+    as_of: date
+    grace_days: int
+    tier: str | None
+    outcome: Outcome | None
+    size: int
+
+    def between(self, first: date, until: date, *, before: Place | None) -> dict[str, Any]:
+        """Return the parameters of a statement over some days, up to a place in the list."""
         asked = rollup.asked(
-            first=begins, until=ends, as_of=as_of, grace_days=grace_days, of=of
+            first=first,
+            until=until,
+            as_of=self.as_of,
+            grace_days=self.grace_days,
+            of=self.of,
         )
-        asked |= {"outcome": outcome, "tier": tier, "size": size}
-        asked |= dict(zip(("after_on", "after_member"), after or (None, None), strict=True))
+        asked |= {"outcome": self.outcome, "tier": self.tier, "size": self.size}
+        return asked | _named("before", before)
+
+
+def _of_unlinked(
+    look: _Look, *, first: date, until: date, before: Place | None
+) -> list[EndedRow]:
+    """Rows of members in no link, ``size`` at most unless more were looked into, by batches.
+
+    A batch is the newest terms that a row may come of, so a page looks into few members
+    wherever it begins. Each is larger than the one before, should too few of them be rows.
+    """
+    found: list[EndedRow] = []
+    most = FEWEST_PER_ROW * look.size
+    while len(found) < look.size:
+        candidates = rollup.candidates_sql(
+            of=look.of,
+            tier=look.tier,
+            outcome=look.outcome,
+            before=before,
+            only_paid=most > FEWEST_PER_ROW * look.size,
+        )
+        asked = look.between(first, until, before=before) | {"most": most}
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"WITH {rollup.ended_sql(of=of, linked=linked)}"
-                ' SELECT ended.member_id, member.public_id, member.name, "on", tier.tier,'
-                " before, after, outcome"
-                " FROM ended JOIN tier USING (code)"
-                " JOIN members_member AS member ON member.id = ended.member_id"
-                f" WHERE {' AND '.join(conditions)}"
-                ' ORDER BY "on" DESC, ended.member_id DESC LIMIT %(size)s',
-                asked,
+            cursor.execute(candidates, asked)
+            places: list[Place] = cursor.fetchall()
+        if not places:
+            break
+        spans = [(first, until)]
+        if look.of.foreign:
+            # at the rates of the month
+            months = {on.replace(day=1) for on, _member in places}
+            spans = [(month, rollup.month_after(month)) for month in months]
+        for span in spans:
+            among = {"members": sorted({member for _on, member in places})}
+            asked = look.between(*span, before=before) | among
+            found += _ended(look, asked | _named("last", places[-1]), among=rollup.THESE)
+        if len(places) < most:
+            break
+        before = places[-1]
+        most = min(GROWTH * most, MOST_AT_ONCE)
+    return found
+
+
+def _of_linked(
+    look: _Look,
+    *,
+    first: date,
+    until: date,
+    before: Place | None,
+    beside: list[EndedRow],
+) -> list[EndedRow]:
+    """Rows of linked accounts that stand in a list with others, a month at a time.
+
+    The latest month first, and none that only has what comes after the ``size`` newest.
+    """
+    found: list[EndedRow] = []
+    newest = min(look.as_of, before[0] if before else look.as_of)
+    month = min(newest, until - timedelta(days=1)).replace(day=1)
+    while month >= first:
+        ends = rollup.month_after(month)
+        so_far = _newest([*beside, *found], size=look.size)
+        if len(so_far) == look.size and so_far[-1].on >= ends:
+            break
+        asked = look.between(month, ends, before=before)
+        found += _ended(look, asked, among=rollup.LINKED_THEN)
+        month = (month - timedelta(days=1)).replace(day=1)
+    return found
+
+
+def _ended(look: _Look, asked: dict[str, Any], *, among: str) -> list[EndedRow]:
+    """The newest rows of some accounts, ``size`` at most, between two places in the list."""
+    conditions = ["outcome = %(outcome)s" if look.outcome else "outcome <> 'reinstated'"]
+    if look.tier is not None:
+        conditions.append("tier.tier = %(tier)s")
+    if asked["before_on"] is not None:
+        conditions.append('("on", ended.member_id) < (%(before_on)s, %(before_member)s)')
+    if "last_on" in asked:
+        conditions.append('("on", ended.member_id) >= (%(last_on)s, %(last_member)s)')
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH {rollup.ended_sql(of=look.of, among=among)}"
+            ' SELECT ended.member_id, member.public_id, member.name, "on", tier.tier,'
+            " before, after, outcome"
+            " FROM ended JOIN tier USING (code)"
+            " JOIN members_member AS member ON member.id = ended.member_id"
+            f" WHERE {' AND '.join(conditions)}"
+            ' ORDER BY "on" DESC, ended.member_id DESC LIMIT %(size)s',
+            asked,
+        )
+        return [
+            EndedRow(
+                **dict(
+                    zip(("member_id", "public_id", "name", "on", "tier"), row, strict=False)
+                ),
+                before=money(row[5]),
+                after=money(row[6]),
+                outcome=Outcome(row[7]),
             )
-            found += [
-                EndedRow(
-                    **dict(
-                        zip(("member_id", "public_id", "name", "on", "tier"), row, strict=False)
-                    ),
-                    before=money(row[5]),
-                    after=money(row[6]),
-                    outcome=Outcome(row[7]),
-                )
-                for row in cursor
-            ]
-    return sorted(found, key=lambda row: (row.on, row.member_id), reverse=True)[:size]
+            for row in cursor
+        ]
+
+
+def _newest(rows: list[EndedRow], *, size: int) -> list[EndedRow]:
+    return sorted(rows, key=lambda row: (row.on, row.member_id), reverse=True)[:size]
+
+
+def _named(name: str, place: Place | None) -> dict[str, Any]:
+    on, member = place or (None, None)
+    return {f"{name}_on": on, f"{name}_member": member}
 
 
 def plain(found: Renewable) -> dict[str, Any]:

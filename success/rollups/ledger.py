@@ -172,11 +172,12 @@ class Comparison:
 
 
 # A tier's number is its rank by name within the statement, so no table has to keep it.
-TIERS: Final = """
+TIERS_OF: Final = """
     tier AS MATERIALIZED (
         SELECT tier, rank() OVER (ORDER BY tier COLLATE "C") AS code
-        FROM (SELECT DISTINCT tier FROM members_term) AS distinct_tier
+        FROM (SELECT DISTINCT tier FROM members_term AS term WHERE true{only}) AS distinct_tier
     )"""
+TIERS: Final = TIERS_OF.format(only="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,18 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from members.rollups.scope import Written
+from success.engine.available import Outcome
 from success.models import RenewableMonth
 from success.rollups import ledger
 
 LINKED: Final = "SELECT member_id FROM members_accountunit"
+# All of the linked accounts of which one has a term that ends or begins in the days asked for.
+LINKED_THEN: Final = """
+    SELECT member_id FROM members_accountunit WHERE unit IN (
+        SELECT unit FROM members_accountunit JOIN members_term AS held USING (member_id)
+        WHERE (held.ends_on >= %(first)s AND held.ends_on < %(until)s)
+           OR (held.starts_on >= %(first)s AND held.starts_on < %(until)s))"""
+THESE: Final = "SELECT unnest(%(members)s::bigint[])"
 
 # A stretch is what an account holds without a day in between: lines that overlap are one, lines
 # that only touch are two, so each stretch but the last ends where its renewal may begin.
@@ -68,6 +76,30 @@ ENDED: Final = """
           AND before_on + %(grace)s <= from_on AND paid_before AND first_cents > 0
     )"""
 
+# Terms of which a row of ``ended`` may come, of members who are in no link; each row comes of
+# one that is on its day, of its tier and paid. Newest first, so that few need be looked into.
+CANDIDATES: Final = """
+    SELECT term.{day} AS "on", term.member_id
+    FROM members_term AS term
+    WHERE term.{day} >= %(first)s AND term.{day} < %(until)s AND term.{day} <= %(as_of)s{only}
+    ORDER BY term.{day} DESC, term.member_id DESC LIMIT %(most)s"""
+ANOTHER: Final = """
+    SELECT FROM members_term AS other
+    WHERE other.member_id = term.member_id AND other.starts_on <= %(as_of)s"""
+UNRENEWED: Final = f"""NOT EXISTS ({ANOTHER}
+      AND other.starts_on < term.ends_on + %(grace)s AND other.ends_on > term.ends_on)"""
+MAY_HAVE: Final = {
+    Outcome.RENEWED: f"""EXISTS ({ANOTHER}
+      AND other.starts_on >= term.ends_on AND other.starts_on < term.ends_on + %(grace)s)""",
+    Outcome.LAPSED: f"term.ends_on + %(grace)s <= %(as_of)s AND {UNRENEWED}",
+    Outcome.UNDECIDED: f"term.ends_on + %(grace)s > %(as_of)s AND {UNRENEWED}",
+    Outcome.REINSTATED: f"""EXISTS ({ANOTHER} AND other.starts_on < term.starts_on)
+      AND NOT EXISTS ({ANOTHER}
+      AND other.starts_on < term.starts_on AND other.ends_on + %(grace)s > term.starts_on)""",
+}
+PAID: Final = """NOT term.is_provisional AND EXISTS (
+      SELECT FROM members_dues AS dues WHERE dues.term_id = term.id AND annual_amount > 0)"""
+
 COUNTED: Final = """
     SELECT date_trunc('month', "on")::date, tier.tier,
            count(*) FILTER (WHERE outcome = 'renewed'),
@@ -87,13 +119,20 @@ COUNTS: Final = ("renewed_members", "lapsed_members", "undecided_members", "rein
 AMOUNTS: Final = ("available", "renewed", "less", "more", "lapsed", "undecided", "reinstated")
 
 
-def ended_sql(*, of: ledger.Traits, linked: bool | None = None) -> str:
+def ended_sql(
+    *, of: ledger.Traits, linked: bool | None = None, among: str | None = None
+) -> str:
     """SQL of common tables up to ``ended`` and ``tier``, to be led in by WITH.
 
     ``linked`` narrows it to members who are in a link at some time, or to all others; null:
     both. Linked ones are counted together as they are on the day ``closing``; dues in another
-    currency at the rate of ``day_0``.
+    currency at the rate of ``day_0``. ``among`` is SQL of the only members to look at, whole
+    accounts: then a tier's number is its rank among theirs, which leaves their order.
     """
+    if among is not None:
+        only = f" AND term.member_id IN ({among})"
+        lines = ledger.lines_of(of=of, closing="%(closing)s" if of.linked else "", only=only)
+        return f"{ledger.TIERS_OF.format(only=only)},{lines},{ENDED}"
     only = """
           AND term.member_id IN (
               SELECT member_id FROM members_term
@@ -123,6 +162,35 @@ def asked(
         "day_0": first,
         "own": of.own,
     }
+
+
+def candidates_sql(  # what is asked for, all by name
+    *,
+    of: ledger.Traits,
+    tier: str | None,
+    outcome: Outcome | None,
+    before: tuple[date, int] | None,
+    only_paid: bool,
+) -> str:
+    """SQL of the day and the member of terms of which rows of ``ended`` may come, newest first.
+
+    At most ``most``, before the day and member ``before``; of members who are in no link. A
+    null outcome stands for all that was up for renewal. ``only_paid`` looks into dues, which
+    narrows it where many terms are free.
+    """
+    day = "starts_on" if outcome is Outcome.REINSTATED else "ends_on"
+    conditions = [MAY_HAVE[outcome]] if outcome else []
+    if of.linked:
+        conditions.append(f"term.member_id NOT IN ({LINKED})")
+    if tier is not None:
+        conditions.append("term.tier = %(tier)s")
+    if before is not None:
+        conditions.append(f"(term.{day}, term.member_id) < (%(before_on)s, %(before_member)s)")
+    if only_paid:
+        conditions.append(PAID)
+    return CANDIDATES.format(
+        day=day, only="".join(f"\n      AND {each}" for each in conditions)
+    )
 
 
 @transaction.atomic
@@ -183,7 +251,7 @@ def count(
     """
     of = ledger.traits()
     rows: dict[tuple[date, str], RenewableMonth] = {}
-    for begins, ends, linked in spans(of=of, first=first, until=_next_month(as_of)):
+    for begins, ends, linked in spans(of=of, first=first, until=month_after(as_of)):
         values = asked(first=begins, until=ends, as_of=as_of, grace_days=grace_days, of=of)
         with connection.cursor() as cursor:
             cursor.execute(f"WITH {ended_sql(of=of, linked=linked)} {COUNTED}", values)
@@ -211,9 +279,9 @@ def spans(
     One for all where nobody is linked and there is one currency.
     """
     months = [first]
-    while (after := _next_month(months[-1])) < until:
+    while (after := month_after(months[-1])) < until:
         months.append(after)
-    by_month = [(month, _next_month(month)) for month in months if month < until]
+    by_month = [(month, month_after(month)) for month in months if month < until]
     if of.foreign:
         return [(*month, None) for month in by_month]
     if of.linked:
@@ -221,5 +289,6 @@ def spans(
     return [(first, until, None)]
 
 
-def _next_month(day: date) -> date:
+def month_after(day: date) -> date:
+    """Return the first day of the month after that of ``day``."""
     return (day.replace(day=1) + timedelta(days=31)).replace(day=1)

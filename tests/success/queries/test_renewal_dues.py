@@ -1,17 +1,19 @@
 """What was up for renewal: the SQL against the engine, and the rows behind each figure."""
 
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from members.enums import LinkKind
-from members.models.dues import ExchangeRate
+from members.models import Association
+from members.models.dues import Dues, ExchangeRate
 from members.services.links import link_accounts
-from success.engine.available import available_to_renew, ended_between
+from success.engine.available import Outcome, available_to_renew, ended_between
 from success.engine.revenue import MixedCurrencies, link
 from success.models import RenewableMonth
 from success.queries import renewal_dues
@@ -23,6 +25,7 @@ from tests.success.ledgers import Line, add_lines, as_engine, day, line
 
 pytestmark = pytest.mark.django_db
 EVER = {"since": date(2023, 12, 1), "until": date(2025, 1, 1)}
+YEAR = {"since": date(2025, 1, 1), "until": date(2026, 1, 1)}
 SUMS = ("available", "renewed", "less", "more", "lapsed", "undecided", "reinstated")
 MEMBERS = ("renewed_members", "lapsed_members", "undecided_members", "reinstated_members")
 
@@ -45,22 +48,29 @@ def lines(draw: st.DrawFn) -> list[Line]:
     ]
 
 
-def by_engine(drawn, *, as_of, grace, links=()):
-    """Month by month, with the links as they are when it closes; by month and tier."""
-    found = defaultdict(list)
+def each_month(drawn, *, as_of, grace, links=()):
+    """Month by month, with the links as they are when it closes."""
+    found = []
     month = EVER["since"]
     while month < EVER["until"]:
-        closes = rollup._next_month(month)  # noqa: SLF001  # the same calendar
+        closes = rollup.month_after(month)
         survivors = {member: into for member, into, since in links if since <= closes}
-        for one in ended_between(
+        found += ended_between(
             link(as_engine(drawn, as_of=as_of), survivors=survivors),
             since=month,
             until=closes,
             as_of=as_of,
             grace_days=grace,
-        ):
-            found[month, one.tier].append(one)
+        )
         month = closes
+    return found
+
+
+def by_engine(drawn, **known):
+    """What the engine says, by month and tier."""
+    found = defaultdict(list)
+    for one in each_month(drawn, **known):
+        found[one.on.replace(day=1), one.tier].append(one)
     return {key: available_to_renew(ended) for key, ended in found.items()}
 
 
@@ -78,6 +88,27 @@ def as_rows(found):
     }
 
 
+def linked_to_a():
+    """Up to two members who are counted with another from some day."""
+    return st.lists(
+        st.tuples(st.sampled_from("BCD"), st.just("A"), st.integers(0, 120).map(day)),
+        max_size=2,
+        unique_by=lambda link: link[0],
+    )
+
+
+def store(drawn, *, links):
+    """Store lines and links; return the members by name, and the links that could be made."""
+    members = add_lines(drawn)
+    made = [one for one in links if one[0] in members and one[1] in members]
+    for member, into, since in made:
+        link_accounts(
+            member=members[member], survivor=members[into], kind=LinkKind.ROSTER,
+            since=since, by=None, at=NOON,
+        )  # fmt: skip
+    return members, made
+
+
 @settings(
     max_examples=60,
     deadline=None,
@@ -87,26 +118,145 @@ def as_rows(found):
     drawn=lines(),
     asked=st.integers(0, 170),
     grace=st.sampled_from([0, 1, 5, 30]),
-    joined=st.lists(
-        st.tuples(st.sampled_from("BCD"), st.just("A"), st.integers(0, 120).map(day)),
-        max_size=2,
-        unique_by=lambda link: link[0],
-    ),
+    joined=linked_to_a(),
 )
 def test_the_night_says_what_the_engine_says(drawn, asked, grace, joined):
     as_of = day(asked)
     with example():
-        members = add_lines(drawn)
-        links = [one for one in joined if one[0] in members and one[1] in members]
-        for member, into, since in links:
-            link_accounts(
-                member=members[member], survivor=members[into], kind=LinkKind.ROSTER,
-                since=since, by=None, at=NOON,
-            )  # fmt: skip
+        _members, links = store(drawn, links=joined)
         rollup.refresh(as_of=as_of, since=None, grace_days=grace)
         found = by_engine(drawn, as_of=as_of, grace=grace, links=links)
         assert stored() == as_rows(found)
         assert rollup.refresh(as_of=as_of, since=None, grace_days=grace).rows_out == 0
+
+
+def pages_of(*, size, **asked):
+    """The whole list, page by page; no page is longer than asked for."""
+    rows, after = [], None
+    while page := renewal_dues.ended_between(**EVER, **asked, after=after, size=size):
+        assert len(page) <= size
+        rows += page
+        after = (page[-1].on, page[-1].member_id)
+    return rows
+
+
+def as_listed(found, members):
+    """Rows of the engine as the list has them, newest first."""
+    rows = [
+        (one.on, members[one.account].pk, one.tier, one.before, one.after, one.outcome)
+        for one in found
+    ]
+    return sorted(rows, key=lambda row: row[:2], reverse=True)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    drawn=lines(),
+    asked=st.integers(0, 170),
+    grace=st.sampled_from([0, 1, 5, 30]),
+    joined=linked_to_a(),
+    size=st.integers(1, 4),
+    tier=st.sampled_from([None, None, "Gold", "Bronze"]),
+    outcome=st.sampled_from(["", *Outcome]),
+)
+def test_pages_are_what_the_engine_says_of_the_whole(  # noqa: PLR0913  # drawn apart
+    *, few_at_once, drawn, asked, grace, joined, size, tier, outcome
+):
+    as_of = day(asked)
+    with example():
+        members, links = store(drawn, links=joined)
+        Association.objects.update_or_create(pk=1, defaults={"grace_days": grace})
+        whole = [
+            one
+            for one in each_month(drawn, as_of=as_of, grace=grace, links=links)
+            if tier in {None, one.tier}
+            and (one.outcome == outcome if outcome else one.outcome != Outcome.REINSTATED)
+        ]
+        rows = pages_of(as_of=as_of, tier=tier, outcome=outcome, size=size)
+        assert [
+            (row.on, row.member_id, row.tier, row.before, row.after, row.outcome)
+            for row in rows
+        ] == as_listed(whole, members)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(drawn=lines(), asked=st.integers(0, 170), joined=linked_to_a())
+def test_pages_add_up_to_the_night_at_the_rates_of_each_month(
+    few_at_once, drawn, asked, joined
+):
+    as_of = day(asked)
+    with example():
+        store(drawn, links=joined)
+        Association.objects.update_or_create(pk=1, defaults={"grace_days": 5})
+        Dues.objects.filter(term__tier="Gold").update(currency="EUR")
+        for month in range(5):
+            on, rate = day(31 * month - 40), Decimal(11 + month) / 10
+            ExchangeRate.objects.create(currency="EUR", on=on, rate=rate)
+        rollup.refresh(as_of=as_of, since=None, grace_days=5)
+        found = defaultdict(Decimal)
+        for outcome in Outcome:
+            for row in pages_of(as_of=as_of, outcome=outcome, size=2):
+                found[row.on.replace(day=1), row.tier, outcome] += row.before or row.after
+        assert found == {
+            (row.month, row.tier, outcome): amount
+            for row in RenewableMonth.objects.all()
+            for outcome, amount in (
+                (Outcome.RENEWED, row.renewed + row.less),
+                (Outcome.LAPSED, row.lapsed),
+                (Outcome.UNDECIDED, row.undecided),
+                (Outcome.REINSTATED, row.reinstated),
+            )
+            if amount
+        }
+
+
+@pytest.fixture
+def few_at_once(monkeypatch):
+    """Batches so small that short lists take several."""
+    monkeypatch.setattr(renewal_dues, "FEWEST_PER_ROW", 1)
+    monkeypatch.setattr(renewal_dues, "GROWTH", 1)
+    monkeypatch.setattr(renewal_dues, "MOST_AT_ONCE", 2)
+
+
+def test_linked_accounts_stand_among_the_others_of_their_month():
+    drawn = [
+        *(line("A", "2023-01-01", "2024-05-20", 100), line("B", "2023-01-01", "2024-05-05", 1)),
+        *(line("C", "2023-01-01", "2024-05-10", 100), line("D", "2023-01-01", "2024-03-10", 1)),
+    ]
+    members, _links = store(drawn, links=[("B", "A", date(2023, 6, 1))])
+
+    # B's dues end inside the stretch of A, with which it is counted
+    assert [
+        (row.name, row.on.day)
+        for row in pages_of(as_of=T1, outcome="lapsed", size=1)
+        if row.member_id != members["D"].pk
+    ] == [("A", 20), ("C", 10)]
+
+
+def test_a_page_looks_into_few_members_however_many_there_are():
+    add_lines(
+        line(f"M{number}", "2024-01-01", str(date(2025, 1, 1) + timedelta(days=number)), 100)
+        for number in range(300)
+    )
+    looked_at = []
+
+    def looks(execute, sql, params, many, context):
+        looked_at.extend([params["members"]] if "members" in params else [])
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(looks):
+        found = renewal_dues.ended_between(**YEAR, as_of=T1, size=5)
+
+    assert [str(row.on) for row in found][::4] == ["2025-10-27", "2025-10-23"]
+    assert [len(members) for members in looked_at] == [10]
 
 
 def worked_ledger(*, linked=True):
@@ -121,9 +271,6 @@ def worked_ledger(*, linked=True):
         )  # fmt: skip
     rollup.refresh(as_of=T1, since=None, grace_days=GRACE)
     return members
-
-
-YEAR = {"since": date(2025, 1, 1), "until": date(2026, 1, 1)}
 
 
 def test_the_worked_ledger_by_count_and_by_dues(settings):
