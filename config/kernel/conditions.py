@@ -13,7 +13,6 @@ about the not-knowing itself and are always true or false.
 """
 
 import re
-from calendar import month_name
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -21,16 +20,15 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+from config.kernel.words import gettext as _
+from config.kernel.words import gettext_noop, inside, joined, listed, ngettext, spoken_day
+
 LONGEST_REACH = 36_500
 LARGEST_INTEGER = 2**63 - 1
 MOST_DIGITS = 30
 MOST_LEAVES = 200
 DEEPEST = 12
 FACT_NAME = re.compile(r"[a-z][a-z0-9_]*")
-FINANCIAL_REFUSED = (
-    "is about money and cannot be used here: coverage is decided by the experience a member "
-    "needs, never by what they pay"
-)
 
 
 class Kind(StrEnum):
@@ -93,9 +91,10 @@ class Fact:
 
     ``column`` is the SQL expression that holds it, the name itself if empty. It goes into the
     statement as it stands, so a literal percent sign is written twice and no user's words ever
-    belong in it. ``explain`` is a format string for a sentence about one member; it may use
-    ``{value}``, and for dates ``{ago}``, such as "12 days before". ``names`` returns what the
-    values of a text are called by people; one that has no name is said as it is.
+    belong in it. ``label`` and ``explain`` are messages for gettext; ``title`` is the label in
+    the language of the moment. ``explain`` is a format string for a sentence about one member;
+    it may use ``{value}``, and for dates ``{ago}``, such as "12 days before". ``names`` returns
+    what the values of a text are called by people; one that has no name is said as it is.
     """
 
     name: str
@@ -112,6 +111,10 @@ class Fact:
         if not FACT_NAME.fullmatch(self.name):
             raise ValueError(f"A fact's name is lower case with underscores: {self.name!r}.")
         self.explain.format(value="", ago="")
+
+    @property
+    def title(self) -> str:
+        return _(self.label)
 
     @property
     def operators(self) -> tuple[Op, ...]:
@@ -150,11 +153,7 @@ class FactRegistry:
 
 def in_a_sentence(choices: Iterable[tuple[Any, object]]) -> dict[str, str]:
     """Return the labels of choices by their values, as they stand inside a sentence."""
-    return {str(value): _inside(str(label)) for value, label in choices}
-
-
-def _inside(label: str) -> str:
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+    return {str(value): inside(str(label)) for value, label in choices}
 
 
 Value = str | int | Decimal | date | bool
@@ -241,7 +240,8 @@ def parse(data: object, *, registry: FactRegistry, allow_financial: bool = False
     """
     tree = _Reader(registry=registry, allow_financial=allow_financial).read(data, path="")
     if sum(1 for _ in leaves(tree)) > MOST_LEAVES:
-        raise BadCondition("", f"a condition has at most {MOST_LEAVES} questions")
+        many = _("a condition has at most %(most)s questions") % {"most": MOST_LEAVES}
+        raise BadCondition("", many)
     return tree
 
 
@@ -252,9 +252,10 @@ class _Reader:
 
     def read(self, data: object, *, path: str, depth: int = 0) -> Condition:
         if not isinstance(data, dict):
-            raise BadCondition(path, "a condition is an object with all, any, not or fact")
+            raise BadCondition(path, _("a condition is an object with all, any, not or fact"))
         if depth > DEEPEST:
-            raise BadCondition(path, f"conditions are nested at most {DEEPEST} deep")
+            deep = _("conditions are nested at most %(most)s deep") % {"most": DEEPEST}
+            raise BadCondition(path, deep)
         match data:
             case {"fact": _}:
                 return self._leaf(data, path=path)
@@ -263,16 +264,18 @@ class _Reader:
             case {"any": parts, **rest} if not rest:
                 inner = _below(path, "any")
                 if parts == []:
-                    raise BadCondition(inner, "any needs at least one part, or nobody fits")
+                    nobody = _("any needs at least one part, or nobody fits")
+                    raise BadCondition(inner, nobody)
                 return AnyOf(self._parts(parts, path=inner, depth=depth))
             case {"not": part, **rest} if not rest:
                 return Not(self.read(part, path=_below(path, "not"), depth=depth + 1))
-        found = ", ".join(sorted(map(str, data))) or "nothing"
-        raise BadCondition(path, f"expected one of all, any, not or fact, found {found}")
+        found = ", ".join(sorted(map(str, data))) or _("nothing")
+        wrong = _("expected one of all, any, not or fact, found %(found)s") % {"found": found}
+        raise BadCondition(path, wrong)
 
     def _parts(self, data: object, *, path: str, depth: int) -> tuple[Condition, ...]:
         if not isinstance(data, list):
-            raise BadCondition(path, "expected a list of conditions")
+            raise BadCondition(path, _("expected a list of conditions"))
         return tuple(
             self.read(part, path=f"{path}[{index}]", depth=depth + 1)
             for index, part in enumerate(data)
@@ -280,31 +283,38 @@ class _Reader:
 
     def _leaf(self, data: Mapping[Any, object], *, path: str) -> Leaf:
         if unknown := sorted(str(key) for key in data if key not in {"fact", "op", "value"}):
-            raise BadCondition(path, f"a question has fact, op and value, not {unknown[0]}")
+            wrong = _("a question has fact, op and value, not %(found)s")
+            raise BadCondition(path, wrong % {"found": unknown[0]})
         fact = self._fact(data["fact"], path=_below(path, "fact"))
         op = _operator(data.get("op"), fact=fact, path=_below(path, "op"))
         inner = _below(path, "value")
         value = data.get("value")
         if op in KNOWING:
             if value is not None:
-                raise BadCondition(inner, f"{op} takes no value")
+                raise BadCondition(inner, _("%(op)s takes no value") % {"op": op})
             return Leaf(fact, op)
         if op in REACH:
             return Leaf(fact, op, _reach(value, path=inner))
         read = READERS[fact.kind]
         if op in LISTING:
             if not isinstance(value, list) or not value:
-                raise BadCondition(inner, f"{op} takes a list of at least one value")
-            listed = (read(item, path=f"{inner}[{i}]") for i, item in enumerate(value))
-            return Leaf(fact, op, tuple(listed))
+                few = _("%(op)s takes a list of at least one value") % {"op": op}
+                raise BadCondition(inner, few)
+            several = (read(item, path=f"{inner}[{i}]") for i, item in enumerate(value))
+            return Leaf(fact, op, tuple(several))
         return Leaf(fact, op, read(value, path=inner))
 
     def _fact(self, name: object, *, path: str) -> Fact:
         fact = self.registry.get(name) if isinstance(name, str) else None
         if fact is None:
-            raise BadCondition(path, f"there is no fact called {name!r}")
+            unknown = _("there is no fact called %(name)s") % {"name": repr(name)}
+            raise BadCondition(path, unknown)
         if fact.financial and not self.allow_financial:
-            raise BadCondition(path, f"{fact.label} {FINANCIAL_REFUSED}")
+            refused = _(
+                "%(fact)s is about money and cannot be used here: coverage is decided by the "
+                "experience a member needs, never by what they pay"
+            )
+            raise BadCondition(path, refused % {"fact": fact.title})
         return fact
 
 
@@ -314,46 +324,51 @@ def _below(path: str, key: str) -> str:
 
 def _operator(name: object, *, fact: Fact, path: str) -> Op:
     if name not in fact.operators:
-        offered = ", ".join(fact.operators)
-        raise BadCondition(path, f"{fact.label} can be asked {offered}, not {name!r}")
+        wrong = _("%(fact)s can be asked %(offered)s, not %(found)s")
+        found = {"fact": fact.title, "offered": ", ".join(fact.operators), "found": repr(name)}
+        raise BadCondition(path, wrong % found)
     return Op(str(name))
 
 
 def _reach(value: object, *, path: str) -> int:
     days = _integer(value, path=path)
     if not 0 <= days <= LONGEST_REACH:
-        raise BadCondition(path, f"days are between 0 and {LONGEST_REACH}")
+        wrong = _("days are between 0 and %(most)s") % {"most": LONGEST_REACH}
+        raise BadCondition(path, wrong)
     return days
 
 
 def _text(value: object, *, path: str) -> str:
     if not isinstance(value, str):
-        raise BadCondition(path, f"expected text, found {value!r}")
+        raise BadCondition(path, _("expected text, found %(found)s") % {"found": repr(value)})
     if "\0" in value or value != value.encode(errors="ignore").decode():
-        raise BadCondition(path, "expected text that a database can hold")
+        raise BadCondition(path, _("expected text that a database can hold"))
     return value
 
 
 def _integer(value: object, *, path: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise BadCondition(path, f"expected a whole number, found {value!r}")
+        wrong = _("expected a whole number, found %(found)s") % {"found": repr(value)}
+        raise BadCondition(path, wrong)
     if abs(value) > LARGEST_INTEGER:
-        raise BadCondition(path, "that number is too large")
+        raise BadCondition(path, _("that number is too large"))
     return value
 
 
 def _decimal(value: object, *, path: str) -> Decimal:
+    wrong = _("expected a number, found %(found)s") % {"found": repr(value)}
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-        raise BadCondition(path, f"expected a number, found {value!r}")
+        raise BadCondition(path, wrong)
     try:
         number = Decimal(str(value))
     except InvalidOperation as error:
-        raise BadCondition(path, f"expected a number, found {value!r}") from error
+        raise BadCondition(path, wrong) from error
     if not number.is_finite():
-        raise BadCondition(path, f"expected a number, found {value!r}")
-    _, digits, exponent = number.as_tuple()
-    if len(digits) > MOST_DIGITS or abs(int(exponent)) > MOST_DIGITS:
-        raise BadCondition(path, f"numbers have at most {MOST_DIGITS} digits")
+        raise BadCondition(path, wrong)
+    parts = number.as_tuple()
+    if len(parts.digits) > MOST_DIGITS or abs(int(parts.exponent)) > MOST_DIGITS:
+        many = _("numbers have at most %(most)s digits") % {"most": MOST_DIGITS}
+        raise BadCondition(path, many)
     return number
 
 
@@ -363,13 +378,14 @@ def _date(value: object, *, path: str) -> date:
     try:
         return date.fromisoformat(str(value))
     except ValueError as error:
-        message = f"expected a date such as 2026-07-29, found {value!r}"
-        raise BadCondition(path, message) from error
+        wrong = _("expected a date such as 2026-07-29, found %(found)s")
+        raise BadCondition(path, wrong % {"found": repr(value)}) from error
 
 
 def _boolean(value: object, *, path: str) -> bool:
     if not isinstance(value, bool):
-        raise BadCondition(path, f"expected true or false, found {value!r}")
+        wrong = _("expected true or false, found %(found)s") % {"found": repr(value)}
+        raise BadCondition(path, wrong)
     return value
 
 
@@ -523,6 +539,8 @@ JUDGEMENTS: Mapping[Op, Callable[[Leaf, Any, date], bool]] = {
 
 # Saying why
 
+EVERYBODY = AllOf(())
+
 
 def explain(tree: Condition, facts: Row, *, as_of: date) -> list[str]:
     """Say why ``tree`` holds for ``facts``: a dated line for each leaf that made it hold.
@@ -530,34 +548,40 @@ def explain(tree: Condition, facts: Row, *, as_of: date) -> list[str]:
     Under a *not* those are the leaves that are false. No lines if the tree is not true, or if
     it is true of everybody.
     """
-    day = _spoken(as_of)
     return [
-        f"On {day}: {_about(leaf, facts, as_of=as_of)} (asked: {_asked(leaf, holds=holds)})"
+        _("On %(day)s: %(about)s (asked: %(question)s)")
+        % {
+            "day": spoken_day(as_of),
+            "about": _about(leaf, facts, as_of=as_of),
+            "question": _asked(leaf)
+            if holds
+            else _("not %(question)s") % {"question": _asked(leaf)},
+        }
         for leaf, holds in _reasons(tree, facts, as_of=as_of, wanted=True)
     ]
 
 
 def in_words(tree: Condition) -> str:
-    """Say what ``tree`` asks, in one line: everybody where it asks nothing."""
+    """Say what ``tree`` asks, in one line: as ``EVERYBODY`` where it asks nothing."""
     match tree:
         case Leaf():
-            return _asked(tree, holds=True)
+            return _asked(tree)
         case Not(part):
-            return f"not ({in_words(part)})"
+            return _("not (%(condition)s)") % {"condition": in_words(part)}
         case AllOf(parts):
-            return _listed_words(parts, " and ") or "everybody"
+            both = gettext_noop("%(first)s and %(next)s")
+            return joined(_parts_in_words(parts), both) or _("everybody")
         case AnyOf(parts):
-            return _listed_words(parts, " or ") or "nobody"
+            either = gettext_noop("%(first)s or %(next)s")
+            return joined(_parts_in_words(parts), either) or _("nobody")
 
 
-def _listed_words(parts: tuple[Condition, ...], word: str) -> str:
+def _parts_in_words(parts: tuple[Condition, ...]) -> Iterator[str]:
     """The parts one after another; what has parts of its own stands in brackets."""
-    said: list[str] = []
-    for part in parts:
+    for place, part in enumerate(parts):
         several = isinstance(part, AllOf | AnyOf) and len(part.parts) > 1
         words = f"({in_words(part)})" if several else in_words(part)
-        said.append(words[:1].lower() + words[1:] if said and words[1:2].islower() else words)
-    return word.join(said)
+        yield inside(words) if place else words
 
 
 def _reasons(
@@ -579,45 +603,62 @@ def _reasons(
 def _about(leaf: Leaf, facts: Row, *, as_of: date) -> str:
     known = facts[leaf.fact.name]
     if known is None:
-        return f"{leaf.fact.label} is not known yet"
+        return _("%(fact)s is not known yet") % {"fact": leaf.fact.title}
     ago = _distance(known, as_of) if isinstance(known, date) else ""
-    return leaf.fact.explain.format(value=_called(leaf.fact, known)[0], ago=ago)
+    return _(leaf.fact.explain).format(value=_called(leaf.fact, known)[0], ago=ago)
 
 
-def _asked(leaf: Leaf, *, holds: bool) -> str:
-    if isinstance(leaf.value, tuple):
-        shown = ", ".join(_called(leaf.fact, *leaf.value))
-    elif leaf.op in REACH:
-        shown = _days(leaf.value if isinstance(leaf.value, int) else 0)
-    else:
-        shown = _called(leaf.fact, leaf.value)[0]
+def _asked(leaf: Leaf) -> str:
+    fact = leaf.fact.title
+    if leaf.op in REACH:
+        days = leaf.value if isinstance(leaf.value, int) else 0
+        return REACHES[leaf.op](days) % {"fact": fact, "count": f"{days:,}"}
+    values = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
     dated = leaf.fact.kind is Kind.DATE
-    phrase = (DATED_PHRASES if dated else {}).get(leaf.op) or PHRASES[leaf.op]
-    asked = f"{leaf.fact.label} {phrase.format(shown)}"
-    return asked if holds else f"not {asked}"
+    question = (DATED_QUESTIONS if dated else {}).get(leaf.op) or QUESTIONS[leaf.op]
+    said = "" if leaf.op in KNOWING else listed(_called(leaf.fact, *values))
+    return _(question) % {"fact": fact, "value": said}
 
 
-PHRASES: Mapping[Op, str] = {
-    Op.EQ: "is {}",
-    Op.NE: "is anything but {}",
-    Op.LT: "is less than {}",
-    Op.LE: "is at most {}",
-    Op.GT: "is more than {}",
-    Op.GE: "is at least {}",
-    Op.IN: "is one of {}",
-    Op.NOT_IN: "is none of {}",
-    Op.OLDER_THAN_DAYS: "is more than {} ago",
-    Op.WITHIN_LAST_DAYS: "is within the last {}",
-    Op.WITHIN_NEXT_DAYS: "is within the next {}",
-    Op.LATER_THAN_DAYS: "is more than {} ahead",
-    Op.IS_NULL: "is not known",
-    Op.NOT_NULL: "is known",
+QUESTIONS: Mapping[Op, str] = {
+    Op.EQ: gettext_noop("%(fact)s is %(value)s"),
+    Op.NE: gettext_noop("%(fact)s is anything but %(value)s"),
+    Op.LT: gettext_noop("%(fact)s is less than %(value)s"),
+    Op.LE: gettext_noop("%(fact)s is at most %(value)s"),
+    Op.GT: gettext_noop("%(fact)s is more than %(value)s"),
+    Op.GE: gettext_noop("%(fact)s is at least %(value)s"),
+    Op.IN: gettext_noop("%(fact)s is one of %(value)s"),
+    Op.NOT_IN: gettext_noop("%(fact)s is none of %(value)s"),
+    Op.IS_NULL: gettext_noop("%(fact)s is not known"),
+    Op.NOT_NULL: gettext_noop("%(fact)s is known"),
 }
-DATED_PHRASES: Mapping[Op, str] = {
-    Op.LT: "is before {}",
-    Op.LE: "is on or before {}",
-    Op.GT: "is after {}",
-    Op.GE: "is on or after {}",
+DATED_QUESTIONS: Mapping[Op, str] = {
+    Op.LT: gettext_noop("%(fact)s is before %(value)s"),
+    Op.LE: gettext_noop("%(fact)s is on or before %(value)s"),
+    Op.GT: gettext_noop("%(fact)s is after %(value)s"),
+    Op.GE: gettext_noop("%(fact)s is on or after %(value)s"),
+}
+REACHES: Mapping[Op, Callable[[int], str]] = {
+    Op.OLDER_THAN_DAYS: lambda days: ngettext(
+        "%(fact)s is more than %(count)s day ago",
+        "%(fact)s is more than %(count)s days ago",
+        days,
+    ),
+    Op.WITHIN_LAST_DAYS: lambda days: ngettext(
+        "%(fact)s is within the last %(count)s day",
+        "%(fact)s is within the last %(count)s days",
+        days,
+    ),
+    Op.WITHIN_NEXT_DAYS: lambda days: ngettext(
+        "%(fact)s is within the next %(count)s day",
+        "%(fact)s is within the next %(count)s days",
+        days,
+    ),
+    Op.LATER_THAN_DAYS: lambda days: ngettext(
+        "%(fact)s is more than %(count)s day ahead",
+        "%(fact)s is more than %(count)s days ahead",
+        days,
+    ),
 }
 
 
@@ -633,20 +674,21 @@ def _called(fact: Fact, *values: object) -> list[str]:
 def _distance(known: date, as_of: date) -> str:
     days = (as_of - known).days
     if days == 0:
-        return "the same day"
-    return f"{_days(abs(days))} {'before' if days > 0 else 'ahead'}"
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count:,} days"
+        return _("the same day")
+    said = (
+        ngettext("%(count)s day before", "%(count)s days before", days)
+        if days > 0
+        else ngettext("%(count)s day ahead", "%(count)s days ahead", -days)
+    )
+    return said % {"count": f"{abs(days):,}"}
 
 
 def _spoken(value: object) -> str:
     match value:
         case bool():
-            return "yes" if value else "no"
+            return _("yes") if value else _("no")
         case date():
-            return f"{value.day} {month_name[value.month]} {value.year}"
+            return spoken_day(value)
         case int() | Decimal():
             return f"{value:,}"
     return str(value)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
@@ -71,7 +72,7 @@ class SegmentOutput(serializers.Serializer[Segment]):
         try:
             return in_words(parse(segment.rule, registry=FACTS))
         except BadCondition as error:
-            return f"This rule cannot be used: {error}"
+            return _("This rule cannot be used: %(reason)s") % {"reason": error}
 
 
 class ReachOutput(serializers.Serializer[Any]):

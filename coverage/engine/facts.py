@@ -5,6 +5,7 @@ decides what they get. ``p`` is the AX profile in the statements of the rollup.
 """
 
 from config.kernel.conditions import Fact, FactRegistry, Kind
+from config.kernel.words import gettext_noop as _
 
 TOTAL_MINUTES = "(p.inbound_minutes + p.async_minutes + p.sync_minutes + p.taskforce_minutes)"
 
@@ -14,8 +15,8 @@ EXPERTISE = FACTS.register(
     Fact(
         name="expertise",
         kind=Kind.TEXT,
-        label="Expertise in the field",
-        explain="Expertise in the field: {value}",
+        label=_("Expertise in the field"),
+        explain=_("Expertise in the field: {value}"),
         column="p.expertise",
     )
 )
@@ -23,8 +24,8 @@ RESOURCES = FACTS.register(
     Fact(
         name="resources",
         kind=Kind.TEXT,
-        label="Resources of their own",
-        explain="Resources of their own: {value}",
+        label=_("Resources of their own"),
+        explain=_("Resources of their own: {value}"),
         column="p.resources",
     )
 )
@@ -32,8 +33,8 @@ GUIDANCE = FACTS.register(
     Fact(
         name="guidance",
         kind=Kind.TEXT,
-        label="Guidance needed",
-        explain="Guidance needed: {value}",
+        label=_("Guidance needed"),
+        explain=_("Guidance needed: {value}"),
         column="p.guidance",
     )
 )
@@ -42,8 +43,8 @@ SYNC_SHARE_PERCENT = FACTS.register(
     Fact(
         name="sync_share_percent",
         kind=Kind.INTEGER,
-        label="Share of the time in real time",
-        explain="{value}% of the time asked for is in real time",
+        label=_("Share of the time in real time"),
+        explain=_("{value}% of the time asked for is in real time"),
         column=f"(100 * p.sync_minutes / nullif({TOTAL_MINUTES}, 0))",
     )
 )
@@ -51,8 +52,8 @@ SKILLS_NEEDED = FACTS.register(
     Fact(
         name="skills_needed",
         kind=Kind.INTEGER,
-        label="Skills needed at once",
-        explain="{value} skills are needed at once",
+        label=_("Skills needed at once"),
+        explain=_("{value} skills are needed at once"),
         column="p.skills_needed",
     )
 )
@@ -60,8 +61,8 @@ ESCALATION_SEVERITY = FACTS.register(
     Fact(
         name="escalation_severity",
         kind=Kind.INTEGER,
-        label="Severity of the gravest open escalation",
-        explain="An escalation of severity {value} is open",
+        label=_("Severity of the gravest open escalation"),
+        explain=_("An escalation of severity {value} is open"),
         column="p.escalation_severity",
     )
 )
@@ -91,7 +92,7 @@ def with_money() -> FactRegistry:
 
 
 MONEY = {
-    "paid_a_year": "What they pay a year",
-    "paid_so_far": "What they have paid so far",
-    "margin": "Margin",
+    "paid_a_year": _("What they pay a year"),
+    "paid_so_far": _("What they have paid so far"),
+    "margin": _("Margin"),
 }

@@ -38,11 +38,14 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
 
 def fact_choices() -> list[tuple[str, Any]]:
     """The facts to ask about, and those about money, which are refused in words."""
-    known = [(fact.name, fact.label) for fact in FACTS]
+    known = [(fact.name, fact.title) for fact in FACTS]
     return [
         ("", _("Ask nothing")),
         (str(_("What suits the member")), known),
-        (str(_("Money: never decides coverage")), list(MONEY.items())),
+        (
+            str(_("Money: never decides coverage")),
+            [(name, _(label)) for name, label in MONEY.items()],
+        ),
     ]
 
 

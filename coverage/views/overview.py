@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from config.kernel import clock
-from config.kernel.conditions import BadCondition, in_words, parse
+from config.kernel.conditions import EVERYBODY, BadCondition, in_words, parse
 from config.kernel.permissions import requires
 from config.kernel.templatetags.ui import address
 from coverage.access import Permission
@@ -132,10 +132,10 @@ def _card(count: SegmentCount, *, assigned: int) -> SegmentCard:
 def _rule_in_words(segment: Segment) -> str:
     """The rule as a sentence; one that cannot be read says so instead of taking the page."""
     try:
-        said = in_words(parse(segment.rule, registry=FACTS))
+        rule = parse(segment.rule, registry=FACTS)
     except BadCondition as error:
         return _("This rule cannot be used: %(reason)s") % {"reason": error}
-    return _("Everybody whom no earlier rule takes") if said == "everybody" else said
+    return _("Everybody whom no earlier rule takes") if rule == EVERYBODY else in_words(rule)
 
 
 def _book_row(book: Book) -> BookRow:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from config.kernel import clock
-from config.kernel.conditions import BadCondition, in_words, parse
+from config.kernel.conditions import EVERYBODY, BadCondition, in_words, parse
 from config.kernel.permissions import has, requires
 from coverage.access import Permission
 from coverage.engine.facts import FACTS
@@ -59,10 +59,10 @@ def segments(request: HttpRequest) -> HttpResponse:
 def said_of(segment: Segment) -> str:
     """A segment's rule as a sentence; one that cannot be used says why."""
     try:
-        said = in_words(parse(segment.rule, registry=FACTS))
+        rule = parse(segment.rule, registry=FACTS)
     except BadCondition as error:
         return _("This rule cannot be used: %(reason)s") % {"reason": error}
-    return _("Everybody whom no earlier rule takes") if said == "everybody" else said
+    return _("Everybody whom no earlier rule takes") if rule == EVERYBODY else in_words(rule)
 
 
 @requires(Permission.COVERAGE_EDIT)
@@ -172,9 +172,9 @@ def _counted_rule(rule: dict[str, Any], *, segment: Segment | None) -> Counted:
         checked = parse(services.checked_rule(rule), registry=FACTS)
     except services.BadRule as refused:
         return Counted(refused=str(refused))
-    said = in_words(checked)
+    all_left = _("everybody whom no earlier rule takes")
     return Counted(
-        words=_("everybody whom no earlier rule takes") if said == "everybody" else said,
+        words=all_left if checked == EVERYBODY else in_words(checked),
         reach=reach(
             checked,
             segment=segment,

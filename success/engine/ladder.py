@@ -9,6 +9,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from config.kernel.words import gettext as _
+
 Hand = Literal["system", "person"]
 
 # What the system can say by itself; anything else takes a person.
@@ -23,7 +25,9 @@ class ThirdTry(Exception):
 
     def __init__(self, position: int) -> None:
         self.position = position
-        super().__init__(f"Step {position} would try the same a third time.")
+        super().__init__(
+            _("Step %(step)s would try the same a third time.") % {"step": position}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
 
+from config.kernel.words import gettext as _
+from config.kernel.words import gettext_noop, ngettext
 from success.engine.accountability import Side
 from success.engine.phases import association_event, association_facts, is_seat_only
 from success.engine.planning import PlannedMilestone, PlannedPath, promises_of, total_weight
@@ -88,12 +90,13 @@ def rule_problem(rule: Mapping[str, Any]) -> str:
     name = rule.get("rule")
     parameters = RULES.get(name) if isinstance(name, str) else None
     if parameters is None:
-        return f"The records are asked by one of: {', '.join(RULES)}."
+        return _("The records are asked by one of: %(rules)s.") % {"rules": ", ".join(RULES)}
     wrong = [
-        words for field, (check, words) in parameters.items() if not check(rule.get(field))
+        _(words) for field, (check, words) in parameters.items() if not check(rule.get(field))
     ]
     unknown = sorted(set(rule) - set(parameters) - {"rule"})
-    return " ".join([*wrong, *(f"“{field}” is not known here." for field in unknown)])
+    strange = _("“%(name)s” is not known here.")
+    return " ".join([*wrong, *(strange % {"name": field} for field in unknown)])
 
 
 def _is_areas(value: Any) -> bool:
@@ -108,9 +111,9 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-_AREAS = (_is_areas, "It names at least one area of involvement.")
-_COUNT = (_is_count, "It says how many, one or more.")
-_DAYS = (_is_count, "It says for how many days, one or more.")
+_AREAS = (_is_areas, gettext_noop("It names at least one area of involvement."))
+_COUNT = (_is_count, gettext_noop("It says how many, one or more."))
+_DAYS = (_is_count, gettext_noop("It says for how many days, one or more."))
 RULES: Mapping[str, Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "first": {"areas": _AREAS},
     "subjects": {"areas": _AREAS, "count": _COUNT},
@@ -132,17 +135,17 @@ def _goal(path: PlannedPath) -> Iterator[Finding]:
         yield _error(
             "goal_missing",
             "goal",
-            "A plan leads to a goal, and this one has none.",
-            "Write down what the member wants to achieve, in their own words.",
+            _("A plan leads to a goal, and this one has none."),
+            _("Write down what the member wants to achieve, in their own words."),
         )
     elif (phase := association_event(path.goal)) is not None:
-        yield _warning(f"goal_is_{phase.key}", "goal", phase.why, phase.suggestion)
+        yield _warning(f"goal_is_{phase.key}", "goal", _(phase.why), _(phase.suggestion))
     if not path.measure.strip():
         yield _warning(
             "measure_missing",
             "measure",
-            "Nothing says how both sides will know that the goal is reached.",
-            "Name a number, a document or an event that either side can point at.",
+            _("Nothing says how both sides will know that the goal is reached."),
+            _("Name a number, a document or an event that either side can point at."),
         )
 
 
@@ -151,10 +154,19 @@ def _count(gating: _Gating) -> Iterator[Finding]:
         yield _error(
             "milestone_count",
             "milestones",
-            f"A plan has {FEWEST_MILESTONES} to {MOST_MILESTONES} milestones that the clock "
-            f"waits for; this one has {len(gating)}.",
-            "Split a long way, or keep the points that decide and tell the others as promises. "
-            "What was reached before is not counted again.",
+            _(
+                "A plan has %(fewest)s to %(most)s milestones that the clock waits for; this "
+                "one has %(count)s."
+            )
+            % {
+                "fewest": FEWEST_MILESTONES,
+                "most": MOST_MILESTONES,
+                "count": len(gating),
+            },
+            _(
+                "Split a long way, or keep the points that decide and tell the others as "
+                "promises. What was reached before is not counted again."
+            ),
         )
 
 
@@ -166,13 +178,14 @@ def _keys(path: PlannedPath) -> Iterator[Finding]:
             yield _error(
                 "key_form",
                 where,
-                "A key is one to fifty letters, digits, hyphens and underscores.",
+                _("A key is one to fifty letters, digits, hyphens and underscores."),
             )
         elif often[milestone.key] > 1:
             yield _error(
                 "key_twice",
                 where,
-                f"Two milestones have the key “{milestone.key}”, which is to tell them apart.",
+                _("Two milestones have the key “%(key)s”, which is to tell them apart.")
+                % {"key": milestone.key},
             )
     titles = Counter(milestone.title.strip().casefold() for milestone in path.milestones)
     for at, milestone in enumerate(path.milestones):
@@ -180,8 +193,8 @@ def _keys(path: PlannedPath) -> Iterator[Finding]:
             yield _warning(
                 "title_twice",
                 f"milestones.{at}.title",
-                "Two milestones read the same.",
-                "Say what is more the second time.",
+                _("Two milestones read the same."),
+                _("Say what is more the second time."),
             )
 
 
@@ -192,17 +205,17 @@ def _order(gating: _Gating) -> Iterator[Finding]:
             yield _error(
                 "days_fall",
                 f"milestones.{at}.expected_day",
-                f"Day {milestone.expected_day} comes before the day {latest} of the milestone "
-                "before it.",
-                "Put the milestones in the order in which they are reached.",
+                _("Day %(day)s comes before the day %(latest)s of the milestone before it.")
+                % {"day": milestone.expected_day, "latest": latest},
+                _("Put the milestones in the order in which they are reached."),
             )
         latest = max(latest, milestone.expected_day)
         if milestone.expected_day == 0:
             yield _error(
                 "day_zero",
                 f"milestones.{at}.expected_day",
-                "On day 0 nothing can have been reached on the way yet.",
-                "Give it a day, or leave it out if it is so already.",
+                _("On day 0 nothing can have been reached on the way yet."),
+                _("Give it a day, or leave it out if it is so already."),
             )
 
 
@@ -211,7 +224,7 @@ def _milestone(at: int, milestone: PlannedMilestone) -> Iterator[Finding]:
     yield from _evidence(f"milestones.{at}", milestone)
     if milestone.weight < 1:
         yield _error(
-            "weight_missing", f"milestones.{at}.weight", "Every milestone weighs something."
+            "weight_missing", f"milestones.{at}.weight", _("Every milestone weighs something.")
         )
     if milestone.is_gating:
         yield from _both_sides(f"milestones.{at}.promises", milestone)
@@ -219,8 +232,13 @@ def _milestone(at: int, milestone: PlannedMilestone) -> Iterator[Finding]:
         yield _warning(
             "promises_many",
             f"milestones.{at}.promises",
-            f"{len(milestone.promises)} promises for one milestone: some will be forgotten.",
-            "Keep those without which it will not be reached.",
+            ngettext(
+                "%(count)s promise for one milestone: some will be forgotten.",
+                "%(count)s promises for one milestone: some will be forgotten.",
+                len(milestone.promises),
+            )
+            % {"count": len(milestone.promises)},
+            _("Keep those without which it will not be reached."),
         )
     yield from _ask(f"milestones.{at}", milestone)
 
@@ -230,26 +248,26 @@ def _title(where: str, title: str) -> Iterator[Finding]:
         yield _error(
             "title_missing",
             where,
-            "A milestone says what the member will have reached.",
-            "Write it as the member would tell it.",
+            _("A milestone says what the member will have reached."),
+            _("Write it as the member would tell it."),
         )
         return
     phase = association_event(title)
     if phase is not None:
-        yield _error(f"association_{phase.key}", where, phase.why, phase.suggestion)
+        yield _error(f"association_{phase.key}", where, _(phase.why), _(phase.suggestion))
     elif is_seat_only(title):
         yield _warning(
             "seat_only",
             where,
-            "A seat in a group is a beginning; it is not said what it gives the member.",
-            "Say what they achieve there.",
+            _("A seat in a group is a beginning; it is not said what it gives the member."),
+            _("Say what they achieve there."),
         )
     if len(title) > LONGEST_TITLE:
         yield _warning(
             "title_long",
             where,
-            f"At {len(title)} letters this will not be remembered.",
-            "Put the rest into what to expect.",
+            _("At %(count)s letters this will not be remembered.") % {"count": len(title)},
+            _("Put the rest into what to expect."),
         )
 
 
@@ -259,8 +277,9 @@ def _evidence(at: str, milestone: PlannedMilestone) -> Iterator[Finding]:
         yield _error(
             "association_fact",
             where,
-            f"“{facts[0]}” tells of an event at the association, not of the member's outcome.",
-            "Ask the records for the member's own doing, or let somebody confirm it.",
+            _("“%(fact)s” tells of an event at the association, not of the member's outcome.")
+            % {"fact": facts[0]},
+            _("Ask the records for the member's own doing, or let somebody confirm it."),
         )
     elif milestone.evidence_kind == "derived":
         if words := rule_problem(milestone.evidence_rule):
@@ -268,14 +287,14 @@ def _evidence(at: str, milestone: PlannedMilestone) -> Iterator[Finding]:
                 "rule_unknown",
                 where,
                 words,
-                "Choose what the records are asked, or let somebody confirm the milestone.",
+                _("Choose what the records are asked, or let somebody confirm the milestone."),
             )
     elif milestone.evidence_rule:
         yield _error(
             "rule_unasked",
             where,
-            "There is a rule for the records, but people are to say whether it is reached.",
-            "Take the rule away, or let the records say it.",
+            _("There is a rule for the records, but people are to say whether it is reached."),
+            _("Take the rule away, or let the records say it."),
         )
 
 
@@ -285,15 +304,15 @@ def _both_sides(where: str, milestone: PlannedMilestone) -> Iterator[Finding]:
         yield _error(
             "no_member_promise",
             where,
-            "Nothing says what the member does for this milestone.",
-            "Agree at least one thing that they will do, with a day.",
+            _("Nothing says what the member does for this milestone."),
+            _("Agree at least one thing that they will do, with a day."),
         )
     if Side.ASSOCIATION not in sides:
         yield _error(
             "no_association_promise",
             where,
-            "Nothing says what we do for this milestone.",
-            "Promise at least one thing that we will do, with a day.",
+            _("Nothing says what we do for this milestone."),
+            _("Promise at least one thing that we will do, with a day."),
         )
 
 
@@ -305,15 +324,15 @@ def _ask(at: str, milestone: PlannedMilestone) -> Iterator[Finding]:
             yield _error(
                 "ask_not_gating",
                 f"{at}.{field}",
-                "We ask at milestones that the plan waits for, not beside them.",
-                "Announce it at one of those.",
+                _("We ask at milestones that the plan waits for, not beside them."),
+                _("Announce it at one of those."),
             )
         elif milestone.evidence_kind == "declared":
             yield _error(
                 "ask_on_word",
                 f"{at}.{field}",
-                "We ask only where both sides, or the records, say that it is reached.",
-                "Let the milestone be confirmed, or announce it at another.",
+                _("We ask only where both sides, or the records, say that it is reached."),
+                _("Let the milestone be confirmed, or announce it at another."),
             )
 
 
@@ -322,29 +341,37 @@ def _weights(path: PlannedPath, gating: _Gating) -> Iterator[Finding]:
         yield _error(
             "weights",
             "milestones",
-            f"The weights of the milestones add up to {total}, not to {WHOLE}.",
-            "Share out a hundred by how much of the goal each one is. What was reached before "
-            "does not count.",
+            _("The weights of the milestones add up to %(total)s, not to %(whole)s.")
+            % {"total": total, "whole": WHOLE},
+            _(
+                "Share out a hundred by how much of the goal each one is. What was reached "
+                "before does not count."
+            ),
         )
     for at, milestone in gating:
         if milestone.weight > HALF:
             yield _warning(
                 "weight_heavy",
                 f"milestones.{at}.weight",
-                "More than half of the way is one milestone; until then little is to be seen.",
-                "Split it.",
+                _(
+                    "More than half of the way is one milestone; until then little is to be "
+                    "seen."
+                ),
+                _("Split it."),
             )
 
 
 def _all_promises(path: PlannedPath) -> Iterator[Finding]:
     for where, promise in promises_of(path):
         if not promise.title.strip():
-            yield _error("promise_empty", f"{where}.title", "A promise says what will be done.")
+            yield _error(
+                "promise_empty", f"{where}.title", _("A promise says what will be done.")
+            )
         if promise.due_day < 0:
             yield _warning(
                 "promise_before_start",
                 f"{where}.due_day",
-                "It was due before the plan begins.",
+                _("It was due before the plan begins."),
             )
 
 
@@ -354,8 +381,8 @@ def _fits(path: PlannedPath, missing: Collection[str]) -> Iterator[Finding]:
         yield _error(
             "fit_open",
             "promises",
-            f"The {fit} fit is missing, and no promise of ours closes it.",
-            "Promise what closes it, or do not agree this plan.",
+            _("The %(fit)s fit is missing, and no promise of ours closes it.") % {"fit": fit},
+            _("Promise what closes it, or do not agree this plan."),
         )
 
 
@@ -368,9 +395,12 @@ def _gaps(path: PlannedPath, gating: _Gating) -> Iterator[Finding]:
             yield _warning(
                 "gap",
                 f"milestones.{at}.expected_day",
-                f"From day {since} to day {until} nothing is due: the member would seem on "
-                "track with nothing to show for it.",
-                "Put a promise with a day in between, or a milestone.",
+                _(
+                    "From day %(since)s to day %(until)s nothing is due: the member would seem "
+                    "on track with nothing to show for it."
+                )
+                % {"since": since, "until": until},
+                _("Put a promise with a day in between, or a milestone."),
             )
         since = max(since, until)
 
@@ -381,8 +411,8 @@ def _evidence_is_thin(gating: _Gating) -> Iterator[Finding]:
         yield _warning(
             "evidence_thin",
             "milestones",
-            "More than half of the way stands on one side's word.",
-            "Let the other side confirm the milestones that matter most.",
+            _("More than half of the way stands on one side's word."),
+            _("Let the other side confirm the milestones that matter most."),
         )
 
 
@@ -392,8 +422,8 @@ def _expectations(path: PlannedPath) -> Iterator[Finding]:
             yield _warning(
                 "expectations_missing",
                 field,
-                f"Nothing says what to expect in the first {day} days.",
-                "Tell the member now; expectations are managed at the start.",
+                _("Nothing says what to expect in the first %(day)s days.") % {"day": day},
+                _("Tell the member now; expectations are managed at the start."),
             )
 
 
@@ -403,6 +433,11 @@ def _asks(path: PlannedPath) -> Iterator[Finding]:
         yield _warning(
             "asks_many",
             "milestones",
-            f"{asks} things are going to be asked of the member on one way.",
-            "Keep the ones that are their own next need.",
+            ngettext(
+                "%(count)s thing is going to be asked of the member on one way.",
+                "%(count)s things are going to be asked of the member on one way.",
+                asks,
+            )
+            % {"count": asks},
+            _("Keep the ones that are their own next need."),
         )

@@ -12,13 +12,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from config.kernel.words import gettext_noop as _
+
 NEAR = 5
 NEAR_BEFORE = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phase:
-    """A kind of event at the association: why it is no milestone, and what to say instead."""
+    """A kind of event at the association: why it is no milestone, and what to say instead.
+
+    ``why`` and ``suggestion`` are messages for gettext.
+    """
 
     key: str
     why: str
@@ -72,18 +77,24 @@ RUNGS = _set(
 
 UPGRADE = Phase(
     key="upgrade",
-    why="An upgrade is our sale; it may follow a milestone, never be one.",
-    suggestion="Make the need that it answers the milestone and announce the offer "
-    "there, such as “You run out of places for your people”.",
+    why=_("An upgrade is our sale; it may follow a milestone, never be one."),
+    suggestion=_(
+        "Make the need that it answers the milestone and announce the offer "
+        "there, such as “You run out of places for your people”."
+    ),
 )
 
 PHASES: tuple[_Words, ...] = (
     _Words(
         phase=Phase(
             key="join",
-            why="Joining is the start of the association's story, not a point in the member's.",
-            suggestion="Say what they can do or have now that they belong, such as "
-            "“Two peers with your problem know you by name”.",
+            why=_(
+                "Joining is the start of the association's story, not a point in the member's."
+            ),
+            suggestion=_(
+                "Say what they can do or have now that they belong, such as "
+                "“Two peers with your problem know you by name”."
+            ),
         ),
         verbs=_verbs(r"(?:re)?join(?:s|ed|ing)?|enroll?(?:s|ed|ing|ment)?|admitted|rejoins"),
         objects=_set(
@@ -95,9 +106,11 @@ PHASES: tuple[_Words, ...] = (
     _Words(
         phase=Phase(
             key="pay",
-            why="A payment is what the association receives; it moves the member nowhere.",
-            suggestion="Say what they have received for it, such as “The first order "
-            "through an introduction of ours is signed”.",
+            why=_("A payment is what the association receives; it moves the member nowhere."),
+            suggestion=_(
+                "Say what they have received for it, such as “The first order "
+                "through an introduction of ours is signed”."
+            ),
         ),
         verbs=_verbs(
             r"pay(?:s|ing)?|paid|payments?|settle[sd]?|prepa(?:y|ys|id)|billed|invoiced"
@@ -107,9 +120,11 @@ PHASES: tuple[_Words, ...] = (
     _Words(
         phase=Phase(
             key="renew",
-            why="A renewal follows from a member's success; it is not a part of it.",
-            suggestion="Say what will be true for them by then, so that renewing is a "
-            "matter of course, such as “Energy costs are a tenth below last year's”.",
+            why=_("A renewal follows from a member's success; it is not a part of it."),
+            suggestion=_(
+                "Say what will be true for them by then, so that renewing is a "
+                "matter of course, such as “Energy costs are a tenth below last year's”."
+            ),
         ),
         verbs=_verbs(
             r"renew(?:s|ed|ing)?|renewals?|retention|retained|auto(?:renew(?:s|ed|al)?)"
@@ -119,10 +134,14 @@ PHASES: tuple[_Words, ...] = (
     _Words(
         phase=Phase(
             key="onboard",
-            why="Onboarding is the association's procedure; a member is on board when they "
-            "first receive value.",
-            suggestion="Name that first value as they would tell it, such as “A question of "
-            "yours is answered by somebody who has solved it”.",
+            why=_(
+                "Onboarding is the association's procedure; a member is on board when they "
+                "first receive value."
+            ),
+            suggestion=_(
+                "Name that first value as they would tell it, such as “A question of "
+                "yours is answered by somebody who has solved it”."
+            ),
         ),
         verbs=_verbs(
             r"onboard(?:s|ed|ing)?|orientation|welcom(?:e|es|ed|ing)|kickoff|induction|inducted"
@@ -151,9 +170,11 @@ PHASES: tuple[_Words, ...] = (
     _Words(
         phase=Phase(
             key="attend",
-            why="Being there is participation; what it gave them is the point.",
-            suggestion="Say what they take home, such as “A supplier met at the congress "
-            "delivers to you”.",
+            why=_("Being there is participation; what it gave them is the point."),
+            suggestion=_(
+                "Say what they take home, such as “A supplier met at the congress "
+                "delivers to you”."
+            ),
         ),
         verbs=_verbs(
             r"attend(?:s|ed|ing|ance)?|participat(?:e|es|ed|ing|ion)|watch(?:es|ed)?"
@@ -165,9 +186,11 @@ PHASES: tuple[_Words, ...] = (
     _Words(
         phase=Phase(
             key="log_in",
-            why="A log-in is traffic of the association's; nobody joins to log in.",
-            suggestion="Say what they come for, such as “You compare your figures with ten "
-            "members like you”.",
+            why=_("A log-in is traffic of the association's; nobody joins to log in."),
+            suggestion=_(
+                "Say what they come for, such as “You compare your figures with ten "
+                "members like you”."
+            ),
         ),
         verbs=_verbs(r"logins?|logged"),
         objects=PLACES,
@@ -176,13 +199,15 @@ PHASES: tuple[_Words, ...] = (
     _Words(
         phase=Phase(
             key="subscribe",
-            why="To sign up is a promise to look; nothing has changed for the member yet.",
-            suggestion="Say what they do with it, such as “A rule that we wrote about in "
-            "time is built into your product”.",
+            why=_("To sign up is a promise to look; nothing has changed for the member yet."),
+            suggestion=_(
+                "Say what they do with it, such as “A rule that we wrote about in "
+                "time is built into your product”."
+            ),
         ),
         verbs=_verbs(
-            r"subscrib(?:e|es|ed|ing)|subscriptions?|signups?|signed|regist(?:er|ers|ered|ering)"
-            r"|registrations?"
+            ""
+            "subscrib(?:e|es|ed|ing)|subscriptions?|signups?|signed|regist(?:er|ers|ered|ering)|registrations?"
         ),
         objects=MEETINGS | POST | PLACES | _set("feed updates channel group"),
         may_be_theirs=True,
@@ -190,13 +215,15 @@ PHASES: tuple[_Words, ...] = (
     _Words(
         phase=Phase(
             key="look",
-            why="Opening and clicking are consumption; they say nothing about the outcome.",
-            suggestion="Say what they do with what they read, such as “Your contracts use the "
-            "model clauses”.",
+            why=_("Opening and clicking are consumption; they say nothing about the outcome."),
+            suggestion=_(
+                "Say what they do with what they read, such as “Your contracts use the "
+                "model clauses”."
+            ),
         ),
         verbs=_verbs(
-            r"open(?:s|ed)?|click(?:s|ed)?|reads?|download(?:s|ed)?|view(?:s|ed)?|receiv(?:e|es|ed)"
-            r"|sent|follow(?:s|ed)?"
+            ""
+            "open(?:s|ed)?|click(?:s|ed)?|reads?|download(?:s|ed)?|view(?:s|ed)?|receiv(?:e|es|ed)|sent|follow(?:s|ed)?"
         ),
         objects=POST
         | _set("link links toolkit whitepaper brochure guide pack kit card linkedin"),
@@ -206,9 +233,10 @@ PHASES: tuple[_Words, ...] = (
     _Words(
         phase=Phase(
             key="use",
-            why="Use of what we offer is the usage trap: busy is not successful.",
-            suggestion="Say what the use is for, such as “Bids are out in three days "
-            "instead of ten”.",
+            why=_("Use of what we offer is the usage trap: busy is not successful."),
+            suggestion=_(
+                "Say what the use is for, such as “Bids are out in three days instead of ten”."
+            ),
         ),
         verbs=_verbs(r"us(?:e|es|ed|ing)|usage|adopt(?:s|ed|ion)?|engagement|engaged?|active"),
         objects=PLACES | _set("benefit benefits service services membership offers resources"),
@@ -217,9 +245,11 @@ PHASES: tuple[_Words, ...] = (
     _Words(
         phase=Phase(
             key="form",
-            why="A form filled in serves the association's records.",
-            suggestion="Say what the member gains from being known better, such as “Three "
-            "introductions fit what you need”.",
+            why=_("A form filled in serves the association's records."),
+            suggestion=_(
+                "Say what the member gains from being known better, such as “Three "
+                "introductions fit what you need”."
+            ),
         ),
         verbs=_verbs(
             r"complet(?:e|es|ed|ing|ion)|fill(?:s|ed)?|creat(?:e|es|ed)|updat(?:e|es|ed)"
@@ -235,9 +265,13 @@ PHASES: tuple[_Words, ...] = (
     _Words(
         phase=Phase(
             key="meet_us",
-            why="A meeting with the association is a step of ours; its result is the member's.",
-            suggestion="Say what is decided or different afterwards, such as “The gap to close "
-            "first is chosen, with a name to it”.",
+            why=_(
+                "A meeting with the association is a step of ours; its result is the member's."
+            ),
+            suggestion=_(
+                "Say what is decided or different afterwards, such as “The gap to close "
+                "first is chosen, with a name to it”."
+            ),
         ),
         verbs=_verbs(r"held|booked|scheduled|arranged|done|completed|had|took|place"),
         objects=_set(
@@ -250,8 +284,10 @@ PHASES: tuple[_Words, ...] = (
     _Words(
         phase=Phase(
             key="phase",
-            why="This is a stage of the association's funnel.",
-            suggestion="Name the point that the member has reached then, in their own words.",
+            why=_("This is a stage of the association's funnel."),
+            suggestion=_(
+                "Name the point that the member has reached then, in their own words."
+            ),
         ),
         verbs=_verbs(
             r"discovery|awareness|consideration|trials?|sales?|sold|purchase[ds]?|advocacy"
@@ -321,7 +357,7 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 CLAUSE = re.compile(
-    r"[,;:()/+&|>→–—]|\s-\s|\b(?:and|so that|where|which|then|who|because|until)\b"  # noqa: RUF001  # dashes as people type them
+    "[,;:()/+&|>→–—]|\\s-\\s|\\b(?:and|so that|where|which|then|who|because|until)\\b"  # noqa: RUF001  # dashes as people type them
 )
 WORD = re.compile(r"[^\W_]+")
 NUMBER = re.compile(r"\d+(?:st|nd|rd|th|x)?\Z")

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from math import isfinite
 from typing import Any
 
+from config.kernel.words import gettext as _
 from success.engine.accountability import Side
 from success.engine.overlays import goal_stale
 from success.engine.vector import PLAN_SLA_DAYS, plan_promise_days_left
@@ -166,38 +167,47 @@ def from_data(data: Any) -> PlannedPath:
 
 def _is_text(value: Any) -> str:
     if not isinstance(value, str):
-        return "must be text"
+        return _("must be text")
     try:
         value.encode()
     except UnicodeEncodeError:
-        return "holds a character that cannot be kept"
-    return "holds a character that cannot be kept" if "\x00" in value else ""
+        return _("holds a character that cannot be kept")
+    return _("holds a character that cannot be kept") if "\x00" in value else ""
 
 
 def _is_flag(value: Any) -> str:
-    return "" if isinstance(value, bool) else "must be true or false"
+    return "" if isinstance(value, bool) else _("must be true or false")
 
 
 def _is_number(lowest: int, highest: int) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if not isinstance(value, int) or isinstance(value, bool):
-            return "must be a whole number"
-        return "" if lowest <= value <= highest else f"must be from {lowest} to {highest}"
+            return _("must be a whole number")
+        return (
+            ""
+            if lowest <= value <= highest
+            else _("must be from %(lowest)s to %(highest)s")
+            % {"lowest": lowest, "highest": highest}
+        )
 
     return check
 
 
 def _is_one_of(*words: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
-        said = ", ".join(word or "blank" for word in words)
-        return "" if isinstance(value, str) and value in words else f"must be one of {said}"
+        said = ", ".join(word or _("blank") for word in words)
+        return (
+            ""
+            if isinstance(value, str) and value in words
+            else _("must be one of %(words)s") % {"words": said}
+        )
 
     return check
 
 
 def _is_rule(value: Any) -> str:
     if not isinstance(value, Mapping):
-        return "must be an object"
+        return _("must be an object")
     return _is_json(value)
 
 
@@ -205,13 +215,13 @@ def _is_json(value: Any) -> str:
     if isinstance(value, str):
         return _is_text(value)
     if isinstance(value, float) and not isfinite(value):
-        return "holds a number that cannot be kept"
+        return _("holds a number that cannot be kept")
     if isinstance(value, Mapping):
         wrong = (_is_text(name) or _is_json(held) for name, held in value.items())
         return next((words for words in wrong if words), "")
     if isinstance(value, list | tuple):
         return next((words for words in map(_is_json, value) if words), "")
-    return "" if value is None or isinstance(value, bool | int | float) else "must be JSON"
+    return "" if value is None or isinstance(value, bool | int | float) else _("must be JSON")
 
 
 # name: what is wrong with a value, in words; blank where nothing is
@@ -327,12 +337,12 @@ def _fields(  # noqa: PLR0913  # the form, and where we are in it
 ) -> dict[str, Any]:
     """The fields of ``data`` that are of the form; what is wrong goes to ``problems``."""
     if not isinstance(data, Mapping):
-        problems.append((at, "must be an object"))
+        problems.append((at, _("must be an object")))
         return {}
     unknown = [str(name) for name in data if name not in form and name not in lists]
-    problems.extend((_below(at, name), "is not known here") for name in unknown)
+    problems.extend((_below(at, name), _("is not known here")) for name in unknown)
     problems.extend(
-        (_below(at, name), "is missing") for name in form if name in needs - set(data)
+        (_below(at, name), _("is missing")) for name in form if name in needs - set(data)
     )
     wrong = {name: form[name](data[name]) for name in form if name in data}
     problems.extend((_below(at, name), words) for name, words in wrong.items() if words)
@@ -344,7 +354,7 @@ def _items(data: Any, name: str, *, at: str, problems: _Problems) -> list[tuple[
     items = data.get(name, ()) if isinstance(data, Mapping) else ()
     where = _below(at, name)
     if not isinstance(items, list | tuple):
-        problems.append((where, "must be a list"))
+        problems.append((where, _("must be a list")))
         return []
     return [(f"{where}.{index}", item) for index, item in enumerate(items)]
 

@@ -20,6 +20,8 @@ from config.kernel.conditions import (
     facts_in,
     parse,
 )
+from config.kernel.words import gettext as _
+from config.kernel.words import gettext_noop, listed, ngettext
 from success.engine.facts import FACTS
 from success.engine.ladder import Rung, ThirdTry, Way, ways
 from success.engine.linting import ERROR, WARNING, Finding
@@ -34,11 +36,22 @@ ABOUT_A_PLAN = frozenset({"goal", "next", "milestone", "days"})
 # What we owe: whoever it happens to is never left alone to compare with.
 OWED = frozenset({"promise.late", "answer.waiting"})
 MONEY: Mapping[str, str] = {
-    "paid_a_year": "What they pay a year",
-    "paid_so_far": "What they have paid so far",
-    "margin": "Margin",
-    "price": "What they pay",
-    "revenue": "Revenue",
+    "paid_a_year": gettext_noop("What they pay a year"),
+    "paid_so_far": gettext_noop("What they have paid so far"),
+    "margin": gettext_noop("Margin"),
+    "price": gettext_noop("What they pay"),
+    "revenue": gettext_noop("Revenue"),
+}
+
+OVERTAKEN: Mapping[str, str] = {
+    "month": gettext_noop(
+        "Spread over more than %(most)s working days, what began late would be overtaken by "
+        "the next month."
+    ),
+    "quarter": gettext_noop(
+        "Spread over more than %(most)s working days, what began late would be overtaken by "
+        "the next quarter."
+    ),
 }
 
 
@@ -152,15 +165,15 @@ def _aim(play: PlannedPlay) -> Iterator[Finding]:
         yield _error(
             "aim_missing",
             "aim",
-            "A play is for something, and this one does not say what.",
-            "Write down what the member will have done when it has worked.",
+            _("A play is for something, and this one does not say what."),
+            _("Write down what the member will have done when it has worked."),
         )
     if play.aim_days < 1:
         yield _error(
             "aim_days",
             "aim_days",
-            "An aim that counts for no day is never reached.",
-            "Say within how many days it counts as an effect of the play.",
+            _("An aim that counts for no day is never reached."),
+            _("Say within how many days it counts as an effect of the play."),
         )
     happening = play.start.get("kind") if play.start_kind == "trigger" else ""
     is_event = bool(happening) and happening not in HAPPENINGS
@@ -168,8 +181,11 @@ def _aim(play: PlannedPlay) -> Iterator[Finding]:
         yield _warning(
             "aim_unmeasured",
             "aim_condition",
-            "What starts this play is never gone, so nobody will know that the aim is reached.",
-            "Say by which facts the aim is known to be reached.",
+            _(
+                "What starts this play is never gone, so nobody will know that the aim is "
+                "reached."
+            ),
+            _("Say by which facts the aim is known to be reached."),
         )
 
 
@@ -192,16 +208,15 @@ def _timed(start: Mapping[str, Any]) -> Iterator[Finding]:
             yield _error(
                 "start_period",
                 "start",
-                "The day that comes again is that of every month or every quarter.",
+                _("The day that comes again is that of every month or every quarter."),
             )
         elif (start.get("over_days") or 1) > MOST_SPREAD[start["every"]]:
             most = MOST_SPREAD[start["every"]]
             yield _error(
                 "start_spread",
                 "start",
-                f"Spread over more than {most} working days, what began late would be "
-                f"overtaken by the next {start['every']}.",
-                f"Spread it over at most {most} working days.",
+                _(OVERTAKEN[start["every"]]) % {"most": most},
+                _("Spread it over at most %(most)s working days.") % {"most": most},
             )
         return
     yield from _dated(start)
@@ -214,8 +229,8 @@ def _data(start: Mapping[str, Any]) -> Iterator[Finding]:
             yield _error(
                 "start_always",
                 "start",
-                "This is true of everybody, always, so it never becomes true.",
-                "Ask something that can change.",
+                _("This is true of everybody, always, so it never becomes true."),
+                _("Ask something that can change."),
             )
         return
     yield from _dated(start)
@@ -228,17 +243,21 @@ def _dated(start: Mapping[str, Any]) -> Iterator[Finding]:
         yield _error(
             "start_missing",
             "start",
-            "Nothing says when the play begins for a member.",
-            "Choose the date from which it counts, or what has to be so.",
+            _("Nothing says when the play begins for a member."),
+            _("Choose the date from which it counts, or what has to be so."),
         )
     elif fact is None:
-        yield _error("start_unknown", "start", f"Nothing is known here by the name “{name}”.")
+        yield _error(
+            "start_unknown",
+            "start",
+            _("Nothing is known here by the name “%(name)s”.") % {"name": name},
+        )
     elif fact.kind is not Kind.DATE:
         yield _error(
             "start_not_a_date",
             "start",
-            f"“{fact.label}” is no date, and a play counts from one.",
-            "Choose a date, or let the play begin when something becomes true.",
+            _("“%(fact)s” is no date, and a play counts from one.") % {"fact": fact.title},
+            _("Choose a date, or let the play begin when something becomes true."),
         )
 
 
@@ -247,8 +266,8 @@ def _trigger(start: Mapping[str, Any]) -> Iterator[Finding]:
         yield _error(
             "start_missing",
             "start",
-            "Nothing says what has to happen for the play to begin.",
-            "Choose what happens.",
+            _("Nothing says what has to happen for the play to begin."),
+            _("Choose what happens."),
         )
 
 
@@ -264,21 +283,21 @@ def _conditions(play: PlannedPlay) -> Iterator[Finding]:
             continue
         read = _read(condition)
         if isinstance(read, str):
-            yield _error("condition", where, read, "Ask something else, or take it away.")
+            yield _error("condition", where, read, _("Ask something else, or take it away."))
     if (aim := play.aim_condition) is not None and not isinstance(_read(aim), str):
         if aim == play.audience:
             yield _error(
                 "aim_is_audience",
                 "aim_condition",
-                "Whoever the play takes has reached the aim already.",
-                "Say what is different once it has worked.",
+                _("Whoever the play takes has reached the aim already."),
+                _("Say what is different once it has worked."),
             )
         elif not facts_in(_parsed(aim)):
             yield _error(
                 "aim_always",
                 "aim_condition",
-                "This is true of everybody, so the aim is reached before anybody enters.",
-                "Say what is different once it has worked.",
+                _("This is true of everybody, so the aim is reached before anybody enters."),
+                _("Say what is different once it has worked."),
             )
 
 
@@ -287,9 +306,11 @@ def _stop(play: PlannedPlay) -> Iterator[Finding]:
         yield _warning(
             "stop_missing",
             "stop",
-            "Nothing stops this play but what always does: the aim, leaving, asking not to be "
-            "contacted, a reply.",
-            "Say what else would make it wrong to go on, such as a late promise of ours.",
+            _(
+                "Nothing stops this play but what always does: the aim, leaving, asking not to "
+                "be contacted, a reply."
+            ),
+            _("Say what else would make it wrong to go on, such as a late promise of ours."),
         )
         return
     read = _read(play.stop)
@@ -299,15 +320,15 @@ def _stop(play: PlannedPlay) -> Iterator[Finding]:
         yield _error(
             "stop_always",
             "stop",
-            "This is true of everybody: whoever enters is out the same night.",
-            "Ask something, or take the stop rule away.",
+            _("This is true of everybody: whoever enters is out the same night."),
+            _("Ask something, or take the stop rule away."),
         )
     elif play.stop == play.audience:
         yield _error(
             "stop_is_audience",
             "stop",
-            "Whoever the play takes is stopped at once.",
-            "Say what has to change for it to be wrong to go on.",
+            _("Whoever the play takes is stopped at once."),
+            _("Say what has to change for it to be wrong to go on."),
         )
 
 
@@ -316,23 +337,25 @@ def _reentry(play: PlannedPlay) -> Iterator[Finding]:
         yield _error(
             "reentry_daily",
             "reentry",
-            "What is true today is true again tomorrow: a member whose entry has ended would "
-            "enter again every night.",
-            "Let them enter again after some days, or never.",
+            _(
+                "What is true today is true again tomorrow: a member whose entry has ended "
+                "would enter again every night."
+            ),
+            _("Let them enter again after some days, or never."),
         )
     if play.reentry == "after_days" and play.reentry_days < 1:
         yield _error(
             "reentry_days",
             "reentry_days",
-            "After no day at all, a member would enter again the night they are out.",
-            "Say how many days have to pass.",
+            _("After no day at all, a member would enter again the night they are out."),
+            _("Say how many days have to pass."),
         )
     if play.reentry == "never" and play.start.get("every"):
         yield _warning(
             "reentry_never",
             "reentry",
-            "The day comes again, but whoever was in this play once never enters again.",
-            "Let each of those days count, if that is what is meant.",
+            _("The day comes again, but whoever was in this play once never enters again."),
+            _("Let each of those days count, if that is what is meant."),
         )
 
 
@@ -341,22 +364,23 @@ def _held(play: PlannedPlay) -> Iterator[Finding]:
         yield _error(
             "held_many",
             "held_percent",
-            f"At most {MOST_HELD} in a hundred may be left alone to compare with.",
+            _("At most %(most)s in a hundred may be left alone to compare with.")
+            % {"most": MOST_HELD},
         )
     is_owed = play.start.get("kind") in OWED or play.queue_class == 1
     if play.held_percent and play.never_withheld:
         yield _error(
             "held_never_withheld",
             "held_percent",
-            "This is withheld from nobody, and yet some would be left alone.",
-            "Leave nobody alone, or say that it may be withheld.",
+            _("This is withheld from nobody, and yet some would be left alone."),
+            _("Leave nobody alone, or say that it may be withheld."),
         )
     elif play.held_percent and is_owed:
         yield _error(
             "held_owed",
             "held_percent",
-            "What we owe is withheld from nobody.",
-            "Leave nobody alone.",
+            _("What we owe is withheld from nobody."),
+            _("Leave nobody alone."),
         )
 
 
@@ -365,8 +389,8 @@ def _steps(play: PlannedPlay) -> Iterator[Finding]:
         yield _error(
             "steps_missing",
             "steps",
-            "A play does something, and this one has no step.",
-            "Write down the first step.",
+            _("A play does something, and this one has no step."),
+            _("Write down the first step."),
         )
         return
     for at, step in enumerate(play.steps):
@@ -375,29 +399,31 @@ def _steps(play: PlannedPlay) -> Iterator[Finding]:
             yield _error(
                 "act_missing",
                 f"{where}.act",
-                f"Step {at + 1} does not say what to do.",
-                "Say it in a few words, as you would to a colleague.",
+                _("Step %(step)s does not say what to do.") % {"step": at + 1},
+                _("Say it in a few words, as you would to a colleague."),
             )
         if step.minutes < 1:
             yield _error(
                 "minutes_missing",
                 f"{where}.minutes",
-                f"Step {at + 1} takes no time at all, so no week will ever be full.",
-                "Say how many minutes of a person's work it takes.",
+                _("Step %(step)s takes no time at all, so no week will ever be full.")
+                % {"step": at + 1},
+                _("Say how many minutes of a person's work it takes."),
             )
         if at and step.wait_days == 0:
             yield _warning(
                 "wait_missing",
                 f"{where}.wait_days",
-                f"Step {at + 1} follows the same night: nobody had time to answer.",
-                "Wait some days.",
+                _("Step %(step)s follows the same night: nobody had time to answer.")
+                % {"step": at + 1},
+                _("Wait some days."),
             )
     if len(play.steps) > 1 and play.steps[-1].intent != "escalate":
         yield _warning(
             "end_is_no_person",
             f"steps.{len(play.steps) - 1}.intent",
-            "The ladder does not end with a person who has the whole story.",
-            "Let the last step give it to a person.",
+            _("The ladder does not end with a person who has the whole story."),
+            _("Let the last step give it to a person."),
         )
 
 
@@ -412,25 +438,34 @@ def _reach_of_steps(play: PlannedPlay) -> Iterator[Finding]:
             yield _error(
                 "unreachable",
                 f"steps.{at}",
-                f"Step {at + 1} is never reached: with step {escalated + 1} a person has it "
-                "all, and the ladder ends there.",
-                "Take it away, or put it before.",
+                _(
+                    "Step %(step)s is never reached: with step %(last)s a person has "
+                    "it all, and the ladder ends there."
+                )
+                % {"step": at + 1, "last": escalated + 1},
+                _("Take it away, or put it before."),
             )
         elif horizon is not None and day > horizon:
             yield _error(
                 "unreachable",
                 f"steps.{at}.wait_days",
-                f"Step {at + 1} is never reached: it comes on day {day} at the earliest, and "
-                f"the stop rule ends the play after day {horizon}.",
-                "Wait for fewer days, or stop later.",
+                _(
+                    "Step %(step)s is never reached: it comes on day %(day)s at the earliest, "
+                    "and the stop rule ends the play after day %(horizon)s."
+                )
+                % {"step": at + 1, "day": day, "horizon": horizon},
+                _("Wait for fewer days, or stop later."),
             )
         elif day > play.aim_days > 0:
             yield _warning(
                 "after_the_aim",
                 f"steps.{at}.wait_days",
-                f"Step {at + 1} comes on day {day} at the earliest, when the "
-                f"{play.aim_days} days within which the aim counts are over.",
-                "Wait for fewer days, or let the aim count for longer.",
+                _(
+                    "Step %(step)s comes on day %(day)s at the earliest, when the %(aim_days)s "
+                    "days within which the aim counts are over."
+                )
+                % {"step": at + 1, "day": day, "aim_days": play.aim_days},
+                _("Wait for fewer days, or let the aim count for longer."),
             )
 
 
@@ -467,8 +502,8 @@ def _templates(
             yield _error(
                 "template_unknown",
                 where,
-                f"There is no message “{step.template}” in use.",
-                "Choose another, or let a person do it.",
+                _("There is no message “%(template)s” in use.") % {"template": step.template},
+                _("Choose another, or let a person do it."),
             )
             continue
         used = set(template_variables[step.template])
@@ -476,16 +511,20 @@ def _templates(
             yield _error(
                 "variables_unfilled",
                 where,
-                f"The message asks for {_listed(unfilled)}, which a play does not know.",
-                "Change its words, or choose another message.",
+                _("The message asks for %(names)s, which a play does not know.")
+                % {"names": _listed(unfilled)},
+                _("Change its words, or choose another message."),
             )
         elif (bare := sorted(used & ABOUT_A_PLAN)) and not _asks_for_plan(play):
             yield _warning(
                 "variables_of_a_plan",
                 where,
-                f"The message tells of {_listed(bare)}, which a member without a plan has not: "
-                "to those it is not sent, and a person does it.",
-                "Ask in the audience for members who have a plan.",
+                _(
+                    "The message tells of %(names)s, which a member without a plan has not: to "
+                    "those it is not sent, and a person does it."
+                )
+                % {"names": _listed(bare)},
+                _("Ask in the audience for members who have a plan."),
             )
 
 
@@ -522,17 +561,23 @@ def _ladders(play: PlannedPlay, served: Mapping[str, Served]) -> Iterator[Findin
         yield _error(
             "third_try",
             f"steps.{position - 1}.changes",
-            f"For members of {_listed(names)}, step {position} would try for the third time "
-            "what has failed twice.",
-            "Change the way, the person or what is asked.",
+            _(
+                "For members of %(segments)s, step %(position)s would try for the third time "
+                "what has failed twice."
+            )
+            % {"segments": _listed(names), "position": position},
+            _("Change the way, the person or what is asked."),
         )
     if bare and play.steps[0].intent != "escalate":
         yield _warning(
             "template_missing",
             "steps.0.template",
-            f"Members of {_listed(bare)} are reached by messages first, and step 1 has none: "
-            "a person does each of them by hand.",
-            "Choose a message, if a person is not what is meant.",
+            _(
+                "Members of %(segments)s are reached by messages first, and step 1 has none: "
+                "a person does each of them by hand."
+            )
+            % {"segments": _listed(bare)},
+            _("Choose a message, if a person is not what is meant."),
         )
 
 
@@ -542,9 +587,12 @@ def _own_contacts(play: PlannedPlay, served: Mapping[str, Served]) -> Iterator[F
         yield _warning(
             "cap_own",
             "steps",
-            f"Members of {_listed(many)} would get more than {FATIGUE_CAP} messages in "
-            f"{CAP_DAYS} days; those beyond are held back until they may go.",
-            "Wait for longer between the steps.",
+            _(
+                "Members of %(segments)s would get more than %(cap)s messages in "
+                "%(days)s days; those beyond are held back until they may go."
+            )
+            % {"segments": _listed(many), "cap": FATIGUE_CAP, "days": CAP_DAYS},
+            _("Wait for longer between the steps."),
         )
 
 
@@ -555,36 +603,48 @@ def _tonight(
         yield _warning(
             "audience_dead",
             "audience",
-            "Today there is nobody whom this play is for.",
-            "Look at the audience again, unless you wait for the first.",
+            _("Today there is nobody whom this play is for."),
+            _("Look at the audience again, unless you wait for the first."),
         )
     most = play.most_a_night
     if most is not None and tonight.entering is not None and tonight.entering > most:
         yield _error(
             "most_a_night",
             "most_a_night",
-            f"{tonight.entering} would enter today, more than the {most} a night at which the "
-            "play stops: it would stop in its first night.",
-            "Allow more, or take fewer.",
+            ngettext(
+                "%(entering)s would enter today, more than the %(most)s a night at which the "
+                "play stops: it would stop in its first night.",
+                "%(entering)s would enter today, more than the %(most)s a night at which the "
+                "play stops: it would stop in its first night.",
+                tonight.entering,
+            )
+            % {"entering": tonight.entering, "most": most},
+            _("Allow more, or take fewer."),
         )
     own = max((contacts_in_cap(play, each) for each in served.values()), default=0)
     for other in tonight.overlaps:
         if own and other.members and own + other.contacts > FATIGUE_CAP:
-            who = "1 member" if other.members == 1 else f"{other.members} members"
             yield _warning(
                 "cap_conflict",
                 "audience",
-                f"“{other.title}” takes {who} of the same: together they would get "
-                f"{own + other.contacts} messages in {CAP_DAYS} days, and more than "
-                f"{FATIGUE_CAP} are held back.",
-                "Leave out who is in the other play, or let a person do one of the two.",
+                ngettext(
+                    "“%(title)s” takes %(count)s member of the same: together they would get "
+                    "%(contacts)s messages in %(days)s days, and more than %(cap)s are held "
+                    "back.",
+                    "“%(title)s” takes %(count)s members of the same: together they would get "
+                    "%(contacts)s messages in %(days)s days, and more than %(cap)s are held "
+                    "back.",
+                    other.members,
+                )
+                % {
+                    "title": other.title,
+                    "count": other.members,
+                    "contacts": own + other.contacts,
+                    "days": CAP_DAYS,
+                    "cap": FATIGUE_CAP,
+                },
+                _("Leave out who is in the other play, or let a person do one of the two."),
             )
-
-
-_NO_MONEY = (
-    "is about money, and cannot be asked here: whom we help, and how soon, is never decided by "
-    "what they pay."
-)
 
 
 def _parsed(data: object) -> Condition:
@@ -594,18 +654,21 @@ def _parsed(data: object) -> Condition:
 def _read(data: object) -> Condition | str:
     """A condition, or what is wrong with it in words."""
     if money := _money_in(data):
-        return f"{money} {_NO_MONEY}"
+        return _(
+            "%(fact)s is about money, and cannot be asked here: whom we help, and how soon, is "
+            "never decided by what they pay."
+        ) % {"fact": money}
     try:
         return _parsed(data)
     except BadCondition as error:
-        return f"This cannot be asked: {error.reason}."
+        return _("This cannot be asked: %(reason)s.") % {"reason": error.reason}
 
 
 def _money_in(data: object) -> str:
     """The first fact about money that a condition names, by its label; blank for none."""
     if isinstance(data, Mapping):
         if (name := data.get("fact")) in MONEY:
-            return MONEY[str(name)]
+            return _(MONEY[str(name)])
         return next(filter(None, map(_money_in, data.values())), "")
     if isinstance(data, list | tuple):
         return next(filter(None, map(_money_in, data)), "")
@@ -613,4 +676,4 @@ def _money_in(data: object) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"“{name}”" for name in names)
+    return listed(_("“%(name)s”") % {"name": name} for name in names)

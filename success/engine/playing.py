@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from config.kernel.conditions import BadCondition, in_words, parse
+from config.kernel.words import gettext as _
+from config.kernel.words import gettext_noop, ngettext
 from success.engine.facts import FACTS
 from success.engine.spreading import MOST_SPREAD
 
@@ -27,38 +29,38 @@ LONGEST = 2_000
 MOST_HELD = 50
 FAR_EARLIER, FAR_LATER = -MOST_OFFSET, MOST_OFFSET
 
-# What happens in our own rows, by what a start calls it.
+# What happens in our own rows, by what a start calls it, and when a play then begins.
 HAPPENINGS: Mapping[str, str] = {
-    "promise.late": "a promise of ours is late",
-    "answer.waiting": "a member waits for our answer",
-    "ask.eligible": "a member may be asked what was agreed",
+    "promise.late": gettext_noop("When a promise of ours is late"),
+    "answer.waiting": gettext_noop("When a member waits for our answer"),
+    "ask.eligible": gettext_noop("When a member may be asked what was agreed"),
 }
 INTENT_WORDS: Mapping[str, str] = {
-    "inform": "tell them something",
-    "ask": "ask them something",
-    "help": "offer help",
-    "invite": "bring them together with others",
-    "escalate": "give it to a person with the whole story",
+    "inform": gettext_noop("tell them something"),
+    "ask": gettext_noop("ask them something"),
+    "help": gettext_noop("offer help"),
+    "invite": gettext_noop("bring them together with others"),
+    "escalate": gettext_noop("give it to a person with the whole story"),
 }
 REENTRY_WORDS: Mapping[str, str] = {
-    "never": "never again",
-    "occurrence": "for each thing that happens, once",
-    "after_days": "after some days",
+    "never": gettext_noop("never again"),
+    "occurrence": gettext_noop("for each thing that happens, once"),
+    "after_days": gettext_noop("after some days"),
 }
 CHANGES_WORDS: Mapping[str, str] = {
-    "channel": "another way of saying it",
-    "person": "another person says it",
-    "ask": "something else is asked",
+    "channel": gettext_noop("another way of saying it"),
+    "person": gettext_noop("another person says it"),
+    "ask": gettext_noop("something else is asked"),
 }
 CLASS_WORDS: Mapping[int, str] = {
-    1: "we owe them",
-    2: "regressing",
-    3: "decision maker gone quiet",
-    4: "stalled",
-    5: "slipping",
-    6: "no plan",
-    7: "next goal, review or renewal",
-    8: "ready to be asked",
+    1: gettext_noop("we owe them"),
+    2: gettext_noop("regressing"),
+    3: gettext_noop("decision maker gone quiet"),
+    4: gettext_noop("stalled"),
+    5: gettext_noop("slipping"),
+    6: gettext_noop("no plan"),
+    7: gettext_noop("next goal, review or renewal"),
+    8: gettext_noop("ready to be asked"),
 }
 
 
@@ -146,10 +148,10 @@ def from_data(data: Any) -> PlannedPlay:
     found = _fields(data, form=_PLAY, beside="steps", at="", problems=problems)
     rows = data.get("steps", ()) if isinstance(data, Mapping) else ()
     if not isinstance(rows, list | tuple):
-        problems.append(("steps", "must be a list"))
+        problems.append(("steps", _("must be a list")))
         rows = ()
     if len(rows) > MOST_STEPS:
-        problems.append(("steps", f"has at most {MOST_STEPS}"))
+        problems.append(("steps", _("has at most %(most)s") % {"most": MOST_STEPS}))
     steps = [
         _fields(row, form=_STEP, beside="", at=f"steps.{at}", problems=problems)
         for at, row in enumerate(rows)
@@ -173,28 +175,34 @@ def start_in_words(play: PlannedPlay) -> str:
     start = play.start
     kind = str(start.get("kind") or "")
     if kind in HAPPENINGS:
-        return f"When {HAPPENINGS[kind]}"
+        return _(HAPPENINGS[kind])
     match play.start_kind:
         case "timed":
             return _timed_in_words(start)
         case "data":
             if (condition := start.get("while")) is not None:
-                return f"When this comes true: {condition_in_words(condition)}"
+                comes_true = _("When this comes true: %(condition)s")
+                return comes_true % {"condition": condition_in_words(condition)}
             fact = _label(start.get("fact"))
-            return f"When “{fact}” becomes known" if fact else "Not said yet"
+            known = _("When “%(fact)s” becomes known")
+            return known % {"fact": fact} if fact else _("Not said yet")
         case _:
-            last = ", and nobody is left who does it" if start.get("last") else ""
-            return f"When “{kind}” happens{last}" if kind else "Not said yet"
+            happens = (
+                _("When “%(event)s” happens, and nobody is left who does it")
+                if start.get("last")
+                else _("When “%(event)s” happens")
+            )
+            return happens % {"event": kind} if kind else _("Not said yet")
 
 
 def condition_in_words(condition: object) -> str:
     """Return a condition as a line; one that cannot be asked says that it cannot, and why."""
     if condition is None:
-        return "nothing"
+        return _("nothing")
     try:
         return in_words(parse(condition, registry=FACTS))
     except BadCondition as error:
-        return f"cannot be asked: {error.reason}"
+        return _("cannot be asked: %(reason)s") % {"reason": error.reason}
 
 
 def day_of(play: PlannedPlay, position: int) -> int:
@@ -203,23 +211,46 @@ def day_of(play: PlannedPlay, position: int) -> int:
 
 
 def _timed_in_words(start: Mapping[str, Any]) -> str:
-    if start.get("every") in PERIODS:
+    if (every := start.get("every")) in PERIODS:
         over = start.get("over_days") or 1
-        if over == 1:
-            return f"On the first day of every {start['every']}"
-        return f"Spread over the first {over} working days of every {start['every']}"
+        return _(FIRST_DAY[every]) if over == 1 else SPREAD[every](over) % {"count": over}
     fact = _label(start.get("fact"))
     if not fact:
-        return "Not said yet"
+        return _("Not said yet")
     offset = start.get("offset_days", 0)
     if not isinstance(offset, int) or offset == 0:
-        return f"On the day of “{fact}”"
-    return f"{_days(abs(offset))} {'after' if offset > 0 else 'before'} “{fact}”"
+        return _("On the day of “%(fact)s”") % {"fact": fact}
+    said = (
+        ngettext("%(count)s day after “%(fact)s”", "%(count)s days after “%(fact)s”", offset)
+        if offset > 0
+        else ngettext(
+            "%(count)s day before “%(fact)s”", "%(count)s days before “%(fact)s”", -offset
+        )
+    )
+    return said % {"count": abs(offset), "fact": fact}
+
+
+FIRST_DAY: Mapping[str, str] = {
+    "month": gettext_noop("On the first day of every month"),
+    "quarter": gettext_noop("On the first day of every quarter"),
+}
+SPREAD: Mapping[str, Callable[[int], str]] = {
+    "month": lambda days: ngettext(
+        "Spread over the first %(count)s working day of every month",
+        "Spread over the first %(count)s working days of every month",
+        days,
+    ),
+    "quarter": lambda days: ngettext(
+        "Spread over the first %(count)s working day of every quarter",
+        "Spread over the first %(count)s working days of every quarter",
+        days,
+    ),
+}
 
 
 def _label(name: object) -> str:
     fact = FACTS.get(name) if isinstance(name, str) else None
-    return fact.label if fact is not None else str(name or "")
+    return fact.title if fact is not None else str(name or "")
 
 
 def _differences(old: PlannedPlay, new: PlannedPlay) -> Iterator[Difference]:
@@ -264,24 +295,24 @@ def _said(play: PlannedPlay, name: str) -> str:
 
 
 def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
+    return ngettext("%(count)s day", "%(count)s days", count) % {"count": count}
 
 
 _SAYINGS: Mapping[str, Callable[[Any], str]] = {
     "aim_condition": lambda asked: (
-        "what started it is gone" if asked is None else condition_in_words(asked)
+        _("what started it is gone") if asked is None else condition_in_words(asked)
     ),
     "audience": condition_in_words,
     "stop": condition_in_words,
-    "reentry": REENTRY_WORDS.__getitem__,
-    "queue_class": CLASS_WORDS.__getitem__,
+    "reentry": lambda kind: _(REENTRY_WORDS[kind]),
+    "queue_class": lambda number: _(CLASS_WORDS[number]),
     "never_withheld": lambda never: (
-        "nobody is left out" if never else "some may be left alone to compare with"
+        _("nobody is left out") if never else _("some may be left alone to compare with")
     ),
     "most_a_night": lambda most: (
-        "worked out when it is published" if most is None else str(most)
+        _("worked out when it is published") if most is None else str(most)
     ),
-    "held_percent": lambda share: f"{share}%",
+    "held_percent": lambda share: _("%(share)s%%") % {"share": share},
     "aim_days": _days,
     "reentry_days": _days,
     "too_late_days": _days,
@@ -291,21 +322,32 @@ _SAYINGS: Mapping[str, Callable[[Any], str]] = {
 def _step_said(name: str, value: Any) -> str:
     match name:
         case "intent":
-            return INTENT_WORDS[value]
+            return _(INTENT_WORDS[value])
         case "changes":
-            return CHANGES_WORDS[value]
+            return _(CHANGES_WORDS[value])
         case "wait_days" | "due_days":
             return _days(value)
         case "template":
-            return str(value) or "none: a person does it"
+            return str(value) or _("none: a person does it")
     return str(value)
 
 
 def _step_in_words(step: PlannedStep | None) -> str:
     if step is None:
         return ""
-    words = f"{step.act or INTENT_WORDS[step.intent]}, after {_days(step.wait_days)}"
-    return f"{words}, with “{step.template}”" if step.template else words
+    said = (
+        ngettext(
+            "%(act)s, after %(count)s day, with “%(template)s”",
+            "%(act)s, after %(count)s days, with “%(template)s”",
+            step.wait_days,
+        )
+        if step.template
+        else ngettext(
+            "%(act)s, after %(count)s day", "%(act)s, after %(count)s days", step.wait_days
+        )
+    )
+    act = step.act or _(INTENT_WORDS[step.intent])
+    return said % {"act": act, "count": step.wait_days, "template": step.template}
 
 
 # Form
@@ -313,25 +355,32 @@ def _step_in_words(step: PlannedStep | None) -> str:
 
 def _is_text(value: Any) -> str:
     if not isinstance(value, str):
-        return "must be text"
+        return _("must be text")
     if len(value) > LONGEST:
-        return f"has at most {LONGEST} letters"
+        return _("has at most %(most)s letters") % {"most": LONGEST}
     try:
         value.encode()
     except UnicodeEncodeError:
-        return "holds a character that cannot be kept"
-    return "holds a character that cannot be kept" if "\x00" in value else ""
+        return _("holds a character that cannot be kept")
+    return _("holds a character that cannot be kept") if "\x00" in value else ""
 
 
 def _is_flag(value: Any) -> str:
-    return "" if isinstance(value, bool) else "must be true or false"
+    return "" if isinstance(value, bool) else _("must be true or false")
 
 
-def _is_number(lowest: int, highest: int) -> Callable[[Any], str]:
+def _is_number(
+    lowest: int,
+    highest: int,
+    *,
+    whole: str = gettext_noop("must be a whole number"),
+    within: str = gettext_noop("must be from %(lowest)s to %(highest)s"),
+) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if not isinstance(value, int) or isinstance(value, bool):
-            return "must be a whole number"
-        return "" if lowest <= value <= highest else f"must be from {lowest} to {highest}"
+            return _(whole)
+        is_within = lowest <= value <= highest
+        return "" if is_within else _(within) % {"lowest": lowest, "highest": highest}
 
     return check
 
@@ -339,13 +388,13 @@ def _is_number(lowest: int, highest: int) -> Callable[[Any], str]:
 def _is_one_of(*words: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         is_one = isinstance(value, str) and value in words
-        return "" if is_one else f"must be one of {', '.join(words)}"
+        return "" if is_one else _("must be one of %(words)s") % {"words": ", ".join(words)}
 
     return check
 
 
 def _is_object(value: Any) -> str:
-    return _is_json(value) if isinstance(value, Mapping) else "must be an object"
+    return _is_json(value) if isinstance(value, Mapping) else _("must be an object")
 
 
 def _is_json(value: Any) -> str:
@@ -357,8 +406,8 @@ def _is_json(value: Any) -> str:
     if isinstance(value, list | tuple):
         return next((words for words in map(_is_json, value) if words), "")
     if isinstance(value, float):
-        return "must be whole numbers, or text"
-    return "" if value is None or isinstance(value, int) else "must be JSON"
+        return _("must be whole numbers, or text")
+    return "" if value is None or isinstance(value, int) else _("must be JSON")
 
 
 def _or_none(check: Callable[[Any], str]) -> Callable[[Any], str]:
@@ -368,15 +417,28 @@ def _or_none(check: Callable[[Any], str]) -> Callable[[Any], str]:
 def _is_start(value: Any) -> str:
     if words := _is_object(value):
         return words
-    offset = value.get("offset_days", 0)
-    if words := _is_number(FAR_EARLIER, FAR_LATER)(offset):
-        return f"counts days, which {words}"
-    if words := _or_none(_is_number(1, max(MOST_SPREAD.values())))(value.get("over_days")):
-        return f"is spread over days, which {words}"
+    if words := _IS_OFFSET(value.get("offset_days", 0)) or _IS_SPREAD(value.get("over_days")):
+        return words
     unknown = sorted(set(value) - _OF_A_START)
-    return f"knows no {unknown[0]}" if unknown else ""
+    return _("knows no %(name)s") % {"name": unknown[0]} if unknown else ""
 
 
+_IS_OFFSET = _is_number(
+    FAR_EARLIER,
+    FAR_LATER,
+    whole=gettext_noop("counts days, which must be a whole number"),
+    within=gettext_noop("counts days, which must be from %(lowest)s to %(highest)s"),
+)
+_IS_SPREAD = _or_none(
+    _is_number(
+        1,
+        max(MOST_SPREAD.values()),
+        whole=gettext_noop("is spread over days, which must be a whole number"),
+        within=gettext_noop(
+            "is spread over days, which must be from %(lowest)s to %(highest)s"
+        ),
+    )
+)
 _OF_A_START = frozenset(
     {
         *("fact", "offset_days", "every", "over_days", "while", "kind", "last"),
@@ -422,10 +484,10 @@ def _fields(
 ) -> dict[str, Any]:
     """The fields of ``data`` that are of the form; what is wrong goes to ``problems``."""
     if not isinstance(data, Mapping):
-        problems.append((at, "must be an object"))
+        problems.append((at, _("must be an object")))
         return {}
     unknown = [str(name) for name in data if name not in form and name != beside]
-    problems.extend((_below(at, name), "is not known here") for name in unknown)
+    problems.extend((_below(at, name), _("is not known here")) for name in unknown)
     wrong = {name: form[name](data[name]) for name in form if name in data}
     problems.extend((_below(at, name), words) for name, words in wrong.items() if words)
     return {name: data[name] for name, words in wrong.items() if not words}

@@ -85,14 +85,17 @@ def fact_choices() -> list[tuple[str, Any]]:
     """The facts to ask about, and those about money, which are refused in words."""
     return [
         ("", _("Ask nothing")),
-        (str(_("What is known of the member")), [(fact.name, fact.label) for fact in FACTS]),
-        (str(_("Money: never decides whom we help")), list(MONEY.items())),
+        (str(_("What is known of the member")), [(fact.name, fact.title) for fact in FACTS]),
+        (
+            str(_("Money: never decides whom we help")),
+            [(name, _(label)) for name, label in MONEY.items()],
+        ),
     ]
 
 
 def date_choices() -> list[Choice]:
     """The dates that are known of a member."""
-    dates = [(fact.name, fact.label) for fact in FACTS if fact.kind is Kind.DATE]
+    dates = [(fact.name, fact.title) for fact in FACTS if fact.kind is Kind.DATE]
     return [("", _("Choose a date")), *dates]
 
 
@@ -120,7 +123,7 @@ class RowForm(forms.Form):
             # about money: kept as it is, and the linter says why it cannot be asked
             self.leaf = {"fact": name, "op": Op.NOT_NULL.value}
         elif fact is not None and op not in OPERATORS[fact.kind]:
-            self.add_error("op", _("“%s” cannot be compared like this.") % fact.label)
+            self.add_error("op", _("“%s” cannot be compared like this.") % fact.title)
         elif fact is not None:
             self.leaf = {"fact": name, "op": op.value}
             if op not in KNOWING:

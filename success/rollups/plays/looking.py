@@ -5,8 +5,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from config.kernel.conditions import AllOf, compile_sql, in_words, parse
+from config.kernel.words import spoken_day
 from members.rollups.scope import Scope, named
 from success.engine.facts import FACTS
 from success.engine.ladder import Way
@@ -15,7 +17,6 @@ from success.enums import Reentry
 from success.models import PlayVersion
 from success.rollups.plays.compiling import Combination, Ways, compiled, published
 from success.rollups.plays.entering import DECORATED, candidates_sql
-from success.rollups.plays.starting import spelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,28 +117,27 @@ def _way(ways: Ways, combination: list[Any]) -> Way | None:
     return ways.of(1, Combination(segment_id=segment_id, unreachable=unreachable))
 
 
-NOT_STARTED = "It has not started for them: nothing that would start it has happened"
-ASKED = f"""
-    SELECT ({{aim}}) IS TRUE, ({{stop}}) IS TRUE,
+ASKED = """
+    SELECT ({aim}) IS TRUE, ({stop}) IS TRUE,
            EXISTS (SELECT FROM communications_preference wish
                     WHERE wish.person_id = f.contact_id AND wish.no_discretionary)
                AND NOT %(is_owed)s,
-           (SELECT 'They are in it since ' || {spelled("n.entered_on")}
+           (SELECT n.entered_on
               FROM success_enrolment n
              WHERE n.play_id = %(play)s AND n.member_id = f.member_id AND n.ended_on IS NULL
              ORDER BY n.id LIMIT 1),
-           (SELECT 'They were in it from ' || {spelled("n.entered_on")} || ' to '
-                   || {spelled("n.ended_on")}
-              FROM success_enrolment n
-             WHERE n.play_id = %(play)s AND n.member_id = f.member_id
-               AND n.ended_on IS NOT NULL
-             ORDER BY n.id DESC LIMIT 1),
-           EXISTS (SELECT FROM success_memberfacts known {{source_of_one}}),
+           before.entered_on, before.ended_on,
+           EXISTS (SELECT FROM success_memberfacts known {source_of_one}),
            EXISTS (SELECT FROM success_intervention i
                     WHERE i.member_id = f.member_id AND i.opened_on = %(as_of)s
                       AND i.message_id IS NOT NULL)
       FROM success_memberfacts f
       LEFT JOIN coverage_segment s ON s.id = f.segment_id
+      LEFT JOIN LATERAL (
+           SELECT n.entered_on, n.ended_on FROM success_enrolment n
+            WHERE n.play_id = %(play)s AND n.member_id = f.member_id
+              AND n.ended_on IS NOT NULL
+            ORDER BY n.id DESC LIMIT 1) before ON TRUE
      WHERE f.member_id = %(scope_first)s
 """
 
@@ -160,34 +160,47 @@ def why_not(version: PlayVersion, *, member_id: int, as_of: date) -> tuple[str, 
         )
         row = cursor.fetchone()
         if row is None:
-            return ("Nothing is known of this member",)
+            return (_("Nothing is known of this member"),)
         outside = _outside(cursor, version, member_id=member_id, as_of=as_of)
-    reached, stopped, opted_out, inside, before, started, has_message = row
+    reached, stopped, opted_out, inside, entered, ended, started, has_message = row
     if found:
-        waits = "They get another message tonight: it waits for tomorrow"
+        waits = _("They get another message tonight: it waits for tomorrow")
         return (waits,) if has_message and not found[0].is_held else ()
-    reasons = [f"Not in the audience, which asks: {words}" for words in outside]
+    asks = _("Not in the audience, which asks: %(condition)s")
+    reasons = [asks % {"condition": words} for words in outside]
     if not started:
-        reasons.append(_waits_for(version, member_id=member_id, as_of=as_of) or NOT_STARTED)
-    for holds, words in (
-        (reached, "The aim is reached already"),
-        (stopped, "The stop rule holds for them"),
-        (inside is not None, inside),
-        (
-            inside is None and before is not None and version.reentry != Reentry.OCCURRENCE,
-            f"{before}, and may not enter again now",
-        ),
-        (opted_out, "They asked not to be contacted"),
-    ):
-        if holds:
-            reasons.append(str(words))
-    if not reasons:
         reasons.append(
-            f"{before}, for the same reason"
-            if before
-            else "It began before the play was in effect, and their segment gets messages"
+            _waits_for(version, member_id=member_id, as_of=as_of)
+            or _("It has not started for them: nothing that would start it has happened")
         )
+    again, may_not = _earlier(inside, entered, ended)
+    reasons += [
+        words
+        for holds, words in (
+            (reached, _("The aim is reached already")),
+            (stopped, _("The stop rule holds for them")),
+            (inside is not None or version.reentry != Reentry.OCCURRENCE, may_not),
+            (opted_out, _("They asked not to be contacted")),
+        )
+        if holds and words
+    ]
+    if not reasons:
+        late = _("It began before the play was in effect, and their segment gets messages")
+        reasons.append(again or late)
     return tuple(reasons)
+
+
+def _earlier(inside: date | None, entered: date | None, ended: date | None) -> tuple[str, str]:
+    """Say for which entry a member does not enter: once more, or at all; blank for none."""
+    if inside is not None:
+        return "", _("They are in it since %(day)s") % {"day": spoken_day(inside)}
+    if entered is None or ended is None:
+        return "", ""
+    days = {"from": spoken_day(entered), "to": spoken_day(ended)}
+    return (
+        _("They were in it from %(from)s to %(to)s, for the same reason") % days,
+        _("They were in it from %(from)s to %(to)s, and may not enter again now") % days,
+    )
 
 
 def _waits_for(version: PlayVersion, *, member_id: int, as_of: date) -> str:
@@ -197,7 +210,8 @@ def _waits_for(version: PlayVersion, *, member_id: int, as_of: date) -> str:
         return ""
     days = working_days(begin_of(every, on=as_of), count=over)
     own = days[place(salt=f"{version.play.key}:day", account=member_id, among=over)]
-    return f"It starts for them on {own.day} {own:%B %Y}" if own > as_of else ""
+    starts = _("It starts for them on %(day)s")
+    return starts % {"day": spoken_day(own)} if own > as_of else ""
 
 
 # Whether it would start, whoever the audience is: asked of one member.
