@@ -34,6 +34,7 @@ from coverage.models import (
 from coverage.queries.experience import SIMULATED
 from members.enums import MemberKind, PortalRole, Role
 from members.models import Affiliation, Member, MemberIdentity, Person, Term, User
+from members.rollups.dirty import mark_dirty
 from success.engine.planning import from_data
 from success.enums import (
     AskKind,
@@ -394,7 +395,10 @@ def _asks(plan: Plan, contact: Person | None, *, draw: "_Draw", on: date) -> lis
 
 @transaction.atomic
 def ensure_reviews(*, on: date, at: datetime) -> int:
-    """Reviews of members with an owner: the last one, what they answered, and the next."""
+    """Reviews of members with an owner: the last one, what they answered, and the next.
+
+    The next night sees to what plays make of them; how many reviews.
+    """
     members = (
         Member.objects.filter(assignment__owner__role=Role.MSM, plans__closed_on=None)
         .exclude(Exists(Review.objects.filter(member=OuterRef("pk"))))
@@ -405,6 +409,7 @@ def ensure_reviews(*, on: date, at: datetime) -> int:
     )
     answers = (*([GapAnswerChoice.YES] * 5), GapAnswerChoice.UNSURE, GapAnswerChoice.NO)
     taken: set[tuple[int, datetime]] = set()
+    changed: list[tuple[int, date]] = []
     made = 0
     for member in members:
         owner = member.assignment.owner
@@ -417,6 +422,7 @@ def ensure_reviews(*, on: date, at: datetime) -> int:
         held.goal_confirmed = True
         held.outcome = "The goal stands. Both sides keep to their promises."
         held.save()
+        changed.append((member.pk, held_on))
         if draw.below(6):
             GapAnswer.objects.create(
                 member=member,
@@ -435,6 +441,7 @@ def ensure_reviews(*, on: date, at: datetime) -> int:
             taken.add((owner.pk, ahead.starts_at))
             ahead.save()
             made += 1
+    mark_dirty(changed)
     return made
 
 
