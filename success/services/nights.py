@@ -522,6 +522,10 @@ PAST_STAGES = (Stage(name="look_back", run=_look_back, is_ranged=False),)
 STAGES = {NightKind.LIVE: LIVE_STAGES, NightKind.PAST: PAST_STAGES}
 
 
+# A night that was begun before an upgrade may have steps of a stage that is no more.
+GONE = Stage(name="gone", run=lambda _: NOTHING_TO_DO, is_ranged=False)
+
+
 # Starting and working a night.
 
 
@@ -713,7 +717,8 @@ def _take(night: Night, *, position: int, at: datetime) -> NightStep | None:
 
 def _work(night: Night, step: NightStep, *, clock: Clock) -> bool:
     """Do a step and mark it done in one transaction; False if another worker was first."""
-    stage = next(one for one in STAGES[NightKind(night.kind)] if one.name == step.stage)
+    stages = {stage.name: stage for stage in STAGES[NightKind(night.kind)]}
+    stage = stages.get(step.stage) or GONE
     is_of_few = stage.is_ranged and not (night.is_full or stage.looks_at_everybody)
     taken_by = night.pk if is_of_few else None
     scope = Scope(first=step.range_from, last=step.range_to, taken_by=taken_by)

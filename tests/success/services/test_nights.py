@@ -379,6 +379,18 @@ def test_several_connections_leave_what_one_leaves(monkeypatch):
     assert written(run(full=True)) == 0
 
 
+@pytest.mark.django_db
+def test_step_of_a_stage_that_is_no_more_holds_up_no_night():
+    association()
+    night = start_night(as_of=TODAY, today=TODAY, at=clock())
+    night.steps.filter(stage="money").update(stage="told_no_more")
+
+    assert work_night(night_id=night.pk, clock=clock)
+
+    night.refresh_from_db()
+    assert night.status == NightStatus.DONE
+
+
 # One member at once
 
 
