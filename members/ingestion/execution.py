@@ -51,6 +51,10 @@ MEMBER_AFTER = """(
     SELECT identity.member_id FROM members_memberidentity identity
     WHERE identity.source = %(source)s AND identity.external_id = row.after ->> 'member')"""
 
+# After so many rows, what the planner knew of the ledger is no longer so: a page that is asked
+# for before the server has looked again would walk over all terms once for each member.
+MANY = 1_000
+KNOW_HOW_MANY = "ANALYZE members_member, members_term, members_dues"
 # Typed and analysed, so that the statements below join by value and not by guess.
 TAKE_UP = """
     DROP TABLE IF EXISTS import_doing;
@@ -330,6 +334,8 @@ def apply_plan(*, batch: int, source: str, today: date, at: datetime) -> dict[st
         CREATE_DUES, CHANGE_TERMS, CHANGE_DUES, TOUCHED, MARK_DIRTY, KEEP_QUIET,
     ):  # fmt: skip
         _run(statement, parameters)
+    if sum(written.values()) >= MANY:
+        _run(KNOW_HOW_MANY, parameters)
     return written
 
 
