@@ -109,22 +109,36 @@ def like_for_like(before: Mapping[Key, Fraction], after: Mapping[Key, Fraction])
     ``change``, never the difference of the two means.
     """
     same = before.keys() & after.keys()
-    then = mean(before[account] for account in same)
-    now = mean(after[account] for account in same)
-    all_before = mean(before.values())
-    all_after = mean(after.values())
-    change = None if then is None or now is None else now - then
+    return of_means(
+        accounts=len(same),
+        before=mean(before.values()),
+        before_same=mean(before[account] for account in same),
+        after_same=mean(after[account] for account in same),
+        after_all=mean(after.values()),
+    )
+
+
+def of_means(
+    *,
+    accounts: int,
+    before: Fraction | None,
+    before_same: Fraction | None,
+    after_same: Fraction | None,
+    after_all: Fraction | None,
+) -> LikeForLike:
+    """Split the change between means in members and mix; null without any (DOMAIN 3.4)."""
+    change = None if before_same is None or after_same is None else after_same - before_same
     mix = (
         None
-        if change is None or all_before is None or all_after is None
-        else all_after - all_before - change
+        if change is None or before is None or after_all is None
+        else after_all - before - change
     )
     return LikeForLike(
-        accounts=len(same),
-        before=all_before,
-        before_same=then,
-        after_same=now,
-        after_all=all_after,
+        accounts=accounts,
+        before=before,
+        before_same=before_same,
+        after_same=after_same,
+        after_all=after_all,
         change=change,
         mix=mix,
     )

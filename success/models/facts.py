@@ -163,14 +163,20 @@ class VectorChange(models.Model):
 
 
 class EarlierVector(models.Model):
-    """The vector of a member on the day that the last night compared with. One row a member.
+    """The vector of a member so many days before the last night. One row a member and number.
 
     As the evidence told it in that night, not as it was told on the day itself.
     """
 
-    member = models.OneToOneField(
-        Member, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    pk = models.CompositePrimaryKey("member_id", "days_back")
+    member = models.ForeignKey(
+        # the key begins with it
+        Member,
+        on_delete=models.CASCADE,
+        db_index=False,
+        related_name="+",
     )
+    days_back = models.PositiveSmallIntegerField(help_text="days before that of the night")
     state = models.TextField(
         choices=State, blank=True, help_text="blank: no plan, or no membership that day"
     )
@@ -180,7 +186,7 @@ class EarlierVector(models.Model):
     )
 
     def __str__(self) -> str:
-        return f"{self.member_id} {self.state}"
+        return f"{self.member_id} {self.days_back} {self.state}"
 
 
 class VectorRollup(models.Model):

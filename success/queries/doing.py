@@ -5,45 +5,47 @@ time through which they held it, and of nothing before.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from coverage.models import Assignment, AssignmentChange
 from members.enums import Role
-from members.models import Member, User
+from members.models import User
 from members.rollups.scope import Scope
-from success.engine.doing import Held, Work, work
 from success.engine.gap import Gap
 from success.engine.revenue import to_places
-from success.engine.rollup import SMALLEST_GROUP, LikeForLike
+from success.engine.rollup import SMALLEST_GROUP, LikeForLike, of_means
 from success.engine.vector import WINDOW_DAYS
-from success.enums import GapAnswerChoice
+from success.enums import GapAnswerChoice, NightKind
+from success.models import EarlierVector, Night
 from success.queries.gap import recorded_as_succeeding
 from success.queries.kept import Kept, KeptBy, promises_kept
 from success.queries.readings import kept_by_night
 from success.rollups.vector import vector_parameters, vector_sql
 
 HELD_DAYS: Final = WINDOW_DAYS
+EVERYBODY: Final = Scope(first=0, last=2**62)
 THOUSAND: Final = 1000
 RATIO_PLACES: Final = 6
 
 # Members in membership whom a person looks after; pools are nobody's own work.
-LOOKED_AFTER: Final = (
-    "success_memberfacts WHERE owner_id IS NOT NULL AND standing IN ('in_force', 'in_grace')"
-)
-EVERYBODY: Final = Scope(first=0, last=2**62, among=LOOKED_AFTER)
+LOOKED_AFTER: Final = "f.owner_id IS NOT NULL AND f.standing IN ('in_force', 'in_grace')"
 
-ACCOUNTS: Final = """
-WITH {vector},
+# The vectors of the earlier day, as the night has kept them or as they are worked out now.
+KEPT: Final = """
+earlier AS (
+    SELECT member_id, pace_milli FROM success_earliervector WHERE days_back = %(held)s
+)"""
+ANEW: Final = """{vector},
 earlier AS (
     SELECT v.member_id, v.pace_milli FROM vector v
     WHERE EXISTS (
@@ -51,36 +53,80 @@ earlier AS (
         WHERE t.member_id = v.member_id
           AND t.starts_on <= %(as_of)s AND t.ends_on + %(grace)s > %(as_of)s
     )
-)
-SELECT f.owner_id, m.public_id, m.name, f.state, earlier.pace_milli, f.pace_milli,
-       coalesce(handed."on", a.assigned_on) AS held_from, from_other.name,
-       f.blocker = 'association' AND EXISTS (
-           SELECT FROM success_accountability due
-           WHERE due.milestone_id = f.blocking_id AND {open_promise}
-             AND due.owner_id IS NOT NULL AND due.owner_id <> f.owner_id
-       ) AND NOT EXISTS (
-           SELECT FROM success_accountability due
-           WHERE due.milestone_id = f.blocking_id AND {open_promise}
-             AND (due.owner_id IS NULL OR due.owner_id = f.owner_id)
-       ) AS blocked_elsewhere
-FROM success_memberfacts f
-JOIN members_member m ON m.id = f.member_id
-LEFT JOIN earlier ON earlier.member_id = f.member_id
-LEFT JOIN coverage_assignment a ON a.member_id = f.member_id
-LEFT JOIN LATERAL (
-    SELECT c."on", c.from_owner_id
+)"""
+ACCOUNT: Final = """
+WITH {earlier},
+handed AS (
+    SELECT c.member_id, max(c."on") AS "on"
     FROM coverage_assignmentchange c
-    WHERE c.member_id = f.member_id AND c.from_owner_id IS DISTINCT FROM c.to_owner_id
-    ORDER BY c."on" DESC, c.id DESC
-    LIMIT 1
-) AS handed ON true
-LEFT JOIN members_user from_other ON from_other.id = handed.from_owner_id
-WHERE f.owner_id IS NOT NULL AND f.standing IN ('in_force', 'in_grace') {only}
-ORDER BY m.name, f.member_id
-"""
+    WHERE c.from_owner_id IS DISTINCT FROM c.to_owner_id AND {handed}
+    GROUP BY c.member_id
+),
+said AS (
+    SELECT f.member_id, f.owner_id, f.state, earlier.pace_milli AS before,
+           f.pace_milli AS after,
+           coalesce(handed."on", a.assigned_on) AS held_from,
+           f.blocker = 'association' AND EXISTS (
+               SELECT FROM success_accountability due
+               WHERE due.milestone_id = f.blocking_id AND {open_promise}
+                 AND due.owner_id IS NOT NULL AND due.owner_id <> f.owner_id
+           ) AND NOT EXISTS (
+               SELECT FROM success_accountability due
+               WHERE due.milestone_id = f.blocking_id AND {open_promise}
+                 AND (due.owner_id IS NULL OR due.owner_id = f.owner_id)
+           ) AS blocked_elsewhere
+    FROM success_memberfacts f
+    LEFT JOIN earlier ON earlier.member_id = f.member_id
+    LEFT JOIN handed ON handed.member_id = f.member_id
+    LEFT JOIN coverage_assignment a ON a.member_id = f.member_id
+    WHERE {whose}
+),
+account AS (
+    SELECT said.*, coalesce(held_from <= %(later)s - %(held)s, false) AS is_held FROM said
+)"""
 OPEN_PROMISE: Final = """due.side = 'association' AND due.due_on <= %(later)s
     AND (due.done_on IS NULL OR due.done_on > %(later)s)
     AND (due.waived_on IS NULL OR due.waived_on > %(later)s)"""
+
+LISTED: Final = """
+SELECT account.owner_id, m.public_id, m.name, account.state, account.before, account.after,
+       account.held_from, other.name, account.blocked_elsewhere
+FROM account
+JOIN members_member m ON m.id = account.member_id
+LEFT JOIN LATERAL (
+    SELECT c.from_owner_id
+    FROM coverage_assignmentchange c
+    WHERE c.member_id = account.member_id AND c.from_owner_id IS DISTINCT FROM c.to_owner_id
+    ORDER BY c."on" DESC, c.id DESC
+    LIMIT 1
+) AS had ON true
+LEFT JOIN members_user other ON other.id = had.from_owner_id
+WHERE {only}
+ORDER BY m.name, account.member_id
+"""
+LEFT_OUT: Final = "(NOT account.is_held OR account.blocked_elsewhere)"
+
+# The team is a row with no owner, also where nobody looks after anybody.
+GROUPED: Final = """,
+counted AS (
+    SELECT account.*, is_held AND NOT blocked_elsewhere AS counts,
+           is_held AND NOT blocked_elsewhere
+               AND before IS NOT NULL AND after IS NOT NULL AS is_same
+    FROM account
+)
+SELECT owner_id, count(*), count(*) FILTER (WHERE counts),
+       count(*) FILTER (WHERE NOT is_held),
+       count(*) FILTER (WHERE is_held AND blocked_elsewhere),
+       count(before) FILTER (WHERE counts), sum(before) FILTER (WHERE counts),
+       count(after) FILTER (WHERE counts), sum(after) FILTER (WHERE counts),
+       count(*) FILTER (WHERE is_same),
+       sum(before) FILTER (WHERE is_same), sum(after) FILTER (WHERE is_same),
+       CASE WHEN count(*) FILTER (WHERE is_same) < %(smallest)s
+            THEN array_agg(member_id) FILTER (WHERE is_same) END
+FROM counted
+GROUP BY GROUPING SETS ((), (owner_id))
+ORDER BY owner_id
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,9 +164,10 @@ class AccountRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """A ``Work`` in numbers: how many held, counted, handed over since and waiting for others.
+    """An ``engine.doing.Work`` in numbers.
 
-    ``few`` are the accounts to show where they are too few for a mean.
+    How many are held, counted, handed over since and waiting for others; ``few`` are the
+    accounts to show where they are too few for a mean.
     """
 
     held: int
@@ -157,33 +204,20 @@ class TeamTold:
 
 @dataclass(frozen=True, kw_only=True)
 class PersonWork:
-    """What moved at the accounts of one person, beside promises and the success gap."""
+    """What moved at the accounts of one person, and which accounts count for nobody."""
 
     user: User
-    work: Work
-    accounts: tuple[AccountRow, ...]
-    kept: KeptBy | None
-    gap: Gap
-
-    @property
-    def few(self) -> list[AccountRow]:
-        """The accounts to show where they are too few for a mean."""
-        shown = set(self.work.shown)
-        return [row for row in self.accounts if str(row.public_id) in shown]
+    told: PersonTold
+    left_out: tuple[AccountRow, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class OurWork:
     """The team's work between two days, and that of those whom the reader may see, by name."""
 
-    earlier_on: date
-    as_of: date
-    held_days: int
-    team: Work
-    kept: KeptBy
-    gap: Gap
-    people: tuple[PersonWork, ...] = ()
-    accounts: tuple[AccountRow, ...] = field(default=(), repr=False)
+    told: TeamTold
+    left_out: tuple[AccountRow, ...]
+    people: tuple[PersonWork, ...]
 
 
 def our_work(user: User, *, as_of: date, grace_days: int) -> OurWork:
@@ -192,91 +226,136 @@ def our_work(user: User, *, as_of: date, grace_days: int) -> OurWork:
     ``as_of`` is the day MemberFacts speak of; the time is the 30 days before it. The change is
     like for like, of accounts measured on both days; those that wait for another department
     and those handed over since are listed and count for nobody. An MSM gets the team's figure
-    and their own. Ordered by name. One pass over the plans of accounts that people look after,
-    and five more queries.
+    and their own. Ordered by name. Asked anew, in seven statements.
     """
-    rows = accounts(as_of=as_of, grace_days=grace_days)
+    asked = _asked(as_of=as_of, grace_days=grace_days)
+    found = _told_of_all(asked)
+    left_out = _listed(asked, only=LEFT_OUT)
     by_owner: dict[int, list[AccountRow]] = defaultdict(list)
-    for row in rows:
+    for row in left_out:
         by_owner[row.owner_id].append(row)
-    promises = promises_kept(as_of=as_of)
-    kept = {each.owner_id: each for each in promises.by_owner}
-    gaps = gaps_by_owner(as_of=as_of)
-    shown = {user.pk} if user.role == Role.MSM else set(by_owner)
-    people = User.objects.filter(pk__in=shown).order_by("name", "pk")
     return OurWork(
-        earlier_on=as_of - timedelta(days=HELD_DAYS),
-        as_of=as_of,
-        held_days=HELD_DAYS,
-        team=_work(rows),
-        kept=promises.everybody,
-        gap=_together(gaps.values()),
+        told=found,
+        left_out=tuple(left_out),
         people=tuple(
-            PersonWork(
-                user=each,
-                work=_work(by_owner[each.pk]),
-                accounts=tuple(by_owner[each.pk]),
-                kept=kept.get(each.pk),
-                gap=gaps.get(each.pk, NO_GAP),
-            )
-            for each in people
+            PersonWork(user=one, told=told, left_out=tuple(by_owner[one.pk]))
+            for one, told in people_of(user, found)
         ),
-        accounts=tuple(row for row in rows if row.owner_id in shown),
     )
 
 
 @kept_by_night
 def work_of_all(*, as_of: date, grace_days: int) -> TeamTold:
     """Return ``our_work`` of everybody in numbers, for the night to keep (DOMAIN 3.4)."""
-    rows = accounts(as_of=as_of, grace_days=grace_days)
-    by_owner: dict[int, list[AccountRow]] = defaultdict(list)
-    for row in rows:
-        by_owner[row.owner_id].append(row)
-    promises = promises_kept(as_of=as_of)
-    kept = {each.owner_id: each for each in promises.by_owner}
-    gaps = gaps_by_owner(as_of=as_of)
-    return TeamTold(
-        earlier_on=as_of - timedelta(days=HELD_DAYS),
-        as_of=as_of,
-        held_days=HELD_DAYS,
-        team=_told(rows),
-        kept=promises.everybody,
-        gap=_together(gaps.values()),
-        people=tuple(
-            PersonTold(
-                owner_id=owner_id,
-                work=_told(own),
-                kept=kept.get(owner_id),
-                gap=gaps.get(owner_id, NO_GAP),
-            )
-            for owner_id, own in sorted(by_owner.items())
-        ),
-    )
+    return _told_of_all(_asked(as_of=as_of, grace_days=grace_days))
 
 
-def nothing_held(owner_id: int) -> PersonTold:
-    """Return the work of somebody who looks after nobody (DOMAIN 3.4)."""
-    return PersonTold(owner_id=owner_id, work=_told([]), kept=None, gap=NO_GAP)
+def people_of(user: User, found: TeamTold) -> list[tuple[User, PersonTold]]:
+    """Return whose work ``user`` may see, by name; an MSM their own, also of nobody."""
+    told = {each.owner_id: each for each in found.people}
+    shown = [user.pk] if user.role == Role.MSM else [*told]
+    return [
+        (one, told.get(one.pk) or _nothing_held(one.pk))
+        for one in User.objects.filter(pk__in=shown).order_by("name", "pk")
+    ]
 
 
 def accounts(*, as_of: date, grace_days: int, owner: User | None = None) -> list[AccountRow]:
     """Return the accounts that people look after, by name, each with its movement (3.4).
 
-    ``owner`` keeps to those of one person. One statement.
+    ``owner`` keeps to those of one person, and looks at nobody else's. The earlier vectors are
+    those that the night kept, where it was the night of ``as_of``; else they are worked out.
     """
-    values: dict[str, Any] = vector_parameters(
-        as_of=as_of - timedelta(days=HELD_DAYS), scope=EVERYBODY
-    )
-    values |= {"later": as_of, "grace": grace_days}
-    if owner is not None:
-        values["owner"] = owner.pk
-    statement = ACCOUNTS.format(
-        vector=vector_sql(scope=EVERYBODY),
-        open_promise=OPEN_PROMISE,
-        only="AND f.owner_id = %(owner)s" if owner is not None else "",
-    )
+    return _listed(_asked(as_of=as_of, grace_days=grace_days, owner=owner))
+
+
+def accounts_by_person(
+    user: User, *, as_of: date, grace_days: int, who: str = ""
+) -> list[tuple[User, AccountRow]]:
+    """Return the accounts of those whose work ``user`` may see, by person and by name.
+
+    ``who`` is the public id of one of them; nothing where it is nobody's that ``user`` may see.
+    """
+    owner = user if user.role == Role.MSM else None
+    if who and owner is None:
+        owner = User.objects.filter(public_id=who).first() if _is_id(who) else None
+    if who and (owner is None or who != str(owner.public_id)):
+        return []
+    by_owner: dict[int, list[AccountRow]] = defaultdict(list)
+    for row in accounts(as_of=as_of, grace_days=grace_days, owner=owner):
+        by_owner[row.owner_id].append(row)
+    people = User.objects.filter(pk__in=by_owner).order_by("name", "pk")
+    return [(one, row) for one in people for row in by_owner[one.pk]]
+
+
+def _is_id(said: str) -> bool:
+    try:
+        UUID(said)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """Whose accounts are asked for, and as of when: all, those of a person, or these few.
+
+    ``is_kept``: EarlierVector tells of the day before it that they are compared with.
+    """
+
+    as_of: date
+    grace_days: int
+    is_kept: bool
+    owner: User | None = None
+    members: Sequence[int] | None = None
+
+    @property
+    def whose(self) -> str:
+        if self.owner is not None:
+            return f"{LOOKED_AFTER} AND f.owner_id = %(owner)s"
+        if self.members is not None:
+            return f"{LOOKED_AFTER} AND f.member_id = ANY (%(members)s)"
+        return LOOKED_AFTER
+
+    def statement(self, rest: str) -> str:
+        """``ACCOUNT`` of those asked for, with what is made of it behind."""
+        among = f"success_memberfacts f WHERE {self.whose}"
+        earlier = KEPT
+        if not self.is_kept:
+            earlier = ANEW.format(vector=vector_sql(scope=replace(EVERYBODY, among=among)))
+        everybody = self.owner is None and self.members is None
+        handed = "true" if everybody else f"c.member_id IN (SELECT f.member_id FROM {among})"
+        return (
+            ACCOUNT.format(
+                earlier=earlier, handed=handed, open_promise=OPEN_PROMISE, whose=self.whose
+            )
+            + rest
+        )
+
+    @property
+    def values(self) -> dict[str, Any]:
+        earlier_on = self.as_of - timedelta(days=HELD_DAYS)
+        return vector_parameters(as_of=earlier_on, scope=EVERYBODY) | {
+            "later": self.as_of,
+            "held": HELD_DAYS,
+            "grace": self.grace_days,
+            "smallest": SMALLEST_GROUP,
+            "owner": self.owner.pk if self.owner is not None else None,
+            "members": list(self.members or ()),
+        }
+
+
+def _asked(*, as_of: date, grace_days: int, owner: User | None = None) -> _Asked:
+    """The night keeps the days before its own, also while it is on its way to its end."""
+    told = EarlierVector.objects.filter(days_back=HELD_DAYS)
+    nights = Night.objects.filter(Exists(told), kind=NightKind.LIVE)
+    newest = nights.aggregate(newest=Max("as_of"))["newest"]
+    return _Asked(as_of=as_of, grace_days=grace_days, is_kept=newest == as_of, owner=owner)
+
+
+def _listed(asked: _Asked, *, only: str = "true") -> list[AccountRow]:
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(asked.statement(LISTED.format(only=only)), asked.values)
         rows = cursor.fetchall()
     return [
         AccountRow(
@@ -286,12 +365,94 @@ def accounts(*, as_of: date, grace_days: int, owner: User | None = None) -> list
             state=state,
             before=_pace(before),
             after=_pace(after),
-            held_days=(as_of - held_from).days if held_from else None,
+            held_days=(asked.as_of - held_from).days if held_from else None,
             had_by=had_by or "",
             blocked_elsewhere=blocked,
         )
         for owner_id, public_id, name, state, before, after, held_from, had_by, blocked in rows
     ]
+
+
+def _told_of_all(asked: _Asked) -> TeamTold:
+    """Everybody's work, put together where the accounts are; only the few are fetched."""
+    with connection.cursor() as cursor:
+        cursor.execute(asked.statement(GROUPED), asked.values)
+        groups = [_Group(*row) for row in cursor.fetchall()]
+    too_few = [member for group in groups if group.owner_id for member in group.few or ()]
+    by_owner: dict[int | None, list[AccountRow]] = defaultdict(list)
+    for row in _listed(replace(asked, members=too_few)) if too_few else ():
+        by_owner[row.owner_id].append(row)
+        by_owner[None].append(row)
+    promises = promises_kept(as_of=asked.as_of)
+    kept = {each.owner_id: each for each in promises.by_owner}
+    gaps = gaps_by_owner(as_of=asked.as_of)
+    told = {group.owner_id: _told(group, by_owner[group.owner_id]) for group in groups}
+    return TeamTold(
+        earlier_on=asked.as_of - timedelta(days=HELD_DAYS),
+        as_of=asked.as_of,
+        held_days=HELD_DAYS,
+        team=told.pop(None),
+        kept=promises.everybody,
+        gap=_together(gaps.values()),
+        people=tuple(
+            PersonTold(
+                owner_id=owner_id,
+                work=work,
+                kept=kept.get(owner_id),
+                gap=gaps.get(owner_id, NO_GAP),
+            )
+            for owner_id, work in told.items()
+            if owner_id is not None
+        ),
+    )
+
+
+class _Group(NamedTuple):
+    """A row of ``GROUPED``: how many accounts, and sums of thousandths over those counted."""
+
+    owner_id: int | None
+    held: int
+    counted: int
+    too_new: int
+    blocked: int
+    before: int
+    before_milli: int | None
+    after: int
+    after_milli: int | None
+    same: int
+    before_same_milli: int | None
+    after_same_milli: int | None
+    few: list[int] | None
+
+
+def _told(group: _Group, few: Sequence[AccountRow]) -> Told:
+    moved = of_means(
+        accounts=group.same,
+        before=_mean(group.before_milli, group.before),
+        before_same=_mean(group.before_same_milli, group.same),
+        after_same=_mean(group.after_same_milli, group.same),
+        after_all=_mean(group.after_milli, group.after),
+    )
+    enough = group.same >= SMALLEST_GROUP
+    return Told(
+        held=group.held,
+        counted=group.counted,
+        too_new=group.too_new,
+        blocked=group.blocked,
+        moved=moved,
+        change=moved.change if enough else None,
+        few=() if enough else tuple(few),
+    )
+
+
+def _mean(milli: int | None, accounts: int) -> Fraction | None:
+    return None if milli is None else Fraction(milli, THOUSAND * accounts)
+
+
+def _nothing_held(owner_id: int) -> PersonTold:
+    """The work of somebody who looks after nobody."""
+    nobody = _Group(owner_id, 0, 0, 0, 0, 0, None, 0, None, 0, None, None, None)
+    return PersonTold(owner_id=owner_id, work=_told(nobody, ()), kept=None, gap=NO_GAP)
 
 
 def gaps_by_owner(*, as_of: date) -> dict[int | None, Gap]:
@@ -329,49 +490,6 @@ def held_since(*, as_of: date, days: int) -> "QuerySet[Any, Any]":
     )
 
 
-def visible(user: User, rows: list[AccountRow]) -> list[AccountRow]:
-    """Keep to accounts that ``user`` may see: an MSM their own, others all of them."""
-    if user.role == Role.MSM:
-        rows = [row for row in rows if row.owner_id == user.pk]
-    seen = set(
-        Member.objects.visible_to(user)
-        .filter(public_id__in=[row.public_id for row in rows])
-        .values_list("public_id", flat=True)
-    )
-    return [row for row in rows if row.public_id in seen]
-
-
-def _work(rows: list[AccountRow]) -> Work:
-    return work(
-        (
-            Held(
-                account=str(row.public_id),
-                held_days=row.held_days if row.held_days is not None else -1,
-                blocked_elsewhere=row.blocked_elsewhere,
-                before=None if row.before is None else Fraction(row.before),
-                after=None if row.after is None else Fraction(row.after),
-            )
-            for row in rows
-        ),
-        window=HELD_DAYS,
-        smallest=SMALLEST_GROUP,
-    )
-
-
-def _told(rows: list[AccountRow]) -> Told:
-    said = _work(rows)
-    shown = set(said.shown)
-    return Told(
-        held=said.held,
-        counted=len(said.counted),
-        too_new=len(said.too_new),
-        blocked=len(said.blocked),
-        moved=said.moved,
-        change=said.change,
-        few=tuple(row for row in rows if str(row.public_id) in shown),
-    )
-
-
 def _pace(milli: int | None) -> Decimal | None:
     return None if milli is None else Decimal(milli) / THOUSAND
 
@@ -395,36 +513,37 @@ def _together(gaps: Iterable[Gap]) -> Gap:
 
 def plain(found: OurWork) -> dict[str, Any]:
     """Return our work as plain rows, for programs; ratios to six places."""
+    told = found.told
     return {
-        "as_of": found.as_of,
-        "earlier_on": found.earlier_on,
-        "held_days": found.held_days,
-        "team": _plain_work(found.team),
-        **_beside(found.kept.ours, found.gap),
+        "as_of": told.as_of,
+        "earlier_on": told.earlier_on,
+        "held_days": told.held_days,
+        "team": _plain_work(told.team, found.left_out),
+        **_beside(told.kept.ours, told.gap),
         "people": [
             {
                 "person": one.user.public_id,
                 "name": one.user.name,
-                "work": _plain_work(one.work),
-                **_beside(one.kept.ours if one.kept else None, one.gap),
+                "work": _plain_work(one.told.work, one.left_out),
+                **_beside(one.told.kept.ours if one.told.kept else None, one.told.gap),
             }
             for one in found.people
         ],
     }
 
 
-def _plain_work(work: Work) -> dict[str, Any]:
+def _plain_work(work: Told, left_out: Sequence[AccountRow]) -> dict[str, Any]:
     known = work.change is not None
     return {
         "held": work.held,
-        "counted": len(work.counted),
-        "too_new": list(work.too_new),
-        "blocked": list(work.blocked),
+        "counted": work.counted,
+        "too_new": [str(row.public_id) for row in left_out if not row.is_held],
+        "blocked": [str(row.public_id) for row in left_out if row.is_held],
         "measured": work.moved.accounts,
         "earlier": _ratio(work.moved.before_same) if known else None,
         "later": _ratio(work.moved.after_same) if known else None,
         "change": _ratio(work.change),
-        "shown": list(work.shown),
+        "shown": sorted(str(row.public_id) for row in work.few),
     }
 
 

@@ -1,4 +1,4 @@
-"""Every member's vector on the day that a night compares with, as the evidence tells it now.
+"""Every member's vector on the days that a night compares with, as the evidence tells it now.
 
 What a night says of an earlier day rests on what is known today, so it cannot be read from what
 was said then. It is kept, so that a night works out only those of whom it may say another thing
@@ -6,7 +6,7 @@ than the night before: those whose facts changed, and those whose ``recheck_on``
 """
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from django.db import connection, transaction
 
@@ -19,11 +19,13 @@ CREATE TEMPORARY TABLE earlier_due ON COMMIT DROP AS
 SELECT member_id FROM members_dirtymember d WHERE {scope}
 UNION
 SELECT member_id FROM success_earliervector
-WHERE recheck_on <= %(as_of)s AND member_id BETWEEN %(scope_first)s AND %(scope_last)s
+WHERE days_back = %(days_back)s AND recheck_on <= %(as_of)s
+  AND member_id BETWEEN %(scope_first)s AND %(scope_last)s
 UNION
 SELECT m.id
 FROM members_member m
-LEFT JOIN success_earliervector known ON known.member_id = m.id
+LEFT JOIN success_earliervector known
+    ON known.member_id = m.id AND known.days_back = %(days_back)s
 WHERE known.member_id IS NULL AND m.id BETWEEN %(scope_first)s AND %(scope_last)s
 """
 
@@ -63,14 +65,15 @@ said AS (
     LEFT JOIN vector v ON v.member_id = who.id
 ),
 written AS (
-    INSERT INTO success_earliervector (member_id, state, pace_milli, recheck_on)
-    SELECT said.*
+    INSERT INTO success_earliervector (member_id, days_back, state, pace_milli, recheck_on)
+    SELECT said.member_id, %(days_back)s, said.state, said.pace_milli, said.recheck_on
     FROM said
-    LEFT JOIN success_earliervector old USING (member_id)
+    LEFT JOIN success_earliervector old
+        ON old.member_id = said.member_id AND old.days_back = %(days_back)s
     WHERE old.member_id IS NULL
        OR (said.state, said.pace_milli, said.recheck_on)
           IS DISTINCT FROM (old.state, old.pace_milli, old.recheck_on)
-    ON CONFLICT (member_id) DO UPDATE
+    ON CONFLICT (member_id, days_back) DO UPDATE
     SET state = excluded.state, pace_milli = excluded.pace_milli,
         recheck_on = excluded.recheck_on
     RETURNING 1
@@ -80,15 +83,17 @@ SELECT (SELECT count(*) FROM said), (SELECT count(*) FROM written)
 
 
 @transaction.atomic
-def refresh(*, earlier_on: date, scope: Scope, grace_days: int) -> Written:
-    """Bring ``EarlierVector`` to ``earlier_on`` for the members of ``scope`` (DOMAIN 3.4).
+def refresh(*, as_of: date, days_back: int, scope: Scope, grace_days: int) -> Written:
+    """Bring ``EarlierVector`` to so many days before ``as_of`` for ``scope`` (DOMAIN 3.4).
 
     Blank where a member had no plan or no membership that day, grace included. Where the scope
     is what a night has taken on, those whose day has come and those without any row yet are
-    looked at too; ``earlier_on`` must not lie before that of the night before. Only rows that
-    differ are written: a second run writes none.
+    looked at too; ``as_of`` must not lie before that of the night before. Only rows that differ
+    are written: a second run writes none.
     """
-    parameters = vector_parameters(as_of=earlier_on, scope=scope) | {"grace": grace_days}
+    earlier_on = as_of - timedelta(days=days_back)
+    parameters = vector_parameters(as_of=earlier_on, scope=scope)
+    parameters |= {"days_back": days_back, "grace": grace_days}
     with connection.cursor() as cursor:
         if scope.taken_by is not None:
             cursor.execute(DUE.format(scope=scope.condition("d.member_id")), parameters)

@@ -110,7 +110,8 @@ def refresh(*, as_of: date) -> Written:
 # each member is looked at once.
 COMPARED = """
 WITH earlier AS (
-    SELECT member_id, state, pace_milli FROM success_earliervector WHERE state <> ''
+    SELECT member_id, state, pace_milli FROM success_earliervector
+    WHERE days_back = %(days_back)s AND state <> ''
 ),
 known AS (
     SELECT f.member_id, coalesce(s.key, '') AS segment_key, f.tier,
@@ -219,13 +220,17 @@ def _chaptered(grouping_set: str) -> dict[str, str]:
 def compare(*, as_of: date, earlier_on: date) -> Written:
     """Write the same members on both days to VectorComparison, by group (DOMAIN 3.4).
 
-    ``as_of`` is the day MemberFacts speak of, ``earlier_on`` that of EarlierVector; groups are
-    those of the later day. Equal to ``queries.vector.pace_between`` and ``states_between``.
-    Equal rows are left alone.
+    ``as_of`` is the day MemberFacts speak of, ``earlier_on`` one of which EarlierVector tells;
+    groups are those of the later day. Equal to ``queries.vector.pace_between`` and
+    ``states_between``. Equal rows are left alone.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             COMPARED.format(**_chaptered("(chapter, way)")),
-            {"as_of": as_of, "earlier_on": earlier_on},
+            {
+                "as_of": as_of,
+                "earlier_on": earlier_on,
+                "days_back": (as_of - earlier_on).days,
+            },
         )
         return Written(*cursor.fetchone())

@@ -26,7 +26,8 @@ from members.rollups.scope import Scope, Written
 from success.enums import NightKind, NightStatus, StepStatus
 from success.models import MemberFacts, Night, NightStep
 from success.queries import nights as reads
-from success.queries.measures import earlier_day
+from success.queries.doing import HELD_DAYS
+from success.queries.measures import INTEGRITY_DAYS, earlier_day
 from success.rollups import (
     circumstances,
     earlier,
@@ -375,8 +376,23 @@ def _statistics(job: Job) -> Written:
     return Written(rows_in=0, rows_out=0)
 
 
+def _earlier(job: Job) -> Written:
+    """The days before this one that groups and our work are compared with."""
+    grace_days = Association.current().grace_days
+    written = [
+        earlier.refresh(
+            as_of=job.night.as_of, days_back=days, scope=job.scope, grace_days=grace_days
+        )
+        for days in (INTEGRITY_DAYS, HELD_DAYS)
+    ]
+    return Written(
+        rows_in=sum(each.rows_in for each in written),
+        rows_out=sum(each.rows_out for each in written),
+    )
+
+
 def _groups(job: Job) -> Written:
-    _take_stock(job, "success_memberfacts")
+    _take_stock(job, "success_earliervector", "success_memberfacts")
     as_of = job.night.as_of
     rolled = groups.refresh(as_of=as_of)
     compared = groups.compare(as_of=as_of, earlier_on=earlier_day(as_of))
@@ -440,14 +456,7 @@ LIVE_STAGES = (
             as_of=job.night.as_of, scope=job.scope, grace_days=Association.current().grace_days
         ),
     ),
-    Stage(
-        name="earlier",
-        run=lambda job: earlier.refresh(
-            earlier_on=earlier_day(job.night.as_of),
-            scope=job.scope,
-            grace_days=Association.current().grace_days,
-        ),
-    ),
+    Stage(name="earlier", run=_earlier),
     # the calendar alone opens a renewal window
     Stage(
         name="circumstances",

@@ -1,7 +1,7 @@
 """How we are doing, told from how members are doing; and whether revenue is backed by it."""
 
 import logging
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from success.engine.rollup import SMALLEST_GROUP
 from success.queries import doing as reads
 from success.queries import effects, vector
 from success.queries import measures as integrity_of
-from success.queries.doing import AccountRow, PersonTold, TeamTold, Told
+from success.queries.doing import AccountRow, Told
 from success.queries.nights import last_live_day
 from success.services.mailings import Sheet
 from success.views.measures import (
@@ -65,7 +65,7 @@ def our_work(request: HttpRequest) -> HttpResponse:
     as_of = _as_of()
     grace_days = Association.current().grace_days
     found = reads.work_of_all(as_of=as_of, grace_days=grace_days)
-    people = _people(user, found)
+    people = reads.people_of(user, found)
     asked = request.GET.get("who", "")
     chosen = next((one for one, _told in people if str(one.public_id) == asked), None)
     if chosen is None and user.role == Role.MSM:
@@ -117,31 +117,24 @@ def our_work_export(request: HttpRequest, kind: str) -> HttpResponse | Streaming
 def sheet(user: User, filters: QueryDict, as_of: date) -> Sheet:
     """Every account behind the page as a table, all that ``user`` may see or of ``who``."""
     day = last_live_day() or as_of
-    found = reads.our_work(user, as_of=day, grace_days=Association.current().grace_days)
-    asked = filters.get("who", "")
-    people = [one for one in found.people if asked in {"", str(one.user.public_id)}]
+    found = reads.accounts_by_person(
+        user,
+        as_of=day,
+        grace_days=Association.current().grace_days,
+        who=filters.get("who", ""),
+    )
+    earlier_on = day - timedelta(days=reads.HELD_DAYS)
     rows: list[Row] = [
         (
-            *(one.user.name, str(row.public_id), row.name, row.held_days, row.had_by),
+            *(one.name, str(row.public_id), row.name, row.held_days, row.had_by),
             *(row.state, row.before, row.after, row.change, "yes" if row.counts else "no"),
-            *(_why_not(row), found.earlier_on, found.as_of),
+            *(_why_not(row), earlier_on, day),
         )
-        for one in people
-        for row in one.accounts
+        for one, row in found
     ]
     return Sheet(
         header=ACCOUNTS_HEADER, rows=rows, passing=frozenset({"held_days", "from", "to"})
     )
-
-
-def _people(user: User, found: TeamTold) -> list[tuple[User, PersonTold]]:
-    """Whose work ``user`` may see, by name: an MSM their own, also where they hold nothing."""
-    told = {each.owner_id: each for each in found.people}
-    shown = [user.pk] if user.role == Role.MSM else [*told]
-    return [
-        (one, told.get(one.pk) or reads.nothing_held(one.pk))
-        for one in User.objects.filter(pk__in=shown).order_by("name", "pk")
-    ]
 
 
 def _said(work: Told) -> dict[str, Any]:

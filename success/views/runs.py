@@ -59,7 +59,7 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("standing and Success Vector of each member"),
     ),
     "earlier": (
-        gettext_lazy("Ninety days ago"),
+        gettext_lazy("Ninety and thirty days ago"),
         gettext_lazy("how they were doing then, by what is known now"),
     ),
     "circumstances": (

@@ -6,7 +6,9 @@ from fractions import Fraction
 from statistics import median_low
 
 import pytest
+from django.db import connection
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,15 +16,15 @@ from coverage.models import AssignmentChange
 from members.enums import Role
 from members.models import ExchangeRate, Member
 from members.rollups.scope import Scope
-from success.engine.doing import Payer, bearing, split
+from success.engine.doing import Held, Payer, bearing, split, work
 from success.engine.revenue import MixedCurrencies
 from success.engine.rollup import Reading, like_for_like, roll_up
 from success.engine.vector import State
 from success.enums import Dimension, RevenueBasis
 from success.filters import MemberFilter
-from success.models import IntegrityReading, MemberFacts, VectorComparison
+from success.models import EarlierVector, IntegrityReading, MemberFacts, VectorComparison
 from success.queries import measures, vector
-from success.queries.doing import our_work
+from success.queries.doing import accounts, our_work, plain, work_of_all
 from success.queries.members import member_list
 from success.queries.revenue import revenue_between
 from success.rollups import earlier, facts, groups
@@ -56,7 +58,8 @@ def _held_day(settings):
 def night():
     facts.refresh(as_of=TODAY, scope=EVERYBODY, grace_days=GRACE)
     groups.refresh(as_of=TODAY)
-    earlier.refresh(earlier_on=EARLIER, scope=EVERYBODY, grace_days=GRACE)
+    for days in (90, 30):
+        earlier.refresh(as_of=TODAY, days_back=days, scope=EVERYBODY, grace_days=GRACE)
     return groups.compare(as_of=TODAY, earlier_on=EARLIER)
 
 
@@ -397,13 +400,15 @@ def test_our_work_counts_accounts_held_for_the_whole_time_and_lists_the_others()
     (one,) = found.people
 
     assert one.user == ann
-    assert (len(one.work.counted), one.work.too_new, one.work.blocked) == (
+    (said,) = plain(found)["people"]
+
+    assert (one.told.work.counted, said["work"]["too_new"], said["work"]["blocked"]) == (
         5,
-        (str(fresh.public_id),),
-        (str(waits.public_id),),
+        [str(fresh.public_id)],
+        [str(waits.public_id)],
     )
-    assert one.work.change == 0
-    assert [row.had_by for row in one.accounts if row.name == fresh.name] == ["Bob"]
+    assert one.told.work.change == 0
+    assert [row.had_by for row in one.left_out if row.name == fresh.name] == ["Bob"]
 
 
 def test_an_msm_sees_their_own_work_and_the_teams():
@@ -414,8 +419,7 @@ def test_an_msm_sees_their_own_work_and_the_teams():
     found = our_work(ann, as_of=TODAY, grace_days=GRACE)
 
     assert [one.user for one in found.people] == [ann]
-    assert {row.owner_id for row in found.accounts} == {ann.pk}
-    assert found.team.held == 2
+    assert found.told.team.held == 2
 
 
 def test_few_accounts_are_shown_instead_of_a_mean():
@@ -424,8 +428,161 @@ def test_few_accounts_are_shown_instead_of_a_mean():
     night()
     (one,) = our_work(ann, as_of=TODAY, grace_days=GRACE).people
 
-    assert one.work.change is None
-    assert [row.name for row in one.few] == [member.name]
+    assert one.told.work.change is None
+    assert [row.name for row in one.told.work.few] == [member.name]
+
+
+looked_after = st.lists(
+    st.tuples(
+        st.sampled_from([0, 0, 0, 0, 0, 1, 1, 2, None]),
+        st.integers(0, 200),
+        st.lists(st.integers(0, 190), max_size=3),
+        st.integers(20, 60),
+        st.sampled_from([None, None, None, None, 10, 29, 30, 31]),
+        st.sampled_from(["nobody", "nobody", "owner", "another", "unnamed", "done"]),
+        st.sampled_from([date(2027, 1, 1), date(2027, 1, 1), days_ago(10), days_ago(45)]),
+    ),
+    max_size=14,
+)
+
+
+def promised(member, *, by, owner, another):
+    """A promise of ours behind the first milestone, by whom it is."""
+    plan = member.plans.get()
+    make_accountability(
+        plan=plan,
+        milestone=plan.milestones.get(position=1),
+        owner={"owner": owner, "another": another, "done": another}.get(by),
+        due_on=days_ago(50),
+        done_on=days_ago(40) if by == "done" else None,
+    )
+
+
+def said_by_the_engine(rows):
+    return work(
+        Held(
+            account=str(row.public_id),
+            held_days=-1 if row.held_days is None else row.held_days,
+            blocked_elsewhere=row.blocked_elsewhere,
+            before=None if row.before is None else Fraction(row.before),
+            after=None if row.after is None else Fraction(row.after),
+        )
+        for row in rows
+    )
+
+
+def as_told(said, rows):
+    """What the engine says of accounts, as the team's and a person's work are told."""
+    shown = [row for row in rows if str(row.public_id) in said.shown]
+    return (
+        *(said.held, len(said.counted), len(said.too_new), len(said.blocked)),
+        *(said.moved, said.change, tuple(shown)),
+    )
+
+
+def figures(told):
+    return (
+        *(told.held, told.counted, told.too_new, told.blocked),
+        *(told.moved, told.change, told.few),
+    )
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(given_accounts=looked_after)
+def test_our_work_equals_the_engine_be_the_earlier_day_kept_or_not(given_accounts):
+    with example():
+        segment = make_segment()
+        owners = [make_user(), make_user(), make_user()]
+        another, director = make_user(), make_user(role=Role.DIRECTOR)
+        for owner, days, reached, since, handed, by, ends_on in given_accounts:
+            member = make_member()
+            make_term(member=member, starts_on=date(2025, 3, 1), ends_on=ends_on)
+            make_plan(
+                member=member,
+                anchor_on=days_ago(days),
+                expected_days=(30, 90, 150),
+                evidence=[[days_ago(min(day, days))] for day in reached],
+            )
+            mine = None if owner is None else owners[owner]
+            make_assignment(
+                member=member, owner=mine, segment=segment, assigned_on=days_ago(since)
+            )
+            if handed is not None:
+                AssignmentChange.objects.create(
+                    member=member,
+                    on=days_ago(handed),
+                    from_segment=segment,
+                    to_segment=segment,
+                    from_owner=another,
+                    to_owner=mine,
+                    reason="for a test",
+                )
+            if by != "nobody":
+                promised(member, by=by, owner=mine, another=another)
+        night()
+        asked = {"as_of": TODAY, "grace_days": GRACE}
+        rows = accounts(**asked)
+        found = our_work(director, **asked)
+        own = {
+            one: [row for row in rows if row.owner_id == one.pk]
+            for one in owners
+            if any(row.owner_id == one.pk for row in rows)
+        }
+
+        said = said_by_the_engine(rows)
+        assert figures(found.told.team) == as_told(said, rows)
+        assert {one.user: figures(one.told.work) for one in found.people} == {
+            one: as_told(said_by_the_engine(mine), mine) for one, mine in own.items()
+        }
+        listed = plain(found)["team"]
+        assert (listed["too_new"], listed["blocked"], listed["shown"]) == (
+            list(said.too_new),
+            list(said.blocked),
+            list(said.shown),
+        )
+        assert work_of_all(**asked) == found.told
+        assert {one: accounts(**asked, owner=one) for one in own} == own
+
+        # and the same from what the night has kept
+        make_night(as_of=TODAY)
+        assert accounts(**asked) == rows
+        assert our_work(director, **asked) == found
+        assert {one: accounts(**asked, owner=one) for one in own} == own
+
+
+def test_earlier_vectors_are_read_only_in_the_night_that_kept_them():
+    ann = make_user()
+    held(ann)
+    night()
+    EarlierVector.objects.update(pace_milli=-500)
+    asked = {"as_of": TODAY, "grace_days": GRACE, "owner": ann}
+    said = []
+    for day in (None, TODAY, TODAY + timedelta(days=1)):
+        if day is not None:
+            make_night(as_of=day)
+        said += [row.before for row in accounts(**asked)]
+
+    assert said[1] == Decimal("-0.5")
+    assert said[0] == said[2] != said[1]
+
+
+def test_work_of_all_fetches_the_accounts_of_the_few_alone():
+    ann, bob = make_user(), make_user()
+    segment = make_segment()
+    for _ in range(5):
+        held(ann, segment=segment)
+    shown = held(bob, segment=segment)
+    held(bob, segment=segment, days=10)
+    night()
+    make_night(as_of=TODAY)
+    with CaptureQueriesContext(connection) as queries:
+        found = work_of_all(as_of=TODAY, grace_days=GRACE)
+
+    assert [[row.name for row in one.work.few] for one in found.people] == [[], [shown.name]]
+    (fetched,) = (each["sql"] for each in queries if "ANY (ARRAY[" in each["sql"])
+    assert f"ANY (ARRAY[{shown.pk}])" in fetched
 
 
 # The lists behind.

@@ -21,12 +21,18 @@ from tests.success.rollups.test_facts import START, day, histories, live_through
 EVERYBODY = Scope(first=0, last=2**62)
 TAKEN = Scope(first=0, last=2**62, taken_by=1)
 GRACE = 30
+BACK = 90
 
 pytestmark = pytest.mark.django_db
 
 
-def refresh(on, scope=EVERYBODY):
-    return earlier.refresh(earlier_on=on, scope=scope, grace_days=GRACE)
+def refresh(on, scope=EVERYBODY, days_back=BACK):
+    return earlier.refresh(
+        as_of=on + timedelta(days=days_back),
+        days_back=days_back,
+        scope=scope,
+        grace_days=GRACE,
+    )
 
 
 def asked_anew(on):
@@ -37,8 +43,8 @@ def asked_anew(on):
         return sorted(cursor.fetchall())
 
 
-def kept():
-    known = EarlierVector.objects.exclude(state="")
+def kept(days_back=BACK):
+    known = EarlierVector.objects.exclude(state="").filter(days_back=days_back)
     return sorted(known.values_list("member_id", "state", "pace_milli"))
 
 
@@ -116,3 +122,17 @@ def test_second_run_writes_nothing():
     make_plan(member=member, anchor_on=START + timedelta(days=3))
 
     assert [refresh(day(60)).rows_out for _ in range(2)] == [1, 0]
+
+
+def test_two_days_are_kept_beside_each_other():
+    member = make_member()
+    make_term(member=member, starts_on=START, ends_on=day(300))
+    make_plan(member=member, anchor_on=START)
+
+    refresh(day(5))
+    refresh(day(65), days_back=30)
+
+    assert kept() == asked_anew(day(5))
+    assert kept(days_back=30) == asked_anew(day(65)) != kept()
+    assert refresh(day(70), scope=TAKEN, days_back=30).rows_in == 0
+    assert refresh(day(10), scope=TAKEN).rows_in == 1

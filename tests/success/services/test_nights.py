@@ -412,6 +412,7 @@ def test_one_member_at_once_leaves_what_the_night_would_leave():
     # what is told of many is the night's alone
     assert kept() | {"groups": None} == at_once | {"groups": None}
     assert {step.stage for step in night.steps.all() if step.rows_out} <= {
+        "earlier",
         "groups",
         "money",
         "movements",

@@ -226,7 +226,7 @@ def link(member):
             {"groups", "retention", "integrity"},
         ),
         (
-            lambda one: EarlierVector.objects.filter(pk=one.pk).update(pace_milli=-500),
+            lambda one: EarlierVector.objects.filter(member=one).update(pace_milli=-500),
             {"groups", "integrity"},
         ),
         (
