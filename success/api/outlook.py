@@ -170,17 +170,12 @@ class StalledAndLapsedView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Members stalled a year after joining against all others, and who left since."""
-        template = outlook.studied_template()
-        found = template and outlook.cohort(
-            template=template,
-            as_of=last_live_day() or clock.today(),
-            grace_days=Association.current().grace_days,
+        found = outlook.stalled_and_lapsed(
+            as_of=last_live_day() or clock.today(), grace_days=Association.current().grace_days
         )
-        if not found:
+        if found is None:
             raise NotFound("No path has all of its milestones in the records.")
-        main = outlook.one_year_in(found)
-        said = outlook.plain(found, main=main, others=outlook.other_looks(found, main=main))
-        return Response(StalledAndLapsedOutput(said).data)
+        return Response(StalledAndLapsedOutput(outlook.plain(found)).data)
 
 
 class FirstValueView(APIView):

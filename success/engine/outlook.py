@@ -11,6 +11,7 @@ since joining, and are left-truncated (DOMAIN 7).
 """
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -130,19 +131,25 @@ class Group:
     def left(self) -> int:
         return self.curve.events
 
-    def at(self, time: int) -> Point:
-        """Return the share that stayed at least ``time`` days since joining, bounded (7)."""
-        bounds = interval(self.curve, time)
-        return Point(
-            time=time,
-            at_risk=sum(
-                seen.time > time and (seen.entry is None or seen.entry <= time)
-                for seen in self.observations
-            ),
-            stayed=float(self.curve.survival(time)),
-            low=bounds[0] if bounds else None,
-            high=bounds[1] if bounds else None,
-        )
+    def at(self, *times: int) -> tuple[Point, ...]:
+        """Return the shares that stayed at least so many days since joining, bounded (7)."""
+        ends = sorted(seen.time for seen in self.observations)
+        entries = sorted(seen.entry for seen in self.observations if seen.entry is not None)
+        points = []
+        for time in times:
+            bounds = interval(self.curve, time)
+            still_there = len(ends) - bisect_right(ends, time)
+            yet_to_come = len(entries) - bisect_right(entries, time)
+            points.append(
+                Point(
+                    time=time,
+                    at_risk=still_there - yet_to_come,
+                    stayed=float(self.curve.survival(time)),
+                    low=bounds[0] if bounds else None,
+                    high=bounds[1] if bounds else None,
+                )
+            )
+        return tuple(points)
 
 
 @dataclass(frozen=True, slots=True)

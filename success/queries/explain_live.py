@@ -303,20 +303,17 @@ def _first_value(as_of: date) -> Counted:
 
 def _stalled(as_of: date) -> Counted:
     grace_days = Association.current().grace_days
-    template = outlook.studied_template()
-    found = template and outlook.cohort(template=template, as_of=as_of, grace_days=grace_days)
-    if not template or not found:
+    found = outlook.stalled_and_lapsed(as_of=as_of, grace_days=grace_days)
+    template = found and outlook.studied_template(key=found.template)
+    if not found or not template:
         raise NothingToSay
-    main = outlook.one_year_in(found)
+    main = found.main
     said: dict[str, Value] = dict.fromkeys(
         ("stalled", "moving", "stalled_left", "moving_left"), 0
     )
     for group in main.comparison.groups:
         said |= {group.name: group.members, f"{group.name}_left": group.left}
-    said |= {
-        "left_before": main.landmark.left_before,
-        "not_yet": main.landmark.not_yet,
-    }
+    said |= {"left_before": main.left_before, "not_yet": main.not_yet}
     counted, facts = recount.stalled_counts(
         template=template, as_of=as_of, grace_days=grace_days
     )

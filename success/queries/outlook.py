@@ -1,6 +1,6 @@
 """Does stalling come before leaving, asked of the ledger and the records as they are known."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import Count, Q
 
+from members.enums import MemberKind
 from members.models import Member
 from success.engine import outlook
 from success.engine.outlook import (
@@ -21,6 +22,7 @@ from success.engine.outlook import (
     Stone,
 )
 from success.models import Plan, PlanTemplate
+from success.queries.readings import kept_by_night
 from success.rollups.milestones import evidence_of_spells
 
 MOST_MEMBERS: Final = 5000
@@ -73,6 +75,7 @@ FROM (
 
 HEADLINE_DAY: Final = outlook.ONE_YEAR
 OTHER_DAYS: Final = (180, 730)
+A_MONTH: Final = outlook.ONE_YEAR / 12
 MOST_YEARS: Final = 10
 
 
@@ -139,6 +142,88 @@ class OtherLooks:
     looks: tuple[Look, ...]
     tested_from: date | None
     path_before: tuple[Stone, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldGroup:
+    """A group at the landmark, how many left since, and its curve at whole years.
+
+    ``expected`` is how many would have left had all groups been alike; null where they cannot
+    be compared.
+    """
+
+    name: str
+    members: int
+    left: int
+    expected: float | None
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldComparison:
+    """Groups side by side, by name, and the log-rank test; null if they cannot be compared."""
+
+    groups: tuple[ToldGroup, ...]
+    chi_square: float | None
+    degrees: int | None
+    p_value: float | None
+
+    @property
+    def members(self) -> int:
+        return sum(group.members for group in self.groups)
+
+    def group(self, name: str) -> ToldGroup | None:
+        """Return the group of that name; null when nobody is in it (7)."""
+        return next((group for group in self.groups if group.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldLook:
+    """What came of asking in one way: who could be read at the landmark, and who left since."""
+
+    name: str
+    day: int
+    left_before: int
+    not_yet: int
+    late: int
+    comparison: ToldComparison
+    ratio: RateRatio | None
+
+    @property
+    def stalled(self) -> ToldGroup | None:
+        return self.comparison.group(outlook.STALLED)
+
+    @property
+    def moving(self) -> ToldGroup | None:
+        return self.comparison.group(outlook.MOVING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StalledAndLapsed:
+    """The whole answer: what is looked at, the main comparison, and the others beside it.
+
+    ``template`` and ``title`` are of the path; ``months`` are the curves of the main comparison
+    by group, a point a month. ``runs`` is how many runs of membership were looked at, in one of
+    ``one_in`` members.
+    """
+
+    as_of: date
+    template: str
+    title: str
+    kind: MemberKind
+    grace_days: int
+    members: int
+    one_in: int
+    runs: int
+    records_begin: date
+    readable_on: date
+    expected_days: tuple[int, ...]
+    main: ToldLook
+    by_state: ToldComparison
+    looks: tuple[ToldLook, ...]
+    months: Mapping[str, tuple[Point, ...]]
+    tested_from: date | None
+    expected_days_before: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +320,46 @@ def studied_template(*, key: str = "", audience: str = "") -> PlanTemplate | Non
         .order_by()
     )
     return min(several, key=lambda each: (-used.get(each.pk, 0), each.key))
+
+
+@kept_by_night
+def stalled_and_lapsed(
+    *, as_of: date, grace_days: int, key: str = ""
+) -> StalledAndLapsed | None:
+    """Whether stalling comes before leaving, of the path of ``key``, else the most used one.
+
+    Whole days; shares as floats. Null where no path has all of its milestones in the records,
+    or nothing is recorded yet that bears on it (DOMAIN 7). A part of the members is looked at
+    above 5,000, so it takes no longer and no more room however many there are.
+    """
+    template = studied_template(key=key)
+    found = template and cohort(template=template, as_of=as_of, grace_days=grace_days)
+    return told(found) if found else None
+
+
+def told(found: Cohort) -> StalledAndLapsed:
+    """What is to be said of a cohort; all ways of asking worked out (DOMAIN 7)."""
+    main = one_year_in(found)
+    others = other_looks(found, main=main)
+    return StalledAndLapsed(
+        as_of=found.as_of,
+        template=found.template.key,
+        title=found.template.title,
+        kind=MemberKind(found.template.audience),
+        grace_days=found.grace_days,
+        members=found.members,
+        one_in=found.one_in,
+        runs=len(found.runs),
+        records_begin=found.records_begin,
+        readable_on=found.readable_on,
+        expected_days=tuple(stone.expected_day for stone in found.path),
+        main=_told_look(main),
+        by_state=_told_comparison(others.by_state, day=main.landmark.day),
+        looks=tuple(_told_look(look) for look in others.looks),
+        months=_by_month(main.comparison.groups),
+        tested_from=others.tested_from,
+        expected_days_before=tuple(stone.expected_day for stone in others.path_before),
+    )
 
 
 def cohort(*, template: PlanTemplate, as_of: date, grace_days: int) -> Cohort | None:
@@ -376,56 +501,51 @@ def _runs(
         )
 
 
-def plain(found: Cohort, *, main: Look, others: OtherLooks) -> dict[str, Any]:
+def plain(found: StalledAndLapsed) -> dict[str, Any]:
     """The whole answer as plain values, days as ISO dates and shares as floats.
 
     The same for the command and the API (``docs/stalled-and-lapsed.md``).
     """
     return {
         "as_of": found.as_of.isoformat(),
-        "template": found.template.key,
-        "kind": found.template.audience,
+        "template": found.template,
+        "kind": found.kind.value,
         "grace_days": found.grace_days,
         "members": found.members,
         "one_in": found.one_in,
-        "runs": len(found.runs),
+        "runs": found.runs,
         "records_begin": found.records_begin.isoformat(),
         "readable_on": found.readable_on.isoformat(),
-        "expected_days": [stone.expected_day for stone in found.path],
-        "main": _plain_look(main),
-        "by_state": _plain_comparison(others.by_state, day=main.landmark.day),
-        "looks": [_plain_look(look) for look in others.looks],
-        "tested_from": others.tested_from.isoformat() if others.tested_from else None,
-        "expected_days_before": [stone.expected_day for stone in others.path_before],
+        "expected_days": list(found.expected_days),
+        "main": _plain_look(found.main),
+        "by_state": _plain_comparison(found.by_state),
+        "looks": [_plain_look(look) for look in found.looks],
+        "tested_from": found.tested_from.isoformat() if found.tested_from else None,
+        "expected_days_before": list(found.expected_days_before),
     }
 
 
-def _plain_look(look: Look) -> dict[str, Any]:
+def _plain_look(look: ToldLook) -> dict[str, Any]:
     ratio = look.ratio
     return {
         "name": look.name,
-        "day": look.landmark.day,
-        "left_before": look.landmark.left_before,
-        "not_yet": look.landmark.not_yet,
-        "read_late": look.landmark.late,
-        **_plain_comparison(look.comparison, day=look.landmark.day),
+        "day": look.day,
+        "left_before": look.left_before,
+        "not_yet": look.not_yet,
+        "read_late": look.late,
+        **_plain_comparison(look.comparison),
         "rate_ratio": ratio and {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high},
     }
 
 
-def _plain_comparison(comparison: Comparison, *, day: int) -> dict[str, Any]:
-    test = comparison.test
+def _plain_comparison(comparison: ToldComparison) -> dict[str, Any]:
     return {
         "groups": [
             {
                 "name": group.name,
                 "members": group.members,
                 "left": group.left,
-                "expected_to_leave": (
-                    float(test.tallies[group.name].expected)
-                    if test and group.name in test.tallies
-                    else None
-                ),
+                "expected_to_leave": group.expected,
                 "points": [
                     {
                         "days_since_joining": point.time,
@@ -434,19 +554,59 @@ def _plain_comparison(comparison: Comparison, *, day: int) -> dict[str, Any]:
                         "low": point.low,
                         "high": point.high,
                     }
-                    for point in points_of(group, day=day)
+                    for point in group.points
                 ],
             }
             for group in comparison.groups
         ],
-        "chi_square": float(test.chi_square) if test else None,
-        "degrees": test.degrees if test else None,
-        "p_value": test.p_value if test else None,
+        "chi_square": comparison.chi_square,
+        "degrees": comparison.degrees,
+        "p_value": comparison.p_value,
     }
 
 
-def points_of(group: Group, *, day: int) -> list[Point]:
+def _told_look(look: Look) -> ToldLook:
+    return ToldLook(
+        name=look.name,
+        day=look.landmark.day,
+        left_before=look.landmark.left_before,
+        not_yet=look.landmark.not_yet,
+        late=look.landmark.late,
+        comparison=_told_comparison(look.comparison, day=look.landmark.day),
+        ratio=look.ratio,
+    )
+
+
+def _told_comparison(comparison: Comparison, *, day: int) -> ToldComparison:
+    test = comparison.test
+    tallies = test.tallies if test else {}
+    return ToldComparison(
+        groups=tuple(
+            ToldGroup(
+                name=group.name,
+                members=group.members,
+                left=group.left,
+                expected=float(tallies[group.name].expected) if group.name in tallies else None,
+                points=_by_year(group, day=day),
+            )
+            for group in comparison.groups
+        ),
+        chi_square=float(test.chi_square) if test else None,
+        degrees=test.degrees if test else None,
+        p_value=test.p_value if test else None,
+    )
+
+
+def _by_year(group: Group, *, day: int) -> tuple[Point, ...]:
     """A group at the landmark and at each whole year since joining, while anybody is seen."""
     years = range(day // outlook.ONE_YEAR + 1, MOST_YEARS + 1)
-    points = [group.at(time) for time in (day, *(year * outlook.ONE_YEAR for year in years))]
-    return [points[0], *(point for point in points[1:] if point.at_risk)]
+    first, *rest = group.at(day, *(year * outlook.ONE_YEAR for year in years))
+    return (first, *(point for point in rest if point.at_risk))
+
+
+def _by_month(groups: Iterable[Group]) -> dict[str, tuple[Point, ...]]:
+    """The curves from a year in to the last day that anybody is seen, month by month."""
+    drawn = list(groups)
+    last = max((group.curve.horizon or 0 for group in drawn), default=0)
+    days = [round(month * A_MONTH) for month in range(12, int(last / A_MONTH) + 1)]
+    return {group.name: group.at(*days) for group in drawn}

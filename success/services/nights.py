@@ -170,7 +170,7 @@ def _owners(job: Job) -> Written:
 
 
 # What the same night again need not do anew: the stages that read nothing but these tables,
-# and plans and milestones, of which the dirty set tells.
+# and plans, milestones and what members did, of which the dirty set tells.
 LEDGER = (
     "members_accountunit",
     "members_association",

@@ -23,6 +23,7 @@ from success.queries import (
     kept,
     margin,
     movements,
+    outlook,
     readings,
     renewals,
     revenue,
@@ -163,6 +164,7 @@ def _of_our_work(as_of: date, grace_days: int) -> Questions:
     yield kept.promises_kept, (), day
     yield gap.gap_of, (), day
     yield first_value.first_value, (), both
+    yield outlook.stalled_and_lapsed, (), both
     yield doing.work_of_all, (), both
     yield after_move.moved_to_less, (), both
     yield effects.arms, (), both
@@ -215,6 +217,7 @@ PARTS: Final = {
             first_value.first_value,
             gap.gap_of,
             kept.promises_kept,
+            outlook.stalled_and_lapsed,
             renewals.all_weeks,
         ),
         asked=_of_our_work,

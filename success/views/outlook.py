@@ -15,14 +15,17 @@ from config.kernel.permissions import requires
 from members.models import Association
 from success.access import Permission
 from success.engine import outlook as engine
-from success.engine.outlook import Comparison, Group, Point
 from success.queries import outlook
 from success.queries.nights import last_live_day
-from success.queries.outlook import Cohort, Look
+from success.queries.outlook import (
+    StalledAndLapsed,
+    ToldComparison,
+    ToldGroup,
+    ToldLook,
+)
 
 LIKELY_CHANCE = 0.05
 FEW = 50
-A_MONTH = engine.ONE_YEAR / 12
 
 GROUP_WORDS = {
     engine.STALLED: gettext_lazy("Stalled"),
@@ -49,19 +52,17 @@ LOOK_WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class GroupRow:
-    """A group of a comparison with its words, and how many of it were expected to leave."""
+    """A group of a comparison with its words."""
 
-    group: Group
+    group: ToldGroup
     words: Any
-    expected: float | None
-    points: list[Point]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LookRow:
     """One way of asking, with what came out."""
 
-    look: Look
+    look: ToldLook
     words: Any
     chance: str
 
@@ -71,24 +72,20 @@ class LookRow:
 def stalled_and_lapsed(request: HttpRequest) -> HttpResponse:
     """What the ledger says of leaving after stalling, and how far to trust it."""
     context: dict[str, Any] = {"crumbs": [(_("Measures"), reverse("success:measures"))]}
-    found = _cohort()
+    found = _found()
     if found is not None:
-        main = outlook.one_year_in(found)
-        others = outlook.other_looks(found, main=main)
+        main = found.main
         context |= {
             "found": found,
             "main": main,
             "answer": _answer(main),
-            "chance": chance_in_words(main.comparison),
+            "chance": chance_in_words(main.comparison.p_value),
             "few": _few(main),
-            "groups": _rows(main.comparison, day=main.landmark.day),
-            "states": _rows(others.by_state, day=main.landmark.day),
-            "states_chance": chance_in_words(others.by_state),
-            "looks": [_look_row(look) for look in (main, *others.looks)],
-            "others": len(others.looks),
-            "tested_from": others.tested_from,
-            "days_now": [stone.expected_day for stone in found.path],
-            "days_before": [stone.expected_day for stone in others.path_before],
+            "groups": _rows(main.comparison),
+            "states": _rows(found.by_state),
+            "states_chance": chance_in_words(found.by_state.p_value),
+            "looks": [_look_row(look) for look in (main, *found.looks)],
+            "others": len(found.looks),
             "fewest": engine.FEWEST_AT_RISK,
             "most": outlook.MOST_MEMBERS,
         }
@@ -99,13 +96,10 @@ def stalled_and_lapsed(request: HttpRequest) -> HttpResponse:
 @require_safe
 def stalled_and_lapsed_chart(_request: HttpRequest) -> JsonResponse:
     """The share that stayed, month by month since joining; a drawing, so plain floats."""
-    found = _cohort()
-    main = outlook.one_year_in(found) if found else None
-    groups = [group for group in (main.stalled, main.moving) if group] if main else []
-    last = max((group.curve.horizon or 0 for group in groups), default=0)
-    months = range(12, int(last / A_MONTH) + 1)
-    days = [round(month * A_MONTH) for month in months]
-    points = {group.name: [group.at(day) for day in days] for group in groups}
+    found = _found()
+    curves = found.months if found else {}
+    drawn = [name for name in (engine.STALLED, engine.MOVING) if name in curves]
+    months = range(12, 12 + max((len(curve) for curve in curves.values()), default=0))
     return JsonResponse(
         {
             "kind": "step",
@@ -116,16 +110,14 @@ def stalled_and_lapsed_chart(_request: HttpRequest) -> JsonResponse:
             "x": [_("%(month)s months") % {"month": month} for month in months],
             "series": [
                 {
-                    "name": str(GROUP_WORDS[group.name]),
-                    "state": "stalled" if group.name == engine.STALLED else "on_track",
-                    "data": [
-                        point.stayed if point.at_risk else None for point in points[group.name]
-                    ],
+                    "name": str(GROUP_WORDS[name]),
+                    "state": "stalled" if name == engine.STALLED else "on_track",
+                    "data": [point.stayed if point.at_risk else None for point in curves[name]],
                     "provisional": [
-                        point.at_risk < engine.FEWEST_AT_RISK for point in points[group.name]
+                        point.at_risk < engine.FEWEST_AT_RISK for point in curves[name]
                     ],
                 }
-                for group in groups
+                for name in drawn
             ],
             "note": _(
                 "Months since joining. A curve ends where fewer than 10 of its members are "
@@ -135,11 +127,11 @@ def stalled_and_lapsed_chart(_request: HttpRequest) -> JsonResponse:
     )
 
 
-def chance_in_words(comparison: Comparison) -> str:
+def chance_in_words(p_value: float | None) -> str:
     """How easily chance alone makes such a difference; that nothing can be said, if so."""
-    if comparison.test is None:
+    if p_value is None:
         return _("The groups cannot be compared: too few members, or too few who left.")
-    few, of = engine.in_a_hundred(comparison.test.p_value)
+    few, of = engine.in_a_hundred(p_value)
     if not few:
         return _(
             "Chance alone would show a difference this large in fewer than 1 of 10,000 "
@@ -154,30 +146,25 @@ def chance_in_words(comparison: Comparison) -> str:
     ) % {"few": few, "of": f"{of:,}"}
 
 
-def _cohort() -> Cohort | None:
-    template = outlook.studied_template()
-    if template is None:
-        return None
-    return outlook.cohort(
-        template=template,
-        as_of=last_live_day() or clock.today(),
-        grace_days=Association.current().grace_days,
+def _found() -> StalledAndLapsed | None:
+    return outlook.stalled_and_lapsed(
+        as_of=last_live_day() or clock.today(), grace_days=Association.current().grace_days
     )
 
 
-def _answer(main: Look) -> str:
+def _answer(main: ToldLook) -> str:
     """The answer in one line; nothing is claimed that chance makes in 1 of 20 associations."""
-    ratio, test = main.ratio, main.comparison.test
-    if ratio is None or test is None:
+    ratio, p_value = main.ratio, main.comparison.p_value
+    if ratio is None or p_value is None:
         return _("The ledger cannot say: there is too little to compare.")
-    if test.p_value >= LIKELY_CHANCE:
+    if p_value >= LIKELY_CHANCE:
         return _("The ledger does not show it.")
     if ratio.ratio > 1:
         return _("Yes: members who had stalled left more often afterwards.")
     return _("No: members who had stalled left less often afterwards.")
 
 
-def _few(main: Look) -> str:
+def _few(main: ToldLook) -> str:
     """A warning where one side is so small that a real difference could go unseen."""
     if main.moving is None or main.stalled is None:
         return ""
@@ -200,35 +187,19 @@ def _few(main: Look) -> str:
     return ""
 
 
-def _drawn(points: list[Point]) -> list[float | None]:
-    """What is drawn of a curve: up to where too few are seen for it to be believed."""
-    drawn: list[float | None] = []
-    for point in points:
-        is_over = bool(drawn) and drawn[-1] is None
-        drawn.append(None if is_over or point.at_risk < engine.FEWEST_AT_RISK else point.stayed)
-    return drawn
-
-
-def _look_row(look: Look) -> LookRow:
+def _look_row(look: ToldLook) -> LookRow:
     return LookRow(look=look, words=LOOK_WORDS[look.name], chance=_p_value(look))
 
 
-def _p_value(look: Look) -> str:
-    test = look.comparison.test
-    if test is None:
+def _p_value(look: ToldLook) -> str:
+    if look.comparison.p_value is None:
         return _("cannot be compared")
-    few, of = engine.in_a_hundred(test.p_value)
+    few, of = engine.in_a_hundred(look.comparison.p_value)
     return f"{few} / {of:,}" if few else _("under 1 / 10,000")
 
 
-def _rows(comparison: Comparison, *, day: int) -> list[GroupRow]:
-    tallies = comparison.test.tallies if comparison.test else {}
+def _rows(comparison: ToldComparison) -> list[GroupRow]:
     return [
-        GroupRow(
-            group=group,
-            words=GROUP_WORDS[group.name],
-            expected=float(tallies[group.name].expected) if group.name in tallies else None,
-            points=outlook.points_of(group, day=day),
-        )
+        GroupRow(group=group, words=GROUP_WORDS[group.name])
         for group in sorted(comparison.groups, key=lambda one: -one.members)
     ]

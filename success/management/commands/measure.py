@@ -24,7 +24,7 @@ from success.queries.explain_live import LIVE, Explained, NothingToSay, explain_
 from success.queries.explain_vector import explain_group, explain_vector
 from success.queries.movements import revenue_with_prices
 from success.queries.nights import last_live_day
-from success.queries.outlook import Look
+from success.queries.outlook import ToldLook
 from success.queries.revenue import (
     Figures,
     PeriodNotOver,
@@ -250,27 +250,23 @@ class Command(BaseCommand):
             self.stdout.write(f"  {group['value']:20}{group['members']:>8,}{shares}")
 
     def _stalled_and_lapsed(self, options: dict[str, Any]) -> None:
-        template = outlook.studied_template(key=options["template"])
-        if template is None:
-            raise CommandError("No path has all of its milestones in the records.")
-        found = outlook.cohort(
-            template=template,
+        found = outlook.stalled_and_lapsed(
             as_of=options["as_of"] or last_live_day() or clock.today(),
             grace_days=Association.current().grace_days,
+            key=options["template"],
         )
         if found is None:
+            if outlook.studied_template(key=options["template"]) is None:
+                raise CommandError("No path has all of its milestones in the records.")
             raise CommandError("Nothing is recorded yet that bears on the path.")
-        main = outlook.one_year_in(found)
-        others = outlook.other_looks(found, main=main)
         if options["json"]:
-            said = outlook.plain(found, main=main, others=others)
-            self.stdout.write(json.dumps(said, indent=2))
+            self.stdout.write(json.dumps(outlook.plain(found), indent=2))
             return
         self.stdout.write(
-            f"{template.key}, as of {found.as_of}: {len(found.runs):,} runs of membership of "
+            f"{found.template}, as of {found.as_of}: {found.runs:,} runs of membership of "
             f"{found.members:,} members; records readable from {found.readable_on}"
         )
-        for look in (main, *others.looks):
+        for look in (found.main, *found.looks):
             self._print_look(look)
 
     def _forecast(self, options: dict[str, Any]) -> None:
@@ -291,21 +287,19 @@ class Command(BaseCommand):
         for reason, count in found.left_out.items():
             self.stdout.write(f"left out, {reason.value.replace('_', ' '):40}{count:>8,}")
 
-    def _print_look(self, look: Look) -> None:
-        test, ratio = look.comparison.test, look.ratio
-        shown = f"p = {test.p_value:.4f}" if test else "cannot be compared"
+    def _print_look(self, look: ToldLook) -> None:
+        p_value, ratio = look.comparison.p_value, look.ratio
+        shown = "cannot be compared" if p_value is None else f"p = {p_value:.4f}"
         if ratio:
             shown += f", {ratio.ratio:.2f} times ({ratio.low:.2f} to {ratio.high:.2f})"
-        landmark = look.landmark
         self.stdout.write(
-            f"\n{look.name}, day {landmark.day}: {look.comparison.members:,} members, "
-            f"{landmark.late:,} read late; {shown}"
+            f"\n{look.name}, day {look.day}: {look.comparison.members:,} members, "
+            f"{look.late:,} read late; {shown}"
         )
         for group in look.comparison.groups:
-            expected = test.tallies.get(group.name) if test else None
             self.stdout.write(
                 f"  {group.name:10}{group.members:>8,} members{group.left:>8,} left"
-                + (f"{float(expected.expected):>10.1f} expected" if expected else "")
+                + ("" if group.expected is None else f"{group.expected:>10.1f} expected")
             )
 
     def _revenue(self, options: dict[str, Any]) -> None:

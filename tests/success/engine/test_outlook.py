@@ -126,7 +126,7 @@ def test_a_group_says_how_many_are_seen_and_how_many_stayed():
     found = compare(read(*runs).standings, by=stalled_or_moving)
 
     stalled = found.group(STALLED)
-    points = [stalled.at(day) for day in (365, 450, 730)]
+    points = stalled.at(365, 450, 730)
     assert [(p.at_risk, p.stayed) for p in points] == [(4, 1.0), (3, 0.75), (2, 0.5)]
     assert points[0].low is None
     assert points[1].low < 0.75 < points[1].high

@@ -184,7 +184,7 @@ def test_other_looks_change_one_thing_at_a_time():
         "others",
         "stalled_at_the_start",
     }
-    said = outlook.plain(found, main=main, others=others)
+    said = outlook.plain(outlook.told(found))
     assert said["main"]["groups"][1]["points"][0] == {
         "days_since_joining": 365,
         "at_risk": 12,  # the one of 2016 is seen from the records on

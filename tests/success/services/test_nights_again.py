@@ -36,6 +36,7 @@ from success.models import (
 )
 from success.services.nights import LIVE_STAGES, READ_BY, Job, run_night
 from tests.factories import make_assignment, make_member, make_plan, make_term
+from tests.success.queries.test_outlook import begin_records, make_path
 
 TODAY = date(2026, 7, 29)
 EVERY_ONE = set(READ_BY)
@@ -72,7 +73,13 @@ OWN = {
 }
 # A full night looks whether what was told of the ledger is as it was left.
 TOLD_OF_LEDGER = {"success_renewablemonth", "success_renewalcount", "success_revenueperiod"}
-TOLD_BY_THE_DIRTY_SET = {"members_dirtymember", "success_milestone", "success_night"}
+TOLD_BY_THE_DIRTY_SET = {
+    "engagement_fact",
+    "engagement_involvement",
+    "members_dirtymember",
+    "success_milestone",
+    "success_night",
+}
 
 pytestmark = pytest.mark.django_db
 
@@ -260,6 +267,8 @@ def test_what_has_changed_is_never_left_out(member, change, stages):
 
 @pytest.mark.parametrize("name", sorted(READ_BY))
 def test_stage_names_every_table_that_it_reads(member, name):
+    make_path()
+    begin_records()
     night = run()
     (stage,) = (one for one in LIVE_STAGES if one.name == name)
     everybody = Scope(first=0, last=2**62)

@@ -10,12 +10,13 @@ from members.services.rates import set_rate
 from success.engine.revenue import Kind
 from success.enums import RevenueBasis
 from success.models import MeasureReading
-from success.queries import effects, gap, kept, readings, renewals, revenue, story
+from success.queries import effects, gap, kept, outlook, readings, renewals, revenue, story
 from success.queries import movements as moves
 from success.queries.movements import Asked, Narrowed
 from success.queries.renewal_dues import dues_by_week
 from success.services.readings import PARTS, forget, write_down
 from tests.factories import make_member, make_member_facts, make_term
+from tests.success.queries.test_outlook import begin_records, derive, joined, make_path
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 7, 29)
@@ -54,6 +55,27 @@ def test_an_answer_that_is_kept_equals_the_one_worked_out_now():
         found = readings.known(ask, **asked)
         assert found is not None
         assert found == ask.__wrapped__(**asked)
+
+
+def test_stalling_and_leaving_are_kept_to_the_last_figure():
+    make_path(title="Build it")
+    begin_records()
+    for month in range(1, 13):
+        joined(date(2021, month, 1), date(2023, month, 15))
+        joined(date(2021, month, 2), date(2024 + month % 4, 1, 1), certified=50)
+    derive()
+    both = {"as_of": DAY, "grace_days": 30}
+    write_down("our_work", **both)
+
+    found = readings.known(outlook.stalled_and_lapsed, **both)
+
+    assert found == outlook.stalled_and_lapsed.__wrapped__(**both)
+    assert (found.title, found.kind.label, found.runs) == ("Build it", "Organisation", 24)
+    assert found.main.ratio is not None
+    assert len(found.looks) == 6
+    assert [len(curve) for curve in found.months.values()] == [53, 53]
+    assert readings.known(outlook.stalled_and_lapsed, **both, key="path") is None
+    assert outlook.stalled_and_lapsed(**both, key="path") == found
 
 
 def test_another_question_is_worked_out_and_another_night_replaces_the_last():

@@ -2,10 +2,14 @@ import re
 from datetime import date
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from members.enums import Role
+from members.models import Association
 from success.models import GapAnswer
+from success.services.readings import write_down
 from tests.factories import (
     NOON,
     TODAY,
@@ -81,6 +85,25 @@ def test_curves_end_where_few_are_seen(sign_in):
     assert moving["data"][24] == 1.0
     assert stalled["data"][-1] is None
     assert drawn["x"][0] == "12 months"
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize("name", ["stalled_and_lapsed", "stalled_and_lapsed_chart"])
+def test_what_the_night_kept_is_shown_and_nothing_worked_out(sign_in, name):
+    client = sign_in(make_user())
+    before = client.get(reverse(f"success:{name}"))
+    write_down("our_work", as_of=TODAY, grace_days=Association.current().grace_days)
+    with CaptureQueriesContext(connection) as queries:
+        after = client.get(reverse(f"success:{name}"))
+
+    said = " ".join(query["sql"] for query in queries)
+    assert not {"members_term", "engagement_involvement", "success_plan"} & {
+        *re.findall(r"\w+", said)
+    }
+    if name == "stalled_and_lapsed":
+        assert text(after) == text(before)
+    else:
+        assert after.json() == before.json()
 
 
 def test_a_difference_that_chance_makes_is_not_claimed(sign_in):
