@@ -70,6 +70,7 @@ written AS (
     FROM said
     LEFT JOIN success_earliervector old
         ON old.member_id = said.member_id AND old.days_back = %(days_back)s
+           AND old.member_id BETWEEN %(scope_first)s AND %(scope_last)s
     WHERE old.member_id IS NULL
        OR (said.state, said.pace_milli, said.recheck_on)
           IS DISTINCT FROM (old.state, old.pace_milli, old.recheck_on)

@@ -236,7 +236,10 @@ different AS MATERIALIZED (
            (old.plan_id, old.state, old.held_on, old.pace_milli, old.direction,
             old.achieved_weight) AS vector_moved
     FROM said
-    LEFT JOIN success_memberfacts old ON old.member_id = said.member_id
+    -- the range once more, or the planner would take up everybody for each of the ranges
+    LEFT JOIN success_memberfacts old
+        ON old.member_id = said.member_id
+       AND old.member_id BETWEEN %(scope_first)s AND %(scope_last)s
     WHERE old.member_id IS NULL
        OR ({said_columns}) IS DISTINCT FROM ({old_columns})
 ),
