@@ -5,7 +5,7 @@ Who may see it is ``Permission.REVENUE_VIEW``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -178,9 +178,9 @@ def _of_unlinked(
             months = {on.replace(day=1) for on, _member in places}
             spans = [(month, rollup.month_after(month)) for month in months]
         for span in spans:
-            among = {"members": sorted({member for _on, member in places})}
-            asked = look.between(*span, before=before) | among
-            found += _ended(look, asked | _named("last", places[-1]), among=rollup.THESE)
+            asked = look.between(*span, before=before) | _named("last", places[-1])
+            members = sorted({member for _on, member in places})
+            found += _ended(look, asked, members=members)
         if len(places) < most:
             break
         before = places[-1]
@@ -198,23 +198,26 @@ def _of_linked(
 ) -> list[EndedRow]:
     """Rows of linked accounts that stand in a list with others, a month at a time.
 
-    The latest month first, and none that only has what comes after the ``size`` newest.
+    The latest month first, and none that only has what comes after the ``size`` newest. Months
+    in which no linked account may have a row are passed over.
     """
     found: list[EndedRow] = []
-    newest = min(look.as_of, before[0] if before else look.as_of)
-    month = min(newest, until - timedelta(days=1)).replace(day=1)
-    while month >= first:
+    candidates = rollup.linked_candidates_sql(
+        tier=look.tier, outcome=look.outcome, before=before
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(candidates, look.between(first, until, before=before))
+        months: list[tuple[date, list[int]]] = cursor.fetchall()
+    for month, members in months:
         ends = rollup.month_after(month)
         so_far = _newest([*beside, *found], size=look.size)
         if len(so_far) == look.size and so_far[-1].on >= ends:
             break
-        asked = look.between(month, ends, before=before)
-        found += _ended(look, asked, among=rollup.LINKED_THEN)
-        month = (month - timedelta(days=1)).replace(day=1)
+        found += _ended(look, look.between(month, ends, before=before), members=members)
     return found
 
 
-def _ended(look: _Look, asked: dict[str, Any], *, among: str) -> list[EndedRow]:
+def _ended(look: _Look, asked: dict[str, Any], *, members: list[int]) -> list[EndedRow]:
     """The newest rows of some accounts, ``size`` at most, between two places in the list."""
     conditions = ["outcome = %(outcome)s" if look.outcome else "outcome <> 'reinstated'"]
     if look.tier is not None:
@@ -225,14 +228,14 @@ def _ended(look: _Look, asked: dict[str, Any], *, among: str) -> list[EndedRow]:
         conditions.append('("on", ended.member_id) >= (%(last_on)s, %(last_member)s)')
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH {rollup.ended_sql(of=look.of, among=among)}"
+            f"WITH {rollup.ended_sql(of=look.of, of_members=True)}"
             ' SELECT ended.member_id, member.public_id, member.name, "on", tier.tier,'
             " before, after, outcome"
             " FROM ended JOIN tier USING (code)"
             " JOIN members_member AS member ON member.id = ended.member_id"
             f" WHERE {' AND '.join(conditions)}"
             ' ORDER BY "on" DESC, ended.member_id DESC LIMIT %(size)s',
-            asked,
+            asked | {"members": members},
         )
         return [
             EndedRow(

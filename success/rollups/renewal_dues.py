@@ -13,13 +13,6 @@ from success.models import RenewableMonth
 from success.rollups import ledger
 
 LINKED: Final = "SELECT member_id FROM members_accountunit"
-# All of the linked accounts of which one has a term that ends or begins in the days asked for.
-LINKED_THEN: Final = """
-    SELECT member_id FROM members_accountunit WHERE unit IN (
-        SELECT unit FROM members_accountunit JOIN members_term AS held USING (member_id)
-        WHERE (held.ends_on >= %(first)s AND held.ends_on < %(until)s)
-           OR (held.starts_on >= %(first)s AND held.starts_on < %(until)s))"""
-THESE: Final = "SELECT unnest(%(members)s::bigint[])"
 
 # A stretch is what an account holds without a day in between: lines that overlap are one, lines
 # that only touch are two, so each stretch but the last ends where its renewal may begin.
@@ -83,19 +76,34 @@ CANDIDATES: Final = """
     FROM members_term AS term
     WHERE term.{day} >= %(first)s AND term.{day} < %(until)s AND term.{day} <= %(as_of)s{only}
     ORDER BY term.{day} DESC, term.member_id DESC LIMIT %(most)s"""
+# The same of linked members: by month, all who may be counted together with such a member.
+LINKED_CANDIDATES: Final = """
+    SELECT date_trunc('month', term.{day})::date AS month, array_agg(DISTINCT peer.member_id)
+    FROM members_term AS term
+    JOIN members_accountunit AS own ON own.member_id = term.member_id
+    JOIN members_accountunit AS peer ON peer.unit = own.unit
+    WHERE term.{day} >= %(first)s AND term.{day} < %(until)s AND term.{day} <= %(as_of)s{only}
+    GROUP BY month ORDER BY month DESC"""
 ANOTHER: Final = """
     SELECT FROM members_term AS other
     WHERE other.member_id = term.member_id AND other.starts_on <= %(as_of)s"""
 UNRENEWED: Final = f"""NOT EXISTS ({ANOTHER}
       AND other.starts_on < term.ends_on + %(grace)s AND other.ends_on > term.ends_on)"""
+UNCOVERED: Final = f"""NOT EXISTS ({ANOTHER}
+      AND other.starts_on < term.starts_on AND other.ends_on + %(grace)s > term.starts_on)"""
 MAY_HAVE: Final = {
     Outcome.RENEWED: f"""EXISTS ({ANOTHER}
       AND other.starts_on >= term.ends_on AND other.starts_on < term.ends_on + %(grace)s)""",
     Outcome.LAPSED: f"term.ends_on + %(grace)s <= %(as_of)s AND {UNRENEWED}",
     Outcome.UNDECIDED: f"term.ends_on + %(grace)s > %(as_of)s AND {UNRENEWED}",
     Outcome.REINSTATED: f"""EXISTS ({ANOTHER} AND other.starts_on < term.starts_on)
-      AND NOT EXISTS ({ANOTHER}
-      AND other.starts_on < term.starts_on AND other.ends_on + %(grace)s > term.starts_on)""",
+      AND {UNCOVERED}""",
+}
+# Another member's term may be what renews it, or what came before.
+MAY_HAVE_TOGETHER: Final = {
+    Outcome.LAPSED: MAY_HAVE[Outcome.LAPSED],
+    Outcome.UNDECIDED: MAY_HAVE[Outcome.UNDECIDED],
+    Outcome.REINSTATED: UNCOVERED,
 }
 PAID: Final = """NOT term.is_provisional AND EXISTS (
       SELECT FROM members_dues AS dues WHERE dues.term_id = term.id AND annual_amount > 0)"""
@@ -120,17 +128,17 @@ AMOUNTS: Final = ("available", "renewed", "less", "more", "lapsed", "undecided",
 
 
 def ended_sql(
-    *, of: ledger.Traits, linked: bool | None = None, among: str | None = None
+    *, of: ledger.Traits, linked: bool | None = None, of_members: bool = False
 ) -> str:
     """SQL of common tables up to ``ended`` and ``tier``, to be led in by WITH.
 
     ``linked`` narrows it to members who are in a link at some time, or to all others; null:
     both. Linked ones are counted together as they are on the day ``closing``; dues in another
-    currency at the rate of ``day_0``. ``among`` is SQL of the only members to look at, whole
-    accounts: then a tier's number is its rank among theirs, which leaves their order.
+    currency at the rate of ``day_0``. ``of_members`` narrows it to the ``members``, whole
+    accounts; then a tier's number is its rank among theirs, which leaves their order.
     """
-    if among is not None:
-        only = f" AND term.member_id IN ({among})"
+    if of_members:
+        only = " AND term.member_id IN (SELECT unnest(%(members)s::bigint[]))"
         lines = ledger.lines_of(of=of, closing="%(closing)s" if of.linked else "", only=only)
         return f"{ledger.TIERS_OF.format(only=only)},{lines},{ENDED}"
     only = """
@@ -188,9 +196,27 @@ def candidates_sql(  # what is asked for, all by name
         conditions.append(f"(term.{day}, term.member_id) < (%(before_on)s, %(before_member)s)")
     if only_paid:
         conditions.append(PAID)
-    return CANDIDATES.format(
-        day=day, only="".join(f"\n      AND {each}" for each in conditions)
-    )
+    return CANDIDATES.format(day=day, only=_all_of(conditions))
+
+
+def linked_candidates_sql(
+    *, tier: str | None, outcome: Outcome | None, before: tuple[date, int] | None
+) -> str:
+    """SQL of months, the latest first, each with the linked members to be looked at together.
+
+    Those of the accounts of which rows of ``ended`` may come, up to the day of ``before``.
+    """
+    day = "starts_on" if outcome is Outcome.REINSTATED else "ends_on"
+    conditions = [MAY_HAVE_TOGETHER[outcome]] if outcome in MAY_HAVE_TOGETHER else []
+    if tier is not None:
+        conditions.append("term.tier = %(tier)s")
+    if before is not None:
+        conditions.append(f"term.{day} <= %(before_on)s")
+    return LINKED_CANDIDATES.format(day=day, only=_all_of([*conditions, PAID]))
+
+
+def _all_of(conditions: list[str]) -> str:
+    return "".join(f"\n      AND {each}" for each in conditions)
 
 
 @transaction.atomic

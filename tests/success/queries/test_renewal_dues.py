@@ -241,6 +241,24 @@ def test_linked_accounts_stand_among_the_others_of_their_month():
     ] == [("A", 20), ("C", 10)]
 
 
+def test_months_in_which_no_linked_account_may_have_a_row_are_passed_over(
+    django_assert_num_queries,
+):
+    drawn = [
+        *(line("A", "2023-01-01", "2024-01-10", 100), line("B", "2023-01-01", "2024-11-05", 1)),
+        line("C", "2023-01-01", "2024-05-10", 100),
+    ]
+    store(drawn, links=[("B", "A", date(2023, 6, 1))])
+
+    # the association and the ledger; the others' terms and rows; the linked ones' months, two
+    with django_assert_num_queries(7):
+        found = renewal_dues.ended_between(**EVER, as_of=T1, outcome="lapsed", size=9)
+    assert [(row.name, str(row.on)) for row in found] == [
+        ("A", "2024-11-05"),
+        ("C", "2024-05-10"),
+    ]
+
+
 def test_a_page_looks_into_few_members_however_many_there_are():
     add_lines(
         line(f"M{number}", "2024-01-01", str(date(2025, 1, 1) + timedelta(days=number)), 100)
