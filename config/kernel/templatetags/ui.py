@@ -416,7 +416,7 @@ def modality(value: str, bare: bool = False) -> SafeString:
     """How an act is done (call, meeting, mail, chat, group …): icon and word."""
     name, word = MODALITIES.get(slug(value), ("chat", str(value).replace("_", " ").lower()))
     if bare:
-        return format_html('<span class="wm-modality">{}</span>', icon(name, label=word))
+        return format_html('<span class="wm-modality">{}</span>', icon(name, label=str(word)))
     return format_html(
         '<span class="wm-modality">{}<span>{}</span></span>', icon(name, size="sm"), word
     )
