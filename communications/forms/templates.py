@@ -18,6 +18,8 @@ from communications.services.templates import (
 MORE_GAPS, MORE_VARIANTS = 3, 1
 LONGEST_SUBJECT = 200
 LONGEST_REASON = 300
+KEY = _("Write letters, digits and hyphens, such as first-value.")
+SAY_WHY = _("Say why in a few words.")
 body_area = forms.Textarea(attrs={"rows": 14})
 
 
@@ -27,9 +29,14 @@ class TemplateForm(forms.Form):
     key = forms.SlugField(
         label=_("Short name"),
         max_length=50,
+        error_messages={"required": KEY, "invalid": KEY},
         help_text=_("Letters, digits and hyphens. Plays and other systems know it by this."),
     )
-    title = forms.CharField(label=_("Title, for us"), max_length=200)
+    title = forms.CharField(
+        label=_("Title, for us"),
+        max_length=200,
+        error_messages={"required": _("Give it a title.")},
+    )
     purpose = forms.ChoiceField(
         label=_("What it is for"),
         choices=Purpose.choices,
@@ -42,10 +49,15 @@ class TemplateForm(forms.Form):
         to_field_name="key",
         empty_label=_("None in particular"),
     )
-    subject = forms.CharField(label=_("Subject"), max_length=LONGEST_SUBJECT)
+    subject = forms.CharField(
+        label=_("Subject"),
+        max_length=LONGEST_SUBJECT,
+        error_messages={"required": _("Write what stands above the message.")},
+    )
     body = forms.CharField(
         label=_("What it says"),
         widget=body_area,
+        error_messages={"required": _("Write what the message says.")},
         help_text=_(
             "Plain text. A gap is written {{ name }}, and declared below. Blank lines part "
             "paragraphs, and addresses become links for those who like formatted mail."
@@ -90,6 +102,7 @@ class VariantForm(forms.Form):
         rf"\A{LANGUAGE_TAG}\Z",
         label=_("Language, such as de"),
         required=False,
+        error_messages={"invalid": _("Write a language such as de or pt-BR.")},
     )
     subject = forms.CharField(label=_("Subject"), max_length=LONGEST_SUBJECT, required=False)
     body = forms.CharField(
@@ -154,11 +167,26 @@ class TemplateEditor:
 class TopicForm(forms.Form):
     """Something we write about."""
 
-    key = forms.SlugField(label=_("Short name"), max_length=50)
-    title = forms.CharField(label=_("Title, as people read it"), max_length=100)
+    key = forms.SlugField(
+        label=_("Short name"),
+        max_length=50,
+        error_messages={"required": KEY, "invalid": KEY},
+    )
+    title = forms.CharField(
+        label=_("Title, as people read it"),
+        max_length=100,
+        error_messages={"required": _("Give it a title.")},
+    )
     description = forms.CharField(label=_("What it is about"), max_length=300, required=False)
     position = forms.IntegerField(
-        label=_("Place in the list"), min_value=0, max_value=999, initial=0
+        label=_("Place in the list"),
+        min_value=0,
+        max_value=999,
+        initial=0,
+        error_messages=dict.fromkeys(
+            ("required", "invalid", "min_value", "max_value"),
+            _("Write a whole number from 0 to 999."),
+        ),
     )
     is_retired = forms.BooleanField(label=_("Offered no more"), required=False)
 
@@ -167,16 +195,24 @@ class SuppressionForm(forms.Form):
     """An address that nobody writes to any more."""
 
     address = forms.EmailField(
-        label=_("Address"), help_text=_("It is kept as a hash only, and cannot be read back.")
+        label=_("Address"),
+        help_text=_("It is kept as a hash only, and cannot be read back."),
+        error_messages=dict.fromkeys(
+            ("required", "invalid"), _("Write an address such as name@example.org.")
+        ),
     )
-    reason = forms.CharField(label=_("Why"), max_length=LONGEST_REASON)
+    reason = forms.CharField(
+        label=_("Why"), max_length=LONGEST_REASON, error_messages={"required": SAY_WHY}
+    )
 
 
 class LiftForm(forms.Form):
     """Why an address may be written to again."""
 
     reason = forms.CharField(
-        label=_("Why it may be written to again"), max_length=LONGEST_REASON
+        label=_("Why it may be written to again"),
+        max_length=LONGEST_REASON,
+        error_messages={"required": SAY_WHY},
     )
 
 
@@ -188,5 +224,10 @@ class SettleForm(forms.Form):
         choices=[("yes", _("It arrived, or was sent")), ("no", _("It was not sent"))],
         coerce=lambda said: said == "yes",
         widget=forms.RadioSelect,
+        error_messages={"required": _("Choose what became of it.")},
     )
-    reason = forms.CharField(label=_("How you know"), max_length=LONGEST_REASON)
+    reason = forms.CharField(
+        label=_("How you know"),
+        max_length=LONGEST_REASON,
+        error_messages={"required": _("Say how you know, in a few words.")},
+    )

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise, product
 
+from config.kernel.words import gettext as _
+from config.kernel.words import gettext_noop, listed, ngettext
+
 
 class Evidence(StrEnum):
     """How an achievement is known; each kind has its own shape on the road."""
@@ -179,29 +182,36 @@ WIDE, NARROW, CARD = 800.0, 320.0, 360.0
 SMALL = (120.0, 16.0)
 
 
-def days_in_words(number: int) -> str:
-    return f"{number} day" if abs(number) == 1 else f"{number} days"
-
-
 def position_in_words(road: Road) -> str:
     """`15 days behind`, `3 days ahead` or `on plan`."""
+    days = abs(road.position)
     if road.position < 0:
-        return f"{days_in_words(-road.position)} behind"
+        return ngettext("%(count)s day behind", "%(count)s days behind", days) % {"count": days}
     if road.position > 0:
-        return f"{days_in_words(road.position)} ahead"
-    return "on plan"
+        return ngettext("%(count)s day ahead", "%(count)s days ahead", days) % {"count": days}
+    return _("on plan")
 
 
 def movement_in_words(road: Road) -> str:
     """The last 30 days in plan days, or that they are not known yet."""
     moved = road.moved
     if moved is None:
-        return "too new to say how fast"
-    if moved < 0:
-        return f"went back {days_in_words(-moved)} in the last 30"
+        return _("too new to say how fast")
     if moved == 0:
-        return "has not moved in the last 30 days"
-    return f"moved {days_in_words(moved)} in the last 30"
+        return _("has not moved in the last 30 days")
+    days = abs(moved)
+    said = (
+        ngettext(
+            "went back %(count)s day in the last 30",
+            "went back %(count)s days in the last 30",
+            days,
+        )
+        if moved < 0
+        else ngettext(
+            "moved %(count)s day in the last 30", "moved %(count)s days in the last 30", days
+        )
+    )
+    return said % {"count": days}
 
 
 def sentence(road: Road, *, portal: bool = False) -> str:
@@ -212,29 +222,54 @@ def sentence(road: Road, *, portal: bool = False) -> str:
     total = len(road.stations)
     reached = sum(station.achieved for station in road.stations)
     if portal:
-        if not total:
-            return "Your path has no milestones yet. We will agree them with you."
-        upcoming = road.next
-        done = f"You have reached {reached} of {total} milestones."
-        return f"{done} Next: {upcoming.title}." if upcoming else f"{done} That is all of them."
+        return _portal_sentence(road, reached=reached, total=total)
     parts = [
-        f"On plan day {road.plan_clock} on calendar day {road.day}, {position_in_words(road)}",
+        _("On plan day %(clock)s on calendar day %(day)s, %(position)s")
+        % {"clock": road.plan_clock, "day": road.day, "position": position_in_words(road)},
         movement_in_words(road),
     ]
     if road.blocking:
-        parts.append(f"waiting on {road.blocking.title} (day {road.blocking.expected_day})")
-    text = ", ".join(parts) + f". {reached} of {total} milestones achieved."
+        waits = _("waiting on %(milestone)s (day %(day)s)")
+        parts.append(
+            waits % {"milestone": road.blocking.title, "day": road.blocking.expected_day}
+        )
+    said = ngettext(
+        "%(place)s. %(reached)s of %(count)s milestone achieved.",
+        "%(place)s. %(reached)s of %(count)s milestones achieved.",
+        total,
+    )
+    text = said % {"place": listed(parts), "reached": reached, "count": total}
     if road.baseline:
-        text += f" The plan was moved; {first_days_in_words(road.baseline)}."
+        moved = _("%(text)s The plan was moved; %(days)s.")
+        text = moved % {"text": text, "days": first_days_in_words(road.baseline)}
     return text
+
+
+def _portal_sentence(road: Road, *, reached: int, total: int) -> str:
+    if not total:
+        return _("Your path has no milestones yet. We will agree them with you.")
+    done = ngettext(
+        "You have reached %(reached)s of %(count)s milestone.",
+        "You have reached %(reached)s of %(count)s milestones.",
+        total,
+    ) % {"reached": reached, "count": total}
+    if road.next is None:
+        return _("%(reached)s That is all of them.") % {"reached": done}
+    return _("%(reached)s Next: %(milestone)s.") % {
+        "reached": done,
+        "milestone": road.next.title,
+    }
 
 
 def first_days_in_words(days: Sequence[int]) -> str:
     """Which days first agreed the ghosts stand for: `day 90, first agreed, is a ghost`."""
     *others, last = [str(day) for day in sorted(days)]
     if not others:
-        return f"day {last}, first agreed, is shown as a ghost"
-    return f"days {', '.join(others)} and {last}, first agreed, are shown as ghosts"
+        return _("day %(day)s, first agreed, is shown as a ghost") % {"day": last}
+    return _("days %(days)s and %(last)s, first agreed, are shown as ghosts") % {
+        "days": listed(others),
+        "last": last,
+    }
 
 
 def without_ghosts(road: Road) -> Road:
@@ -244,21 +279,37 @@ def without_ghosts(road: Road) -> Road:
 
 def station_in_words(station: Station, *, portal: bool = False, upcoming: bool = False) -> str:
     """One line of the list that stands for the stations on the picture."""
+    said = {"milestone": station.title, "day": day_in_words(station)}
     if station.achieved:
         if portal:
-            return f"{station.title}: reached"
-        return f"{station.title}: {day_in_words(station)}, achieved, {station.evidence}"
+            return _("%(milestone)s: reached") % said
+        evidence = _(EVIDENCE_WORDS.get(station.evidence, station.evidence))
+        return _("%(milestone)s: %(day)s, achieved, %(evidence)s") % {
+            **said,
+            "evidence": evidence,
+        }
     if portal:
-        return f"{station.title}: next" if upcoming else f"{station.title}: later"
-    waits = ", this is what it waits on" if station.blocking else ""
-    return f"{station.title}: {day_in_words(station)}, not yet{waits}"
+        return (_("%(milestone)s: next") if upcoming else _("%(milestone)s: later")) % said
+    if station.blocking:
+        return _("%(milestone)s: %(day)s, not yet, this is what it waits on") % said
+    return _("%(milestone)s: %(day)s, not yet") % said
+
+
+EVIDENCE_WORDS = {
+    "derived": gettext_noop("derived"),
+    "confirmed": gettext_noop("confirmed"),
+    "declared": gettext_noop("declared"),
+}
 
 
 def day_in_words(station: Station) -> str:
     """`day 150`, and the day first agreed where it was another one."""
     if station.first_day is None or station.first_day == station.expected_day:
-        return f"day {station.expected_day}"
-    return f"day {station.expected_day}, first agreed for day {station.first_day}"
+        return _("day %(day)s") % {"day": station.expected_day}
+    return _("day %(day)s, first agreed for day %(first)s") % {
+        "day": station.expected_day,
+        "first": station.first_day,
+    }
 
 
 def wrap(text: str, *, characters: int, lines: int) -> tuple[str, ...]:
@@ -476,7 +527,7 @@ def lane_tops(
 ) -> list[float]:
     """The first line's place in each lane: below the tallest label of the lane above."""
     tallest = [0] * lanes
-    for lane, _, lines, _ in chosen:
+    for lane, _x, lines, _width in chosen:
         tallest[lane] = max(tallest[lane], len(lines))
     tops = [first_y]
     for lines_above in tallest[:-1]:
@@ -496,8 +547,8 @@ def station_note(station: Station, *, portal: bool, upcoming: bool) -> str:
             return "reached"
         return "next" if upcoming else ""
     if station.blocking and not station.achieved:
-        return f"waiting, day {station.expected_day}"
-    return f"day {station.expected_day}"
+        return _("waiting, day %(day)s") % {"day": station.expected_day}
+    return _("day %(day)s") % {"day": station.expected_day}
 
 
 def beside(text: str, *, at: float, away: float | None, y: float, width: float) -> Flag | None:
@@ -557,15 +608,19 @@ def wide_flags(road: Road, *, common: Common, portal: bool) -> tuple[Flag, Flag 
     """The traveller's words above the pin, today's beside its mark; one line if too close."""
     at = common.traveller
     if portal:
-        return above("You are here", at=at, y=26, width=WIDE), None
+        return above(_("You are here"), at=at, y=26, width=WIDE), None
     today = common.today if common.today is not None else at
     if abs(today - at) < 1:
-        words = f"Today, day {road.day}: {position_in_words(road)}"
+        words = _("Today, day %(day)s: %(position)s") % {
+            "day": road.day,
+            "position": position_in_words(road),
+        }
         return above(words, at=at, y=26, width=WIDE), None
-    words = f"Plan day {road.plan_clock}, {position_in_words(road)}"
-    now = beside(f"Today, day {road.day}", at=today, away=at, y=50, width=WIDE)
+    plan = {"clock": road.plan_clock, "position": position_in_words(road), "day": road.day}
+    words = _("Plan day %(clock)s, %(position)s") % plan
+    now = beside(_("Today, day %(day)s") % plan, at=today, away=at, y=50, width=WIDE)
     if now is None:
-        words = f"{words}; today is day {road.day}"
+        words = _("Plan day %(clock)s, %(position)s; today is day %(day)s") % plan
     return above(words, at=at, y=26, width=WIDE), now
 
 
@@ -576,7 +631,11 @@ def draw_card(road: Road, *, portal: bool = False) -> Drawing:
     common = along(road, scale=scale, portal=portal)
     line = 54.0
     at = common.traveller
-    words = "You are here" if portal else f"Day {road.plan_clock}, {position_in_words(road)}"
+    here_on = _("Day %(clock)s, %(position)s") % {
+        "clock": road.plan_clock,
+        "position": position_in_words(road),
+    }
+    words = _("You are here") if portal else here_on
     here = above(words, at=at, y=14, width=CARD)
     target = road.blocking if road.blocking and not portal else road.next
     places = fan_out(road, scale=scale, step=CARD_STEP)
@@ -692,11 +751,16 @@ def draw_upright(road: Road, *, portal: bool = False) -> Drawing:
     if portal:
         here, now = Flag("You", end, at + 5, "end"), None
     elif today is None or abs(today - at) < 1:
-        here, now = Flag("Today", end, at - 3, "end", f"day {road.day}"), None
+        here, now = (
+            Flag(_("Today"), end, at - 3, "end", _("day %(day)s") % {"day": road.day}),
+            None,
+        )
     else:
         here_y, now_y = apart(at, today, least=36.0)
-        here = Flag("Here", end, here_y - 3, "end", f"day {road.plan_clock}")
-        now = Flag("Today", end, now_y - 3, "end", f"day {road.day}")
+        here = Flag(
+            _("Here"), end, here_y - 3, "end", _("day %(day)s") % {"day": road.plan_clock}
+        )
+        now = Flag(_("Today"), end, now_y - 3, "end", _("day %(day)s") % {"day": road.day})
     lowest = max((label.note_y for label in labels.values()), default=0.0)
     height = max(scale.units[-1] + 22, lowest + 8)
     return assemble(

@@ -182,7 +182,7 @@ def chart_samples() -> dict[str, dict[str, Any]]:
             "title": "States",
             "x": months,
             "series": [
-                {"name": look.word, "state": key, "data": [12 + n + i for i in range(6)]}
+                {"name": str(look.word), "state": key, "data": [12 + n + i for i in range(6)]}
                 for n, (key, look) in enumerate(ui.STATES.items())
             ],
         },

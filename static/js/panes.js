@@ -1,6 +1,6 @@
 // A list beside what is open in it.
-// [data-panes]: what a script puts in place takes the cursor at its [data-take-focus], without a
-// jump; on a narrow screen, where the two take turns, it starts at its top.
+// [data-panes]: what a script puts in place takes the cursor, without a jump: at what is wrong in
+// it, else at its [data-take-focus]; on a narrow screen, where the two take turns, at its top.
 // details[data-focus-inside]: opening it shuts its siblings and moves the cursor to its first
 // control. (A shared name would shut the new one when the pane is put in place of the old.)
 // [data-expires=seconds]: goes away after that time; held while the cursor is in it.
@@ -9,9 +9,11 @@ const narrow = matchMedia("(max-width: 61.9rem)");
 document.addEventListener("htmx:afterSettle", (event) => {
   const panes = event.target.closest?.("[data-panes]");
   if (!panes) return;
-  const target = panes.querySelector("[data-error-summary], [data-take-focus]");
+  const wrong = panes.querySelector("[data-error-summary]") || panes.querySelector("[aria-invalid=true]");
+  const target = wrong || panes.querySelector("[data-take-focus]");
   target?.focus({ preventScroll: true });
-  if (narrow.matches) scrollTo(0, 0);
+  if (wrong) wrong.scrollIntoView({ block: "center" });
+  else if (narrow.matches) scrollTo(0, 0);
   else panes.querySelector("[data-queue-item][data-selected]")?.scrollIntoView({ block: "nearest" });
 });
 

@@ -2,54 +2,71 @@
 
 from fractions import Fraction
 
+from config.kernel.words import gettext as _
+from config.kernel.words import gettext_noop, listed, ngettext
 from success.engine.overlays import Overlay
 from success.engine.vector import Vector, thousandths
 
 SPELLED = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
+    gettext_noop("zero"),
+    gettext_noop("one"),
+    gettext_noop("two"),
+    gettext_noop("three"),
+    gettext_noop("four"),
+    gettext_noop("five"),
+    gettext_noop("six"),
+    gettext_noop("seven"),
+    gettext_noop("eight"),
+    gettext_noop("nine"),
+    gettext_noop("ten"),
+    gettext_noop("eleven"),
+    gettext_noop("twelve"),
+    gettext_noop("thirteen"),
+    gettext_noop("fourteen"),
+    gettext_noop("fifteen"),
+    gettext_noop("sixteen"),
+    gettext_noop("seventeen"),
+    gettext_noop("eighteen"),
+    gettext_noop("nineteen"),
+    gettext_noop("twenty"),
 ]
 
-TIMES = {1: "once", 2: "twice"}
+
+OFTEN = {1: gettext_noop("once"), 2: gettext_noop("twice")}
 
 OVERLAYS = {
-    Overlay.ASSOC_BLOCKED: "the overdue milestone waits for us, so they are not nudged",
-    Overlay.AX_MISMATCH: "what we deliver does not suit the way they work",
-    Overlay.GOAL_STALE: "the goal was not confirmed for more than 180 days",
-    Overlay.REBASELINED: "the plan was moved after it was agreed",
-    Overlay.EVIDENCE_THIN: "more than half of what is achieved rests on one side's word",
+    Overlay.ASSOC_BLOCKED: gettext_noop(
+        "the overdue milestone waits for us, so they are not nudged"
+    ),
+    Overlay.AX_MISMATCH: gettext_noop("what we deliver does not suit the way they work"),
+    Overlay.GOAL_STALE: gettext_noop("the goal was not confirmed for more than 180 days"),
+    Overlay.REBASELINED: gettext_noop("the plan was moved after it was agreed"),
+    Overlay.EVIDENCE_THIN: gettext_noop(
+        "more than half of what is achieved rests on one side's word"
+    ),
 }
 
-NAMED_SPEEDS = {5: "half speed", 10: "full speed", 20: "twice plan speed"}
+NAMED_SPEEDS = {
+    5: gettext_noop("moving at half speed"),
+    10: gettext_noop("moving at full speed"),
+    20: gettext_noop("moving at twice plan speed"),
+}
+ABOUT_SPEEDS = {
+    5: gettext_noop("moving at about half speed"),
+    10: gettext_noop("moving at about full speed"),
+    20: gettext_noop("moving at about twice plan speed"),
+}
 
 
 def spelled(number: int) -> str:
     """Return a count as text: a word up to twenty, digits beyond (DOMAIN 1 #3)."""
-    return SPELLED[number] if 0 <= number < len(SPELLED) else str(number)
+    return _(SPELLED[number]) if 0 <= number < len(SPELLED) else str(number)
 
 
 def days(number: int) -> str:
     """Return a number of days as text, "one day" or "fifteen days" (DOMAIN 1 #3)."""
-    return f"{spelled(number)} {'day' if number == 1 else 'days'}"
+    said = ngettext("%(count)s day", "%(count)s days", number)
+    return said % {"count": spelled(number)}
 
 
 def whereabouts(vector: Vector) -> str:
@@ -57,18 +74,25 @@ def whereabouts(vector: Vector) -> str:
 
     Paused days are said aloud, since the calendar day leaves them out.
     """
-    text = f"on plan day {vector.clock} on calendar day {vector.plan_day}"
-    if vector.paused_days:
-        text += f", with {days(vector.paused_days)} of pause left out"
-    return text
+    said = {"clock": vector.clock, "day": vector.plan_day}
+    if not vector.paused_days:
+        return _("on plan day %(clock)s on calendar day %(day)s") % said
+    return _(
+        "on plan day %(clock)s on calendar day %(day)s, with %(days)s of pause left out"
+    ) % {**said, "days": days(vector.paused_days)}
 
 
 def lead(vector: Vector) -> str:
     """Return the position as text: on plan, ahead or behind by days (DOMAIN 3.2 #2)."""
     if not vector.days_ahead:
-        return "on plan"
-    side = "ahead" if vector.days_ahead > 0 else "behind"
-    return f"{days(abs(vector.days_ahead))} {side}"
+        return _("on plan")
+    count = abs(vector.days_ahead)
+    said = (
+        ngettext("%(count)s day ahead", "%(count)s days ahead", count)
+        if vector.days_ahead > 0
+        else ngettext("%(count)s day behind", "%(count)s days behind", count)
+    )
+    return said % {"count": spelled(count)}
 
 
 def speed(pace: Fraction | None) -> str:
@@ -78,29 +102,32 @@ def speed(pace: Fraction | None) -> str:
     rounds to a name is "about" it.
     """
     if pace is None:
-        return "too early to tell the speed"
+        return _("too early to tell the speed")
     if pace < 0:
-        return "moving backwards"
+        return _("moving backwards")
     if pace == 0:
-        return "not moving"
+        return _("not moving")
     tenths = (thousandths(pace) + 50) // 100
     if tenths == 0:
-        return "hardly moving"
-    if name := NAMED_SPEEDS.get(tenths):
-        return (
-            f"moving at {name}" if pace == Fraction(tenths, 10) else f"moving at about {name}"
-        )
+        return _("hardly moving")
+    if tenths in NAMED_SPEEDS:
+        names = NAMED_SPEEDS if pace == Fraction(tenths, 10) else ABOUT_SPEEDS
+        return _(names[tenths])
     number = f"{tenths // 10}.{tenths % 10}"
-    return f"moving at {number} {'of' if tenths < 10 else 'times'} plan speed"
+    return (
+        _("moving at %(number)s of plan speed")
+        if tenths < 10
+        else _("moving at %(number)s times plan speed")
+    ) % {"number": number}
 
 
 def waiting(vector: Vector) -> str | None:
     """Return what the member waits for; null while nothing is overdue (DOMAIN 3.2)."""
     if vector.reached == vector.milestones:
-        return "every milestone reached"
-    return (
-        None if vector.blocking is None else f"waiting on milestone {vector.blocking.position}"
-    )
+        return _("every milestone reached")
+    if vector.blocking is None:
+        return None
+    return _("waiting on milestone %(number)s") % {"number": vector.blocking.position}
 
 
 def clauses(vector: Vector | None) -> tuple[str, ...]:
@@ -109,14 +136,14 @@ def clauses(vector: Vector | None) -> tuple[str, ...]:
     Without a vector it says that there is no plan, never a zero (DOMAIN 1 #3).
     """
     if vector is None:
-        return ("no plan yet, so no vector",)
+        return (_("no plan yet, so no vector"),)
     said = (whereabouts(vector), lead(vector), speed(vector.pace), waiting(vector))
     return tuple(clause for clause in said if clause is not None)
 
 
 def sentence(vector: Vector | None) -> str:
     """Return the clauses as one lower-case line without a full stop (DOMAIN 1 #3)."""
-    return ", ".join(clauses(vector))
+    return listed(clauses(vector))
 
 
 def rebaselined(*, times: int, hidden_days: int) -> str:
@@ -125,10 +152,25 @@ def rebaselined(*, times: int, hidden_days: int) -> str:
     ``hidden_days`` is the position on the new days minus the one on the days first agreed;
     below zero, the new days ask for more than the first did.
     """
-    often = TIMES.get(times, f"{spelled(times)} times")
-    if not hidden_days:
-        return f"re-baselined {often}, hides nothing"
-    size = f"{abs(hidden_days)} {'day' if abs(hidden_days) == 1 else 'days'}"
-    return f"re-baselined {often}, " + (
-        f"hides {size}" if hidden_days > 0 else f"now asks for {size} more"
+    often = (
+        _(OFTEN[times])
+        if times in OFTEN
+        else ngettext("%(count)s time", "%(count)s times", times) % {"count": spelled(times)}
     )
+    if not hidden_days:
+        return _("re-baselined %(often)s, hides nothing") % {"often": often}
+    count = abs(hidden_days)
+    said = (
+        ngettext(
+            "re-baselined %(often)s, hides %(count)s day",
+            "re-baselined %(often)s, hides %(count)s days",
+            count,
+        )
+        if hidden_days > 0
+        else ngettext(
+            "re-baselined %(often)s, now asks for %(count)s day more",
+            "re-baselined %(often)s, now asks for %(count)s days more",
+            count,
+        )
+    )
+    return said % {"often": often, "count": count}

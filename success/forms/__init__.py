@@ -36,6 +36,11 @@ class CompleteForm(forms.Form):
         max_value=LONGEST_WORK,
         required=False,
         help_text=_("Left empty, the planned minutes count."),
+        error_messages={
+            "invalid": _("Write whole minutes, such as 25."),
+            "min_value": _("Write whole minutes, such as 25."),
+            "max_value": _("That is more than eight hours. Write whole minutes, such as 25."),
+        },
     )
     learned = forms.CharField(
         label=_("What we know now and did not"), max_length=LONGEST_NOTE, required=False

@@ -51,6 +51,12 @@ MOST_ROWS = 12
 DATED, EVERY, KNOWN, WHILE, EVENT = "dated", "every", "known", "while", "event"
 AFTER, BEFORE = "after", "before"
 NUMBER = _("Write a whole number, such as 30.")
+WHOLE = {
+    "required": NUMBER,
+    "invalid": NUMBER,
+    "min_value": _("Write a whole number, %(limit_value)s or more."),
+    "max_value": _("Write a whole number, %(limit_value)s or less."),
+}
 MORE_OPS: Mapping[Op, Words] = {
     Op.OLDER_THAN_DAYS: _("is more days ago than"),
     Op.WITHIN_LAST_DAYS: _("is within the last days"),
@@ -277,7 +283,7 @@ class AboutForm(forms.Form):
         min_value=0,
         max_value=MOST_DAYS,
         help_text=_("After that, what they do is not an effect of this play."),
-        error_messages={"required": NUMBER, "invalid": NUMBER},
+        error_messages=WHOLE,
     )
     reentry = forms.ChoiceField(
         label=_("Whoever was in it enters again"),
@@ -288,7 +294,7 @@ class AboutForm(forms.Form):
         label=_("Days after the last entry ended"),
         min_value=0,
         max_value=MOST_DAYS,
-        error_messages={"required": NUMBER, "invalid": NUMBER},
+        error_messages=WHOLE,
     )
     queue_class = forms.TypedChoiceField(
         label=_("Place in the queue"), choices=QueueClass.choices, coerce=int
@@ -298,7 +304,7 @@ class AboutForm(forms.Form):
         min_value=0,
         max_value=MOST_HELD,
         help_text=_("By a draw that does not change. Their aim is followed all the same."),
-        error_messages={"required": NUMBER, "invalid": NUMBER},
+        error_messages=WHOLE,
     )
     never_withheld = forms.BooleanField(
         label=_("Promised, renewal or legal, a reply: nobody is left out"), required=False
@@ -309,13 +315,13 @@ class AboutForm(forms.Form):
         min_value=1,
         max_value=MOST_A_NIGHT,
         help_text=_("Beyond it the play stops and asks a person. Blank: ten usual nights."),
-        error_messages={"invalid": NUMBER},
+        error_messages=WHOLE,
     )
     too_late_days = forms.IntegerField(
         label=_("Days after which a message is too late"),
         min_value=0,
         max_value=MOST_DAYS,
-        error_messages={"required": NUMBER, "invalid": NUMBER},
+        error_messages=WHOLE,
     )
 
     def clean(self) -> dict[str, Any]:
@@ -341,7 +347,11 @@ class StartForm(forms.Form):
         ),
     )
     dated_days = forms.IntegerField(
-        label=_("Days"), required=False, min_value=0, max_value=MOST_DAYS
+        label=_("Days"),
+        required=False,
+        min_value=0,
+        max_value=MOST_DAYS,
+        error_messages=WHOLE,
     )
     dated_side = forms.ChoiceField(
         label=_("After or before"),
@@ -359,6 +369,7 @@ class StartForm(forms.Form):
         required=False,
         min_value=1,
         max_value=max(MOST_SPREAD.values()),
+        error_messages=WHOLE,
         help_text=_("Everybody has a day of their own, always the same; 1: all on the first."),
     )
     known_fact = forms.ChoiceField(label=_("Date"), required=False, choices=date_choices)
@@ -392,20 +403,24 @@ class StepForm(forms.Form):
         label=_("What is different this time"), choices=Changes.choices, required=False
     )
     wait_days = forms.IntegerField(
-        label=_("Days to wait"), required=False, min_value=0, max_value=MOST_DAYS
+        label=_("Days to wait"),
+        required=False,
+        min_value=0,
+        max_value=MOST_DAYS,
+        error_messages=WHOLE,
     )
     template = forms.ChoiceField(label=_("Message"), required=False)
     minutes = forms.IntegerField(
         label=_("Minutes of a person"),
         min_value=0,
         max_value=10_000,
-        error_messages={"required": NUMBER, "invalid": NUMBER},
+        error_messages=WHOLE,
     )
     due_days = forms.IntegerField(
         label=_("Days in which a person does it"),
         min_value=0,
         max_value=MOST_DAYS,
-        error_messages={"required": NUMBER, "invalid": NUMBER},
+        error_messages=WHOLE,
     )
 
     def __init__(self, *args: Any, templates: Sequence[Choice], **options: Any) -> None:

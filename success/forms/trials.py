@@ -11,6 +11,13 @@ from success.models import PlanTemplate, Play
 LONGEST_STEP = 31
 LONGEST_HORIZON = 1_100
 
+DAYS = {
+    "required": _("Write a whole number, such as 7."),
+    "invalid": _("Write a whole number, such as 7."),
+    "min_value": _("Write a whole number, %(limit_value)s or more."),
+    "max_value": _("Write a whole number, %(limit_value)s or less."),
+}
+
 
 def _day(label: Any) -> forms.DateField:
     return forms.DateField(
@@ -27,6 +34,7 @@ class BacktestForm(forms.Form):
         label=_("Play"),
         queryset=Play.objects.order_by("title", "pk"),
         to_field_name="key",
+        error_messages={"required": _("Choose a play.")},
         help_text=_("As its draft says, or what is published where there is no draft."),
     )
     first_on = _day(_("From"))
@@ -35,12 +43,14 @@ class BacktestForm(forms.Form):
         label=_("Days between nights"),
         min_value=1,
         max_value=LONGEST_STEP,
+        error_messages=DAYS,
         help_text=_("1 looks at every night, and takes longest."),
     )
     horizon_days = forms.IntegerField(
         label=_("Leaving counts within so many days"),
         min_value=1,
         max_value=LONGEST_HORIZON,
+        error_messages=DAYS,
     )
     path = forms.ModelChoiceField(
         label=_("Hold everybody against a path"),

@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 from django.core.signing import BadSignature, Signer
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, TruncDate
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from communications.engine.replies import shown
 from communications.models import Message, Reply
 from config.kernel.clock import association_zone
 from config.kernel.keyset import BadCursor, KeysetPage
+from config.kernel.words import spoken_day
 from engagement.models import Fact
 from members.models import Member, Term, User
 from success.engine import wording
@@ -168,7 +171,7 @@ def _read_edge(cursor: str | None) -> _Edge | None:
         on, kind, key = _SIGNER.unsign_object(cursor)
         return _Edge(date.fromisoformat(on), kind, key)
     except (BadSignature, ValueError) as error:
-        raise BadCursor("This cursor cannot be read.") from error
+        raise BadCursor(_("This cursor cannot be read.")) from error
 
 
 def _day_of(moment: Any) -> TruncDate:
@@ -194,7 +197,9 @@ def _terms(member: Member) -> "QuerySet[Term]":
 
 def _say_term(term: Term) -> tuple[str, str, str, bool]:
     last_day = term.ends_on - timedelta(days=1)
-    return f"Term begins: {term.tier}", f"Through {last_day.isoformat()}", term.source, False
+    title = _("Term begins: %(tier)s") % {"tier": term.tier}
+    detail = _("Through %(day)s") % {"day": spoken_day(last_day)}
+    return title, detail, term.source, False
 
 
 def _turns(member: Member) -> "QuerySet[MilestoneEvent]":
@@ -203,9 +208,13 @@ def _turns(member: Member) -> "QuerySet[MilestoneEvent]":
 
 
 def _say_turn(event: MilestoneEvent) -> tuple[str, str, str, bool]:
-    verb = "achieved" if event.achieved else "withdrawn"
+    title = (
+        _("Milestone achieved: %(milestone)s")
+        if event.achieved
+        else _("Milestone withdrawn: %(milestone)s")
+    )
     return (
-        f"Milestone {verb}: {event.milestone.title}",
+        title % {"milestone": event.milestone.title},
         event.what_changed,
         str(EvidenceSource(event.source).label),
         event.milestone.plan.is_simulated,
@@ -220,10 +229,15 @@ def _say_change(change: VectorChange) -> tuple[str, str, str, bool]:
     detail = ""
     if change.held_on is not None:
         ahead = (change.held_on - change.on).days
-        side = "ahead" if ahead > 0 else "behind"
-        detail = f"{wording.days(abs(ahead))} {side}".capitalize()
+        said = (
+            ngettext("%(count)s day ahead", "%(count)s days ahead", ahead)
+            if ahead > 0
+            else ngettext("%(count)s day behind", "%(count)s days behind", -ahead)
+        )
+        detail = (said % {"count": wording.spelled(abs(ahead))}).capitalize()
     simulated = change.plan.is_simulated if change.plan else False
-    return f"Vector: {State(change.state).label}", detail, "", simulated
+    title = _("Vector: %(state)s") % {"state": State(change.state).label}
+    return title, detail, "", simulated
 
 
 def _messages(member: Member) -> "QuerySet[Message]":
@@ -236,8 +250,9 @@ def _say_message(message: Message) -> tuple[str, str, str, bool]:
     person = message.person
     detail = str(message.get_status_display())
     if person:
-        detail = f"{detail}, to {person.name}"
-    return f"Message: {subject}", detail, "", person.is_simulated if person else False
+        detail = _("%(status)s, to %(name)s") % {"status": detail, "name": person.name}
+    title = _("Message: %(subject)s") % {"subject": subject}
+    return title, detail, "", person.is_simulated if person else False
 
 
 def _replies(member: Member) -> "QuerySet[Reply]":
@@ -250,8 +265,8 @@ def _say_reply(reply: Reply) -> tuple[str, str, str, bool]:
     if len(words) > LONGEST_REPLY:
         words = f"{words[:LONGEST_REPLY]}…"
     person = reply.person
-    who = person.name if person else "Somebody with an address we do not know"
-    kind = "Automatic answer" if reply.is_automatic else "Answer"
+    who = person.name if person else _("Somebody with an address we do not know")
+    kind = _("Automatic answer") if reply.is_automatic else _("Answer")
     title = f"{kind}: {reply.subject}" if reply.subject else kind
     return title, f"{who}: {words}", "", person.is_simulated if person else False
 

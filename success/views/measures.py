@@ -535,7 +535,7 @@ def states_chart(_request: HttpRequest) -> JsonResponse:
             "x": [_short(month.as_of) for month in months],
             "series": [
                 {
-                    "name": STATES[state].word,
+                    "name": str(STATES[state].word),
                     "state": state,
                     "data": [month.states.get(state, 0) for month in months],
                     "links": [

@@ -1,4 +1,4 @@
-"""No template carries inline script, style or handlers; rendered pages are looked at, too."""
+"""No template carries inline script, style or handlers, nor a word that gettext never sees."""
 
 import re
 
@@ -10,6 +10,13 @@ from tests.architecture.source import ROOT, templates
 
 COMMENT = re.compile(r"\{#.*?#\}|\{%\s*comment\b.*?endcomment\s*%\}", re.DOTALL)
 TAG = re.compile(r"\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
+BLOCK = re.compile(r"\{%\s*blocktranslate\b.*?endblocktranslate\s*%\}", re.DOTALL)
+ELEMENT = re.compile(r"<(?:\"[^\"]*\"|'[^']*'|[^>\"'])*>", re.DOTALL)
+SAID = re.compile(r"\b(?:aria-label|title|alt|placeholder)=\"([^\"]*)\"")
+WORD = re.compile(r"[A-Za-z]{3,}")
+# Names and signs that are the same in every language; a page of the API; samples of components.
+NAMES = {"Waymark", "UTC", "CSV", "XLSX", "API", "docs", "measures"}
+NOT_SAID = ("templates/gallery", "templates/api/docs.html", "templates/allauth/")
 
 
 def markup_of(template):
@@ -51,3 +58,33 @@ def test_templates_contain_no_inline_code():
 )
 def test_inline_code_is_noticed(template, expected):
     assert inline_code(markup_of(template)) == expected
+
+
+def untranslated(template):
+    """Return the words of a template that stand outside what gettext sees."""
+    text = TAG.sub("\n", BLOCK.sub("\n", COMMENT.sub("\n", template)))
+    said = [*SAID.findall(text), ELEMENT.sub("\n", text)]
+    return sorted({word for part in said for word in WORD.findall(part)} - NAMES)
+
+
+def test_templates_say_nothing_that_cannot_be_translated():
+    assert {
+        name: words
+        for path in templates()
+        if not (name := path.relative_to(ROOT).as_posix()).startswith(NOT_SAID)
+        and (words := untranslated(path.read_text()))
+    } == {}
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("<p>Good day</p>", ["Good", "day"]),
+        ('<a title="Whole">{{ name }}</a>', ["Whole"]),
+        ("{% translate 'Good day' %}<p class='plain'>{{ day }}</p>", []),
+        ("{% blocktranslate %}Good {{ part }}{% endblocktranslate %} Waymark", []),
+        ("<a aria-label=\"{% translate 'Main' %}\">{# Good #}</a>", []),
+    ],
+)
+def test_a_word_outside_the_catalogue_is_noticed(template, expected):
+    assert untranslated(template) == expected

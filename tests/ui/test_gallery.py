@@ -54,7 +54,7 @@ def test_gallery_shows_every_state_overlay_and_icon():
     html = ask(views.gallery).content.decode()
 
     assert [key for key in ui.STATES if f"wm-state-{key.replace('_', '-')}" not in html] == []
-    assert [word for word, _ in ui.OVERLAYS.values() if word not in html] == []
+    assert [word for word, _ in ui.OVERLAYS.values() if str(word) not in html] == []
     assert [name for name in ui.ICONS if f"icons.svg#{name}" not in html] == []
 
 

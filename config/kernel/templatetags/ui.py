@@ -26,12 +26,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from config.kernel.permissions import permissions_of
 
 register = template.Library()
 
-UNKNOWN = "not known yet"
+Words = Any  # a text, or one that is translated when it is shown
+UNKNOWN = gettext_lazy("not known yet")
 
 # --- navigation -------------------------------------------------------------------------------
 
@@ -40,7 +42,7 @@ UNKNOWN = "not known yet"
 class NavItem:
     """An entry of the left rail: shown if its address exists and the role may open it."""
 
-    label: str
+    label: Words
     icon: str
     url_name: str
     permission: str
@@ -48,19 +50,30 @@ class NavItem:
 
 
 NAVIGATION = (
-    NavItem("Today", "today", "success:today", "success.queue.view", "success:today_count"),
-    NavItem("Members", "members", "success:members", "members.member.view"),
-    NavItem("Plans", "road", "success:plans", "success.plan.view"),
-    NavItem("Plays", "plays", "success:plays", "success.play.view"),
-    NavItem("Reviews", "calendar", "success:reviews", "success.review.view"),
-    NavItem("Measures", "measures", "success:measures", "success.vector.view"),
-    NavItem("Coverage", "coverage", "coverage:overview", "coverage.view"),
-    NavItem("Messages", "messages", "communications:outbox", "communications.message.view"),
-    NavItem("Runs", "runs", "success:runs", "success.night.view"),
+    NavItem(
+        gettext_lazy("Today"),
+        "today",
+        "success:today",
+        "success.queue.view",
+        "success:today_count",
+    ),
+    NavItem(gettext_lazy("Members"), "members", "success:members", "members.member.view"),
+    NavItem(gettext_lazy("Plans"), "road", "success:plans", "success.plan.view"),
+    NavItem(gettext_lazy("Plays"), "plays", "success:plays", "success.play.view"),
+    NavItem(gettext_lazy("Reviews"), "calendar", "success:reviews", "success.review.view"),
+    NavItem(gettext_lazy("Measures"), "measures", "success:measures", "success.vector.view"),
+    NavItem(gettext_lazy("Coverage"), "coverage", "coverage:overview", "coverage.view"),
+    NavItem(
+        gettext_lazy("Messages"),
+        "messages",
+        "communications:outbox",
+        "communications.message.view",
+    ),
+    NavItem(gettext_lazy("Runs"), "runs", "success:runs", "success.night.view"),
 )
-SEARCH = NavItem("Search", "search", "success:members", "members.member.view")
-NOTICES = NavItem("Notices", "bell", "notices", "communications.notice.view")
-LOG = NavItem("Log time", "clock", "coverage:effort_log", "coverage.effort.log")
+SEARCH = NavItem(gettext_lazy("Search"), "search", "success:members", "members.member.view")
+NOTICES = NavItem(gettext_lazy("Notices"), "bell", "notices", "communications.notice.view")
+LOG = NavItem(gettext_lazy("Log time"), "clock", "coverage:effort_log", "coverage.effort.log")
 
 
 def address(url_name: str) -> str:
@@ -81,7 +94,7 @@ def navigation(*, permissions: Iterable[str], path: str) -> list[dict[str, Any]]
             current = path == url or (url != "/" and path.startswith(url))
             entries.append(
                 {
-                    "label": item.label,
+                    "label": str(item.label),
                     "icon": item.icon,
                     "url": url,
                     "current": current,
@@ -196,20 +209,44 @@ def icon(name: str, label: str = "", size: str = "md") -> SafeString:
 class Look:
     """How a state looks: its word, its shape, and the sentence that explains it."""
 
-    word: str
+    word: Words
     shape: str
-    meaning: str
+    meaning: Words
 
 
 STATES = {
-    "ahead": Look("ahead", "▲", "has reached more of the plan than the calendar asks for"),
-    "on_track": Look("on track", "●", "owes the plan nothing today"),
-    "slipping": Look("slipping", "◐", "more than a week behind, but still moving"),
-    "stalled": Look("stalled", "■", "more than a week behind and not moving for 30 days"),
-    "regressing": Look("regressing", "▼", "a milestone was reached and then lost"),
-    "no_plan": Look("no plan", "○", "no goal with milestones has been agreed yet"),
-    "achieved": Look("achieved", "★", "every milestone of the plan is reached"),
-    "not_enough_data": Look("not enough data", "◌", "too new to say; known after seven days"),
+    "ahead": Look(
+        gettext_lazy("ahead"),
+        "▲",
+        gettext_lazy("has reached more of the plan than the calendar asks for"),
+    ),
+    "on_track": Look(
+        gettext_lazy("on track"), "●", gettext_lazy("owes the plan nothing today")
+    ),
+    "slipping": Look(
+        gettext_lazy("slipping"), "◐", gettext_lazy("more than a week behind, but still moving")
+    ),
+    "stalled": Look(
+        gettext_lazy("stalled"),
+        "■",
+        gettext_lazy("more than a week behind and not moving for 30 days"),
+    ),
+    "regressing": Look(
+        gettext_lazy("regressing"), "▼", gettext_lazy("a milestone was reached and then lost")
+    ),
+    "no_plan": Look(
+        gettext_lazy("no plan"),
+        "○",
+        gettext_lazy("no goal with milestones has been agreed yet"),
+    ),
+    "achieved": Look(
+        gettext_lazy("achieved"), "★", gettext_lazy("every milestone of the plan is reached")
+    ),
+    "not_enough_data": Look(
+        gettext_lazy("not enough data"),
+        "◌",
+        gettext_lazy("too new to say; known after seven days"),
+    ),
 }
 SHAPES = {
     "ahead": '<path d="M8 2.5L14.5 13.5H1.5Z"/>',
@@ -226,28 +263,39 @@ SHAPES = {
 }
 OVERLAYS = {
     "we_owe": (
-        "we owe them",
-        "A promise of ours is late; no nudge goes to this member.",
+        gettext_lazy("we owe them"),
+        gettext_lazy("A promise of ours is late; no nudge goes to this member."),
     ),
     "assoc_blocked": (
-        "waiting for us",
-        "The overdue milestone waits for a promise of ours; no nudge goes to this member.",
+        gettext_lazy("waiting for us"),
+        gettext_lazy(
+            "The overdue milestone waits for a promise of ours; no nudge goes to this member."
+        ),
     ),
     "ax_mismatch": (
-        "experience mismatch",
-        "What we deliver does not suit the way this member works.",
+        gettext_lazy("experience mismatch"),
+        gettext_lazy("What we deliver does not suit the way this member works."),
     ),
-    "over_delivery": ("over-delivery", "We spend more on this member than suits them."),
-    "goal_stale": ("goal stale", "The goal has not been looked at together for too long."),
+    "over_delivery": (
+        gettext_lazy("over-delivery"),
+        gettext_lazy("We spend more on this member than suits them."),
+    ),
+    "goal_stale": (
+        gettext_lazy("goal stale"),
+        gettext_lazy("The goal has not been looked at together for too long."),
+    ),
     "dm_substitution": (
-        "decision maker gone quiet",
-        "Others come in place of the person who decides.",
+        gettext_lazy("decision maker gone quiet"),
+        gettext_lazy("Others come in place of the person who decides."),
     ),
     "evidence_thin": (
-        "thin evidence",
-        "More than half of what is achieved rests on one side's word.",
+        gettext_lazy("thin evidence"),
+        gettext_lazy("More than half of what is achieved rests on one side's word."),
     ),
-    "rebaselined": ("plan was moved", "Expected days were changed after they were agreed."),
+    "rebaselined": (
+        gettext_lazy("plan was moved"),
+        gettext_lazy("Expected days were changed after they were agreed."),
+    ),
 }
 SEGMENT_ICONS = {
     "inbound": "inbox",
@@ -256,24 +304,36 @@ SEGMENT_ICONS = {
     "task_force": "care",
 }
 MODALITIES = {
-    "call": ("call", "call"),
-    "meeting": ("meeting", "meeting"),
-    "mail": ("mail", "e-mail"),
-    "email": ("mail", "e-mail"),
-    "message": ("chat", "message"),
-    "chat": ("chat", "chat"),
-    "group": ("group", "group"),
-    "video": ("meeting", "video"),
-    "sync": ("meeting", "in person or live"),
-    "async": ("mail", "in writing"),
-    "automated": ("mail", "automatic message"),
-    "human": ("person", "a person"),
+    "call": ("call", gettext_lazy("call")),
+    "meeting": ("meeting", gettext_lazy("meeting")),
+    "mail": ("mail", gettext_lazy("e-mail")),
+    "email": ("mail", gettext_lazy("e-mail")),
+    "message": ("chat", gettext_lazy("message")),
+    "chat": ("chat", gettext_lazy("chat")),
+    "group": ("group", gettext_lazy("group")),
+    "video": ("meeting", gettext_lazy("video")),
+    "sync": ("meeting", gettext_lazy("in person or live")),
+    "async": ("mail", gettext_lazy("in writing")),
+    "automated": ("mail", gettext_lazy("automatic message")),
+    "human": ("person", gettext_lazy("a person")),
 }
 MARKERS = {
-    "simulated": ("simulated", "Made up for the demonstration; not from a real record."),
-    "assumed": ("assumed", "Set by assumption, because too little is known to work it out."),
-    "estimated": ("estimated", "Worked out from published rates, not from invoices."),
-    "provisional": ("provisional", "May still change until the grace period has ended."),
+    "simulated": (
+        gettext_lazy("simulated"),
+        gettext_lazy("Made up for the demonstration; not from a real record."),
+    ),
+    "assumed": (
+        gettext_lazy("assumed"),
+        gettext_lazy("Set by assumption, because too little is known to work it out."),
+    ),
+    "estimated": (
+        gettext_lazy("estimated"),
+        gettext_lazy("Worked out from published rates, not from invoices."),
+    ),
+    "provisional": (
+        gettext_lazy("provisional"),
+        gettext_lazy("May still change until the grace period has ended."),
+    ),
 }
 
 
@@ -337,7 +397,7 @@ def overlay(value: Any) -> SafeString:
 def segment(label: str, reason: str = "") -> SafeString:
     """A coverage segment's chip; with ``reason`` a button beside it opens why."""
     if not label:
-        return format_html('<span class="wm-chip is-unknown">{}</span>', "no segment yet")
+        return format_html('<span class="wm-chip is-unknown">{}</span>', _("no segment yet"))
     name = SEGMENT_ICONS.get(slug(label), "segment")
     chip = format_html(
         '<span class="wm-chip">{}<span>{}</span></span>', icon(name, size="sm"), label
@@ -347,7 +407,7 @@ def segment(label: str, reason: str = "") -> SafeString:
     return format_html(
         '<span class="wm-joined">{}{}</span>',
         chip,
-        define(f"Why {label}", reason),
+        define(_("Why %(name)s") % {"name": label}, reason),
     )
 
 
@@ -356,7 +416,7 @@ def modality(value: str, bare: bool = False) -> SafeString:
     """How an act is done (call, meeting, mail, chat, group …): icon and word."""
     name, word = MODALITIES.get(slug(value), ("chat", str(value).replace("_", " ").lower()))
     if bare:
-        return format_html('<span class="wm-modality">{}</span>', icon(name, label=word))
+        return format_html('<span class="wm-modality">{}</span>', icon(name, label=str(word)))
     return format_html(
         '<span class="wm-modality">{}<span>{}</span></span>', icon(name, size="sm"), word
     )
@@ -414,29 +474,29 @@ def number(
     """`12 of 30 accounts`: a number with its denominator and what it counts."""
     if value is None:
         return unknown()
-    rest = f" of {grouped(of)}" if of is not None else ""
-    tail = f" {noun}" if noun else ""
-    return format_html(
-        '<span class="wm-num">{}</span>{}',
-        grouped(value, places=places),
-        format_html('<span class="wm-of">{}{}</span>', rest, tail) if rest or tail else "",
-    )
+    figure = format_html('<span class="wm-num">{}</span>', grouped(value, places=places))
+    if of is None and not noun:
+        return figure
+    rest = noun
+    if of is not None:
+        whole = _("of %(total)s %(noun)s") if noun else _("of %(total)s")
+        rest = whole % {"total": grouped(of), "noun": noun}
+    return format_html('{}<span class="wm-of"> {}</span>', figure, rest)
 
 
 @register.simple_tag
 def share(part: int | None, whole: int | None, noun: str = "", places: int = 0) -> SafeString:
     """`40% · 12 of 30 accounts`. Without a denominator it is not known, never 0%."""
     if part is None or not whole:
-        why = f"There are no {noun} to count." if noun and whole == 0 else ""
+        none = _("There are no %(noun)s to count.") % {"noun": noun}
+        why = none if noun and whole == 0 else ""
         return unknown(why)
     percent = grouped(Decimal(100 * part) / Decimal(whole), places=places)
-    tail = f" {noun}" if noun else ""
+    said = _("%(part)s of %(whole)s %(noun)s") if noun else _("%(part)s of %(whole)s")
     return format_html(
-        '<span class="wm-num">{}%</span> <span class="wm-of">{} of {}{}</span>',
+        '<span class="wm-num">{}%</span> <span class="wm-of">{}</span>',
         percent,
-        grouped(part),
-        grouped(whole),
-        tail,
+        said % {"part": grouped(part), "whole": grouped(whole), "noun": noun},
     )
 
 
@@ -465,13 +525,13 @@ def signed(value: Decimal | float | None, unit: str = "", places: int = 0) -> Sa
 def days_apart(value: date, reference: date) -> str:
     """The date as people say it, seen from ``reference``; beyond a fortnight, the date."""
     gap = (value - reference).days
-    near = {0: "today", 1: "tomorrow", -1: "yesterday"}
+    near = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}
     if gap in near:
         return near[gap]
     if 1 < gap <= 14:
-        return f"in {gap} days"
+        return ngettext("in %(count)s day", "in %(count)s days", gap) % {"count": gap}
     if -14 <= gap < -1:
-        return f"{-gap} days ago"
+        return ngettext("%(count)s day ago", "%(count)s days ago", -gap) % {"count": -gap}
     return date_format(value, "j F" if value.year == reference.year else "j F Y")
 
 
@@ -509,11 +569,11 @@ def define(term: str, text: str) -> SafeString:
     key = f"def-{slugify(term)}-{crc32(text.encode()):x}"
     return format_html(
         '<button type="button" class="wm-define" popovertarget="{}" '
-        'aria-label="What is this: {}">{}</button>'
+        'aria-label="{}">{}</button>'
         '<span popover id="{}" class="wm-definition" role="note">'
         "<strong>{}</strong> {}</span>",
         key,
-        term,
+        _("What is this: %(term)s") % {"term": term},
         icon("help", size="sm"),
         key,
         term,
@@ -739,6 +799,14 @@ def live(
     )
 
 
+PROGRESS: Mapping[str, Words] = {
+    "waiting": gettext_lazy("waiting"),
+    "running": gettext_lazy("running"),
+    "done": gettext_lazy("done"),
+    "failed": gettext_lazy("failed"),
+}
+
+
 @register.inclusion_tag("components/progress.html")
 def progress(
     done: int, total: int | None, label: str, status: str = "running", detail: str = ""
@@ -747,15 +815,15 @@ def progress(
 
     ``total`` None means the amount is not known yet; the bar then says so.
     """
-    words = {"waiting": "waiting", "running": "running", "done": "done", "failed": "failed"}
-    if status not in words:
-        raise ValueError(f"progress status is one of {', '.join(words)}, not {status!r}")
+    if status not in PROGRESS:
+        raise ValueError(f"progress status is one of {', '.join(PROGRESS)}, not {status!r}")
     share_done = (100 * done // total) if total else None
     return {
         "done": done,
         "total": total,
         "label": label,
         "status": status,
+        "word": PROGRESS[status],
         "detail": detail,
         "percent": share_done,
         "key": f"progress-{slugify(label)}",
@@ -869,12 +937,17 @@ def filters_in_words(context: Context, form: BaseForm) -> SafeString:
 
 
 @register.inclusion_tag("components/bulk_bar.html")
-def bulk_bar(total: int, noun: str, url: str = "", action_label: str = "Continue") -> Any:
+def bulk_bar(total: int, noun: str, url: str = "", action_label: str = "") -> Any:
     """For a form with ``data-bulk``: *these 25* and *all 3,412 matching* as two choices.
 
     Posts ``scope`` (``selected`` or ``matching``) and ``expected`` (the count shown).
     """
-    return {"total": total, "noun": noun, "url": url, "action_label": action_label}
+    return {
+        "total": total,
+        "noun": noun,
+        "url": url,
+        "action_label": action_label or _("Continue"),
+    }
 
 
 # --- forms ------------------------------------------------------------------------------------
@@ -951,9 +1024,9 @@ def error_summary(form: BaseForm, title: str = "") -> Any:
             for text in bound.errors
         ]
     count = len(errors)
-    words = f"{count} things need your attention"
-    if count == 1:
-        words = "One thing needs your attention"
+    words = ngettext(
+        "One thing needs your attention", "%(count)s things need your attention", count
+    ) % {"count": count}
     return {"errors": errors, "title": title or words}
 
 

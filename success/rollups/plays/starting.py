@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from config.kernel.conditions import BadCondition, Kind, compile_sql, parse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
+
+from config.kernel.conditions import BadCondition, Fact, Kind, compile_sql, in_words, parse
 from members.rollups.scope import Scope, named
 from success.engine.facts import FACTS
 from success.engine.spreading import MONTHS, begin_of, working_days
@@ -17,10 +20,10 @@ from success.enums import StartKind
 from success.models import PlayVersion
 from success.rollups.asks import NOT_OWNED, STATE_ALLOWS, eligible_sql
 
-WHY = {
-    StartKind.TIMED: "{offset} days after {began}: {day}.",
-    StartKind.DATA: "Behind since {day}: {milestone} was expected on {expected}.",
-    StartKind.TRIGGER: "On {day}: {subject}.",
+DATES = {fact.name: fact for fact in FACTS if fact.kind is Kind.DATE}
+PERIOD_BEGAN = {
+    "month": gettext_noop("A month began on {period}."),
+    "quarter": gettext_noop("A quarter began on {period}."),
 }
 
 
@@ -53,7 +56,7 @@ def start_of(
         "kind": start.get("kind"),
         "ended": start.get("ended"),
         "replaced": start.get("replaced", "The plan has been replaced"),
-        "why": start.get("why", WHY[StartKind(version.start_kind)]),
+        "why": start.get("why") or _why(version),
         "period_on": None,
         "days": [],
         "place_salt": f"{version.play.key}:day",
@@ -77,6 +80,46 @@ def start_of(
             return _timed(version), values
         case _:
             return _data(version), values
+
+
+def _why(version: PlayVersion) -> str:
+    """Return what an item says where the play has no words of its own: its start, the day."""
+    start: Mapping[str, Any] = version.start
+    if "while" in start:
+        asked = in_words(parse(start["while"], registry=FACTS))
+        return _("Since {day}: %(condition)s.") % {"condition": asked}
+    if (began := PERIOD_BEGAN.get(str(start.get("every")))) is not None:
+        return _(began)
+    kind, name = StartKind(version.start_kind), str(start.get("fact"))
+    if kind is StartKind.TRIGGER or name not in DATES:
+        return _("On {day}: {subject}.")
+    if kind is StartKind.DATA and name == "behind_since":
+        return _("Behind since {day}: {milestone} was expected on {expected}.")
+    days = int(start.get("offset_days") or 0) if kind is StartKind.TIMED else 0
+    return _why_of_a_date(DATES[name], days=days)
+
+
+def _why_of_a_date(fact: Fact, *, days: int) -> str:
+    if days == 0:
+        return _("“%(fact)s”: {day}.") % {"fact": fact.title}
+    if days > 0 and fact.name == "anchor_on":
+        return ngettext(
+            "{offset} day after {began}: {day}.", "{offset} days after {began}: {day}.", days
+        )
+    said = (
+        ngettext(
+            "%(count)s day after “%(fact)s”: {day}.",
+            "%(count)s days after “%(fact)s”: {day}.",
+            days,
+        )
+        if days > 0
+        else ngettext(
+            "%(count)s day before “%(fact)s”: {day}.",
+            "%(count)s days before “%(fact)s”: {day}.",
+            -days,
+        )
+    )
+    return said % {"count": abs(days), "fact": fact.title}
 
 
 def is_by_index(version: PlayVersion) -> bool:

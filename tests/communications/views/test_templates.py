@@ -108,8 +108,8 @@ def test_an_older_page_does_not_overwrite_newer_words(desk):
     ("wrong", "reason"),
     [
         ({"gaps-0-name": ""}, "a gap “name” that is not declared"),
-        ({"key": "has spaces"}, "slug"),
-        ({"variants-0-language": "?"}, "Enter a valid value"),
+        ({"key": "has spaces"}, "Write letters, digits and hyphens"),
+        ({"variants-0-language": "?"}, "Write a language such as de"),
         ({"purpose": "fun"}, "Select a valid choice"),
     ],
 )

@@ -6,7 +6,8 @@ import pytest
 from django.utils import translation
 
 from config.kernel import words
-from success.engine import linting, play_linting
+from config.kernel.road import Road, Station, sentence, station_in_words
+from success.engine import linting, play_linting, wording
 from success.engine.facts import FACTS
 from success.engine.planning import PlannedMilestone, PlannedPath
 from success.engine.playing import (
@@ -149,3 +150,35 @@ def test_what_is_no_play_is_told_in_translated_words(data, marked):
         from_data(data)
 
     assert [words for _, words in refused.value.problems if not is_whole(words)] == []
+
+
+def test_the_vector_is_said_in_translated_words(marked):
+    said = [
+        wording.sentence(None),
+        wording.days(40),
+        wording.speed(None),
+        wording.rebaselined(times=3, hidden_days=-2),
+    ]
+
+    assert [text for text in said if not is_whole(text)] == []
+
+
+@pytest.mark.parametrize("portal", [True, False])
+@pytest.mark.parametrize("moved", [None, 0, 9])
+def test_the_road_is_said_in_translated_words(portal, moved, marked):
+    first = Station(title="⟦A⟧", expected_day=30, achieved=True)
+    last = Station(title="⟦B⟧", expected_day=60, blocking=True, first_day=50)
+    road = Road(
+        stations=(first, last),
+        day=50,
+        plan_clock=30,
+        clock_30_days_ago=None if moved is None else 30 - moved,
+        horizon=90,
+        baseline=(50,),
+    )
+
+    said = [sentence(road, portal=portal)] + [
+        station_in_words(each, portal=portal) for each in road.stations
+    ]
+
+    assert [text for text in said if not is_whole(text)] == []

@@ -1532,3 +1532,30 @@ def test_why_not_speaks_of_earlier_entries_and_of_wishes():
     assert plays.why_not(play.current, member_id=0, as_of=TODAY) == (
         "Nothing is known of this member",
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "said"),
+    [
+        (
+            "data",
+            {"while": {"fact": "behind_since", "op": "not_null"}},
+            "Since 29 July 2026: Behind since is known.",
+        ),
+        ("data", {"fact": "joined_on"}, "“Member since”: 1 July 2026."),
+        (
+            "timed",
+            {"fact": "joined_on", "offset_days": 3},
+            "3 days after “Member since”: 4 July 2026.",
+        ),
+        ("timed", {"every": "month"}, "A month began on 1 July 2026."),
+    ],
+)
+def test_an_item_without_words_of_its_play_says_what_started_it(kind, start, said):
+    play = make_play(effective_from=date(2026, 6, 1), start_kind=kind, start=start)
+    facts = make_behind()
+    set_facts(facts, joined_on=date(2026, 7, 1))
+
+    found = plays.candidates(play.current, as_of=TODAY, scope=EVERYBODY)
+
+    assert [each.why for each in found] == [said]

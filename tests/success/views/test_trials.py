@@ -130,7 +130,7 @@ def test_asking_keeps_the_question_and_shows_its_progress(sign_in):
     ("wrong", "words"),
     [
         ({"first_on": "2024-01-01"}, "The last day comes before the first."),
-        ({"every_days": 0}, "greater than or equal to 1"),
+        ({"every_days": 0}, "Write a whole number, 1 or more"),
         ({"play": "nothing"}, "Select a valid choice"),
     ],
 )
