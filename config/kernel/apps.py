@@ -1,5 +1,8 @@
+from django import forms
 from django.apps import AppConfig
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from config.kernel import words
 
@@ -11,3 +14,13 @@ class KernelConfig(AppConfig):
 
     def ready(self) -> None:
         words.speak_with(translation)
+        _say_what_to_write()
+
+
+def _say_what_to_write() -> None:
+    """Have forms tell what to do, where a field has no words of its own for it."""
+    MinValueValidator.message = _("Write %(limit_value)s or more.")
+    MaxValueValidator.message = _("Write %(limit_value)s or less.")
+    forms.Field.default_error_messages["required"] = _("Fill this in.")
+    for kind in (forms.ChoiceField, forms.ModelChoiceField):
+        kind.default_error_messages["required"] = _("Choose one.")

@@ -139,8 +139,8 @@ def test_a_version_is_kept_only_after_its_effect_was_looked_at(client, director)
         ({"effective_from": "soon"}, "Choose a day."),
         ({"note": ""}, "Say what is different, and why."),
         ({"hours-synchronous-growth-async": ""}, "asynchronous share"),
-        ({"hours-synchronous-growth-async": "-1"}, "greater than or equal to 0"),
-        ({"leverage-synchronous-async": "0"}, "greater than or equal to 0.01"),
+        ({"hours-synchronous-growth-async": "-1"}, "Write 0 or more"),
+        ({"leverage-synchronous-async": "0"}, "Write 0.01 or more"),
     ],
 )
 def test_what_cannot_be_meant_comes_back_with_words(client, overrides, words):

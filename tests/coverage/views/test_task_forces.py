@@ -102,7 +102,7 @@ def test_somebody_joins_gets_another_part_and_leaves(client, acme):
     ("said", "words"),
     [
         ({"percent": "60"}, "The others have 50 percent; 50 are left."),
-        ({"percent": "0"}, "greater than or equal to 1"),
+        ({"percent": "0"}, "Write 1 or more"),
         ({"skill": ""}, "Say what they bring."),
         ({"user": ""}, "Choose somebody."),
     ],
