@@ -391,11 +391,14 @@ def held(asked: Asked) -> Iterator[None]:
     """
     of = _checked(asked)
     with connection.cursor() as cursor:
+        # of everybody, the terms of whoever changed are too many to be looked up one by one
+        cursor.execute("SET LOCAL enable_nestloop = off")
         cursor.execute(
             f"CREATE TEMPORARY TABLE {HELD} ON COMMIT DROP AS"
             f" {_told(asked, EVERYBODY, of=of)} SELECT * FROM told",
             _parameters(asked, EVERYBODY, of=of),
         )
+        cursor.execute("SET LOCAL enable_nestloop = on")
         token = _held.set(asked)
         try:
             yield

@@ -53,16 +53,23 @@ who AS MATERIALIZED (
     SELECT m.id FROM members_member m WHERE {scope_member}
 ),
 said AS (
-    SELECT who.id AS member_id,
-           CASE WHEN ms.is_in THEN coalesce(v.state, '') ELSE '' END AS state,
-           CASE WHEN ms.is_in THEN v.pace_milli END AS pace_milli,
+    -- put together and not joined: the planner takes the vectors for a single row, and would
+    -- walk over all of them for each member
+    SELECT member_id,
+           CASE WHEN bool_or(is_in) THEN coalesce(max(state), '') ELSE '' END AS state,
+           CASE WHEN bool_or(is_in) THEN max(pace_milli) END AS pace_milli,
            least(
-               CASE WHEN ms.is_in THEN v.recheck_on END, ms.changes_on, cp.counts_from
+               CASE WHEN bool_or(is_in) THEN min(moves_on) END, min(changes_on)
            ) AS recheck_on
-    FROM who
-    LEFT JOIN membership ms ON ms.member_id = who.id
-    LEFT JOIN coming_plan cp ON cp.member_id = who.id
-    LEFT JOIN vector v ON v.member_id = who.id
+    FROM (
+        SELECT id AS member_id, FALSE AS is_in, NULL AS state, NULL::int AS pace_milli,
+               NULL::date AS moves_on, NULL::date AS changes_on
+        FROM who
+        UNION ALL SELECT member_id, is_in, NULL, NULL, NULL, changes_on FROM membership
+        UNION ALL SELECT member_id, FALSE, NULL, NULL, NULL, counts_from FROM coming_plan
+        UNION ALL SELECT member_id, FALSE, state, pace_milli, recheck_on, NULL FROM vector
+    ) AS part
+    GROUP BY member_id
 ),
 written AS (
     INSERT INTO success_earliervector (member_id, days_back, state, pace_milli, recheck_on)
