@@ -56,6 +56,8 @@ class Dues(models.Model):
                 name="a_breakdown_of_dues_adds_up",
             ),
         ]
+        # whether there are others than the association's own, told from both its ends
+        indexes = [models.Index(fields=["currency"], name="dues_by_currency")]
 
     def __str__(self) -> str:
         return f"{self.annual_amount} {self.currency} a year"

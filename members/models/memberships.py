@@ -38,6 +38,8 @@ class Term(models.Model):
         indexes = [
             # standing, spells and the term history of one member, or of a range of members
             models.Index(fields=["member", "starts_on"], name="term_by_member"),
+            # what ended last, and before that
+            models.Index(fields=["ends_on", "member"], name="term_by_end"),
         ]
 
     def __str__(self) -> str:

@@ -113,7 +113,15 @@ class GapAnswer(models.Model):
     recorded_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["member", "on"], name="gap_answer_by_member")]
+        indexes = [
+            models.Index(fields=["member", "on"], name="gap_answer_by_member"),
+            # who says otherwise than we record, the latest first
+            models.Index(
+                fields=["-on", "member"],
+                name="gap_answer_no_in_order",
+                condition=models.Q(answer=GapAnswerChoice.NO),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.member}: {self.answer} on {self.on}"

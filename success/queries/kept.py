@@ -7,13 +7,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from members.models import Member
 from success.enums import GapAnswerChoice, Side
-from success.models import Accountability, GapAnswer, MemberFacts
-from success.queries.gap import recorded_as_succeeding
+from success.models import Accountability, GapAnswer
+from success.queries.gap import IN_MEMBERSHIP, STATES
 from success.queries.readings import kept_by_night
 
 if TYPE_CHECKING:
@@ -189,26 +189,29 @@ def promises_of(
     return [(promise.keeper, promise) for promise in promises]
 
 
-def say_otherwise(user: "User", *, as_of: date) -> QuerySet[MemberFacts]:
-    """Members recorded as succeeding who said no, those ``user`` may see, the latest first.
+def say_otherwise(user: "User", *, as_of: date) -> QuerySet[GapAnswer]:
+    """The answers of members recorded as succeeding who said no, the latest first (2.9).
 
-    Annotated with ``said_on`` and ``words`` of the answer (DOMAIN 2.9).
+    Of those that ``user`` may see, each with its member and what is known of them; the newest
+    answer of a member counts, as in ``queries.gap``. Read in their order, so the first few cost
+    next to nothing.
     """
-    newest = GapAnswer.objects.filter(member=OuterRef("pk"), on__lte=as_of).order_by(
-        "-on", "-recorded_at", "-pk"
+    newer = GapAnswer.objects.filter(
+        Q(on__gt=OuterRef("on"))
+        | Q(on=OuterRef("on"), recorded_at__gt=OuterRef("recorded_at"))
+        | Q(on=OuterRef("on"), recorded_at=OuterRef("recorded_at"), pk__gt=OuterRef("pk")),
+        member=OuterRef("member"),
+        on__lte=as_of,
     )
     return (
-        recorded_as_succeeding(as_of=as_of)
-        .filter(
-            # those who ever said so are few, and their newest answer is looked up
-            member__in=GapAnswer.objects.filter(answer=GapAnswerChoice.NO).values("member"),
-            last_answer=GapAnswerChoice.NO,
+        GapAnswer.objects.filter(
+            ~Exists(newer),
+            answer=GapAnswerChoice.NO,
+            on__lte=as_of,
+            member__known__state__in=STATES,
+            member__known__standing__in=IN_MEMBERSHIP,
+            member__in=Member.objects.visible_to(user),
         )
-        .filter(member__in=Member.objects.visible_to(user))
-        .annotate(
-            said_on=Subquery(newest.values("on")[:1]),
-            words=Subquery(newest.values("words")[:1]),
-        )
-        .select_related("member")
-        .order_by(F("said_on").desc(), "member_id")
+        .select_related("member__known")
+        .order_by("-on", "member_id")
     )

@@ -195,7 +195,8 @@ def traits() -> Traits:
     ((own, linked, paused, foreign),) = _rows(
         """SELECT own.currency, EXISTS (SELECT FROM members_accountunit),
                   EXISTS (SELECT FROM members_departure WHERE reason = 'pause'),
-                  EXISTS (SELECT FROM members_dues WHERE currency <> own.currency)
+                  (SELECT min(currency) <> own.currency OR max(currency) <> own.currency
+                   FROM members_dues) IS TRUE
            FROM (SELECT coalesce((SELECT currency FROM members_association WHERE id = 1),
                                  %(unsaid)s) AS currency) AS own""",
         {"unsaid": Association().currency},

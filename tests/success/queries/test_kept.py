@@ -174,6 +174,6 @@ def test_the_gap_takes_each_members_last_answer():
     [otherwise] = kept.say_otherwise(make_user(), as_of=AS_OF)
 
     assert (found.members, found.answered, found.no) == (5, 3, 1)
-    assert (otherwise.pk, otherwise.words) == (changed_mind.pk, "No closer than in May.")
+    assert (otherwise.member_id, otherwise.words) == (changed_mind.pk, "No closer than in May.")
     nobody = make_user(role=Role.MEMBER, member=make_member())
     assert list(kept.say_otherwise(nobody, as_of=AS_OF)) == []
