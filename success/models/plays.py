@@ -339,12 +339,19 @@ class Intervention(models.Model):
                 condition=Q(status="open"),
                 name="queue_in_order",
             ),
-            # everybody's queue in its order, and all that is counted of it
+            # everybody's queue in its order, and what keeps an item from it
             models.Index(
                 fields=["queue_class", "occurred_on", "term_ends_on", "id"],
                 include=["owner", "minutes", "sleeps_until_change", "snoozed_until"],
                 condition=Q(status="open"),
                 name="open_in_order",
+            ),
+            # all that is counted of it, in as few pages as may be
+            models.Index(
+                fields=["queue_class", "owner"],
+                include=["minutes", "snoozed_until"],
+                condition=Q(status="open", sleeps_until_change=False),
+                name="open_counted",
             ),
             models.Index(
                 fields=["member"],

@@ -47,7 +47,7 @@ def counts(user: User, *, as_of: date) -> dict[QueueClass, int]:
         .open()
         .awake(on=as_of)
         .values_list("queue_class")
-        .annotate(Count("pk"))
+        .annotate(number=Count("*"))
         .order_by()
     )
     counted = dict(rows)

@@ -90,7 +90,9 @@ def modality(profiles: Iterable[AxProfile]) -> str | None:
 
 def class_counts(items: InterventionQuerySet) -> list[tuple[QueueClass, int]]:
     """Return how many of the items are in each class that has any, in queue order."""
-    counted = items.order_by("queue_class").values_list("queue_class").annotate(Count("pk"))
+    counted = (
+        items.order_by("queue_class").values_list("queue_class").annotate(number=Count("*"))
+    )
     return [(QueueClass(queue_class), number) for queue_class, number in counted]
 
 
@@ -131,7 +133,7 @@ def open_now(*, as_of: date) -> OpenNow:
         for queue_class, is_pool, number, taking in (
             found.annotate(is_pool=Q(owner=None))
             .values_list("queue_class", "is_pool")
-            .annotate(Count("pk"), Sum("minutes"))
+            .annotate(number=Count("*"), taking=Sum("minutes"))
         ):
             classes[QueueClass(queue_class)] += number
             minutes += taking
