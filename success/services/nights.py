@@ -255,12 +255,13 @@ PRINTS = "ledger"
 def _watch(job: Job) -> Written:
     """Write down what the stages after this one read, as it is before they begin.
 
-    In a full night the ledger's prints as well, so that the next knows what has changed since.
+    In a full night the ledger's prints as well, so that the next knows what has changed since,
+    and what was told of it, before this night tells more.
     """
     tables = sorted(set(chain.from_iterable(READ_BY.values())))
     found: dict[str, Any] = dict(versions(tables))
     if job.night.is_full:
-        found[PRINTS] = ledger_prints()
+        found |= versions(TOLD_OF_LEDGER) | {PRINTS: ledger_prints()}
     Night.objects.filter(pk=job.night.pk).update(inputs=found)
     return Written(rows_in=len(tables), rows_out=0)
 
@@ -318,13 +319,14 @@ def _ledger_differs_from(job: Job) -> date | None:
         .first()
     )
     last = reads.last_finished_night()
-    if of_full is None or last is None or PRINTS not in of_full.inputs:
+    found = Night.objects.values_list("inputs", flat=True).get(pk=job.night.pk)
+    if of_full is None or last is None:
         return None
-    told = versions(TOLD_OF_LEDGER)
-    if any(last.inputs.get(table) != version for table, version in told.items()):
+    if PRINTS not in of_full.inputs or PRINTS not in found:
         return None
-    found = Night.objects.values_list("inputs", flat=True).get(pk=job.night.pk)[PRINTS]
-    return differs_from(of_full.inputs[PRINTS], found, otherwise=job.night.as_of)
+    if any(last.inputs.get(table) != found.get(table) for table in TOLD_OF_LEDGER):
+        return None
+    return differs_from(of_full.inputs[PRINTS], found[PRINTS], otherwise=job.night.as_of)
 
 
 def _since(job: Job) -> date | None:

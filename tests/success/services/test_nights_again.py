@@ -298,6 +298,15 @@ def test_full_night_tells_of_the_ledger_anew_only_what_has_changed(member):
     assert derived() != before
 
 
+def test_full_night_of_a_further_day_reads_only_what_may_have_changed(member):
+    # what revenue writes of the open month is no reason to count all that ended
+    nights = [run(TODAY - timedelta(days=1)), run(full=True)]
+
+    read = [night.steps.get(stage="renewals").rows_in for night in nights]
+    assert [night.is_full for night in nights] == [True, True]
+    assert read == [2, 1]
+
+
 @pytest.mark.parametrize("model", [RevenuePeriod, RenewableMonth, RenewalCount])
 def test_full_night_tells_all_of_the_ledger_where_what_was_told_is_gone(member, model):
     run(full=True)
