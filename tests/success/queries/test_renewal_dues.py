@@ -109,11 +109,14 @@ def store(drawn, *, links):
     return members, made
 
 
-@settings(
+on_random_ledgers = settings(
     max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@on_random_ledgers
 @given(
     drawn=lines(),
     asked=st.integers(0, 170),
@@ -149,11 +152,7 @@ def as_listed(found, members):
     return sorted(rows, key=lambda row: row[:2], reverse=True)
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@on_random_ledgers
 @given(
     drawn=lines(),
     asked=st.integers(0, 170),
