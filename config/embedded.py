@@ -30,10 +30,11 @@ from typing import Any
 DATABASE = "waymark"
 SUPERUSER = "postgres"
 START_SECONDS = 60
-START_TRIES = 5
+START_TRIES = 20
 STOP_SECONDS = 60
 LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 POSTGRES_SOCKET = ".s.PGSQL.5432"
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # a server that serves answers with one byte
 ROOT_RUNS_AS = "embedded_postgres"
 POSTGRES_OPTIONS = {
     "listen_addresses": "",
@@ -190,12 +191,16 @@ class Servers:
     # PostgreSQL.
 
     def postgres_answers(self) -> bool:
-        """Say whether PostgreSQL has finished starting and accepts connections."""
+        """Say whether PostgreSQL has finished starting and serves.
+
+        A connection alone proves nothing: the kernel accepts one for a server that was killed
+        and has not ended yet.
+        """
         try:
             status = (self.pgdata / "postmaster.pid").read_text().splitlines()[7].strip()
         except (OSError, IndexError):
             return False
-        return status == "ready" and _connects(self.postgres_socket)
+        return status == "ready" and bool(_asked(self.postgres_socket, SSL_REQUEST))
 
     def _start_postgres(self) -> None:
         self._make_cluster()
@@ -211,12 +216,14 @@ class Servers:
             options |= THROW_AWAY_OPTIONS
         flags = " ".join(f"-c {shlex.quote(f'{k}={v}')}" for k, v in options.items())
         for _ in range(START_TRIES):
-            if self._postmaster_lives() or self._launch(log, flags):
+            # One that lives is starting or ending; patience tells which, and never removes
+            # the number of one that may still serve.
+            settled = _eventually(self._postgres_is_settled, seconds=START_SECONDS)
+            if not settled or self.postgres_answers() or self._launch(log, flags):
                 break
             # Children of a killed server hold its shared memory until they notice.
             time.sleep(0.5)
-        patience = START_SECONDS if self._postmaster_lives() else 0
-        if not _eventually(self.postgres_answers, seconds=patience):
+        if not self.postgres_answers():
             raise EmbeddedError(
                 f"PostgreSQL did not start (patience: {START_SECONDS} s).\n{_tail(log)}"
             )
@@ -276,6 +283,10 @@ class Servers:
             return False
         return str(self.pgdata) in command
 
+    def _postgres_is_settled(self) -> bool:
+        """Say whether PostgreSQL serves or is gone, rather than on its way to either."""
+        return self.postgres_answers() or not self._postmaster_lives()
+
     def _make_database(self) -> None:
         import psycopg2  # noqa: PLC0415  a running server is not asked
 
@@ -303,17 +314,7 @@ class Servers:
 
     def redis_answers(self) -> bool:
         """Say whether Valkey answers a PING."""
-        return self._ask_redis(b"PING") == b"+PONG\r\n"
-
-    def _ask_redis(self, command: bytes, *, seconds: float = 5) -> bytes | None:
-        try:
-            with socket.socket(socket.AF_UNIX) as link:
-                link.settimeout(seconds)
-                link.connect(str(self.redis_socket))
-                link.sendall(command + b"\r\n")
-                return link.recv(256)
-        except OSError:
-            return None
+        return _asked(self.redis_socket, b"PING\r\n") == b"+PONG\r\n"
 
     def _start_redis(self) -> None:
         folder = self.state / "redis"
@@ -349,7 +350,7 @@ class Servers:
             raise EmbeddedError(f"Valkey did not start.\n{started.stdout}{_tail(log)}")
 
     def _stop_redis(self) -> None:
-        self._ask_redis(b"SHUTDOWN NOSAVE", seconds=STOP_SECONDS)
+        _asked(self.redis_socket, b"SHUTDOWN NOSAVE\r\n", seconds=STOP_SECONDS)
         self.redis_socket.unlink(missing_ok=True)
 
 
@@ -482,14 +483,16 @@ def _let_others_read(prefix: Path) -> None:
             path.chmod(mode | (0o005 if mode & 0o100 else 0o004))
 
 
-def _connects(path: Path) -> bool:
+def _asked(path: Path, message: bytes, *, seconds: float = 5) -> bytes:
+    """Return the beginning of a server's answer, empty where none came."""
     try:
         with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(5)
+            link.settimeout(seconds)
             link.connect(str(path))
+            link.sendall(message)
+            return link.recv(256)
     except OSError:
-        return False
-    return True
+        return b""
 
 
 def _eventually(question: Callable[[], bool], *, seconds: float) -> bool:

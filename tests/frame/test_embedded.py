@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import socket
+import threading
 from pathlib import Path
 
 import psutil
@@ -107,6 +109,24 @@ def test_killed_servers_start_again_with_what_was_committed(state):
     servers.leave()
 
     assert seen == ((True, True), 7)
+
+
+def test_a_server_that_takes_a_connection_and_says_nothing_does_not_answer(state):
+    servers = Servers(state=state, redis=False)
+    servers.pgdata.mkdir(parents=True)
+    servers.sockets.mkdir()
+    status = f"1\n{servers.pgdata}\n0\n5432\n\n\n\nready\n"
+    (servers.pgdata / "postmaster.pid").write_text(status)
+    with socket.socket(socket.AF_UNIX) as dying:
+        dying.bind(str(servers.postgres_socket))
+        dying.listen()
+
+        def hang_up() -> None:
+            dying.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+
+        assert not servers.postgres_answers()
 
 
 def test_a_stale_number_that_is_now_another_program_does_not_stop_the_start(state):
