@@ -9,9 +9,10 @@ from django.db import connection, transaction
 
 from members.rollups.scope import Scope, Written
 
-# One sort serves all windows and the comparison: the last fact of a day stands for it, then
-# only days that turn something count, and each added among those ends where the next turn is.
-# Only what differs is kept, so a night without news writes nothing, not even temporarily.
+# One sort and one window, from the last day to the first: the last fact of a day stands for it,
+# an added with none in force before it begins a stretch, and the removed that was met last on
+# the way back ends it. Only what differs is kept, so a night without news writes nothing, not
+# even temporarily.
 COMPARE = """
     DROP TABLE IF EXISTS involvement_difference;
     CREATE TEMPORARY TABLE involvement_difference ON COMMIT DROP AS
@@ -25,19 +26,18 @@ COMPARE = """
     ), last_of_day AS (
         SELECT DISTINCT ON (member_id, person, subject, area, day) *
         FROM change
-        ORDER BY member_id, person, subject, area, day, recorded_at DESC, added DESC
-    ), turned AS (
+        ORDER BY member_id, person, subject, area, day DESC, recorded_at DESC, added DESC
+    ), walked_back AS (
         SELECT member_id, person, subject, area, day, added,
-               added IS DISTINCT FROM coalesce(lag(added) OVER days, false) AS turns
+               lead(added) OVER back AS was_added,
+               min(day) FILTER (WHERE NOT added) OVER back AS ends_on
         FROM last_of_day
-        WINDOW days AS (PARTITION BY member_id, person, subject, area ORDER BY day)
-    ), paired AS (
-        SELECT member_id, person, subject, area, day AS starts_on, added,
-               lead(day) OVER (PARTITION BY member_id, person, subject, area ORDER BY day)
-                   AS ends_on
-        FROM turned WHERE turns
+        WINDOW back AS (PARTITION BY member_id, person, subject, area ORDER BY day DESC
+                        ROWS UNBOUNDED PRECEDING)
     ), derived AS (
-        SELECT member_id, person, subject, area, starts_on, ends_on FROM paired WHERE added
+        SELECT member_id, person, subject, area, day AS starts_on, ends_on
+        FROM walked_back
+        WHERE added AND was_added IS NOT TRUE
     ), known AS (
         SELECT id, member_id, coalesce(person_id, 0) AS person, subject COLLATE "C" AS subject,
                area COLLATE "C" AS area, starts_on, ends_on

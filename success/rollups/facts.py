@@ -224,7 +224,7 @@ said AS (
                  WHERE f.member_id = m.id AND f.occurred_on > %(as_of)s) AS next_on
         OFFSET 0
     ) AS lf ON true
-    LEFT JOIN coverage_assignment a ON a.member_id = m.id
+    LEFT JOIN coverage_assignment a ON a.member_id = m.id AND {scope_assignment}
     LEFT JOIN members_affiliation c
         ON c.member_id = m.id AND c.is_primary_contact AND c.ends_on IS NULL
 ),
@@ -341,6 +341,7 @@ def _facts_sql(scope: Scope) -> str:
         scope_term=scope.condition("t.member_id"),
         scope_plan=scope.condition("p.member_id"),
         scope_involvement=scope.condition("i.member_id"),
+        scope_assignment=scope.condition("a.member_id"),
         scope_review=scope.condition("r.member_id"),
         scope_affiliation=scope.condition("a.member_id"),
         columns=", ".join(COLUMNS),

@@ -31,7 +31,7 @@ STRETCH = """
     FROM path
     CROSS JOIN (SELECT DISTINCT asks, areas FROM rule WHERE name IN ({kinds})) AS asked
     JOIN engagement_involvement i
-        ON i.member_id = path.member_id AND i.area = ANY (asked.areas)
+        ON i.member_id = path.member_id AND {{scope_involvement}} AND i.area = ANY (asked.areas)
        AND (i.ends_on IS NULL OR i.ends_on > path.anchor_on)
        AND (path.closed_on IS NULL OR i.starts_on < path.closed_on)
 """
@@ -41,14 +41,14 @@ rule AS (
     -- sets of areas by number: rows are sorted and joined by it, and arrays compare slowly
     SELECT stated.*, dense_rank() OVER (ORDER BY areas)::int AS asks FROM stated
 ),
-subject_seen AS (
-    SELECT asks, path_id, anchor_on, min(starts_on) AS since
-    FROM ({STRETCH.format(kinds="'first', 'subjects'")}) AS s
-    GROUP BY asks, path_id, anchor_on, subject COLLATE "C"
-),
 subject_counted AS (
-    SELECT s.*, row_number() OVER (PARTITION BY asks, path_id ORDER BY since) AS place
-    FROM subject_seen s
+    SELECT asks, path_id, anchor_on, array_agg(since ORDER BY since) AS since
+    FROM (
+        SELECT asks, path_id, anchor_on, min(starts_on) AS since
+        FROM ({STRETCH.format(kinds="'first', 'subjects'")}) AS s
+        GROUP BY asks, path_id, anchor_on, subject COLLATE "C"
+    ) AS seen
+    GROUP BY asks, path_id, anchor_on
 ),
 peer_seen AS (
     SELECT s.asks, s.path_id, s.anchor_on, other.member_id,
@@ -66,26 +66,20 @@ peer_counted AS (
     FROM peer_seen s
 ),
 unbroken AS (
-    SELECT asks, path_id, anchor_on, min(starts_on) AS starts_on,
-           CASE WHEN bool_or(ends_on IS NULL) THEN NULL ELSE max(ends_on) END AS ends_on
+    SELECT asks, path_id, anchor_on, lower(run) AS starts_on, upper(run) AS ends_on
     FROM (
-        SELECT o.*, count(*) FILTER (WHERE starts_on > covered_until)
-                   OVER (PARTITION BY asks, path_id ORDER BY starts_on, ends_on) AS island
-        FROM (
-            SELECT s.*, max(coalesce(ends_on, 'infinity')) OVER (
-                       PARTITION BY asks, path_id ORDER BY starts_on, ends_on
-                       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                   ) AS covered_until
-            FROM ({STRETCH.format(kinds="'kept'")}) AS s
-        ) AS o
-    ) AS islands
-    GROUP BY asks, path_id, anchor_on, island
+        SELECT asks, path_id, anchor_on,
+               unnest(range_agg(daterange(starts_on, ends_on))) AS run
+        FROM ({STRETCH.format(kinds="'kept'")}) AS s
+        GROUP BY asks, path_id, anchor_on
+    ) AS runs
 ),
 evidence AS (
-    SELECT r.id AS rule_id, c.path_id, greatest(c.since, c.anchor_on) AS achieved_on
+    SELECT r.id AS rule_id, c.path_id,
+           greatest(c.since[coalesce(r.wanted, 1)], c.anchor_on) AS achieved_on
     FROM rule r
-    JOIN subject_counted c ON c.asks = r.asks AND c.place = coalesce(r.wanted, 1)
-    WHERE r.name IN ('first', 'subjects')
+    JOIN subject_counted c ON c.asks = r.asks
+    WHERE r.name IN ('first', 'subjects') AND cardinality(c.since) >= coalesce(r.wanted, 1)
     UNION ALL
     SELECT r.id, c.path_id, greatest(c.since, c.anchor_on)
     FROM rule r
@@ -116,15 +110,18 @@ WITH spoken AS (
     WHERE {{scope}}
 ),
 watched AS (
-    SELECT m.id, m.plan_id, m.evidence_rule, m.evidence_dates
+    SELECT m.id, m.plan_id, m.evidence_rule, m.evidence_dates,
+           -- of many milestones and few rules: a number is compared sooner than a document
+           jsonb_hash_extended(m.evidence_rule, 0) AS rule_hash
     FROM success_milestone m
     JOIN success_plan p ON p.id = m.plan_id
     WHERE {{scope}} AND m.evidence_rule <> '{{{{}}}}' AND NOT m.is_carried_over
       AND NOT EXISTS (SELECT 1 FROM spoken WHERE spoken.milestone_id = m.id)
 ),
 distinct_rule AS (
-    SELECT row_number() OVER ()::int AS id, evidence_rule
-    FROM (SELECT DISTINCT evidence_rule FROM watched) AS d
+    SELECT w.rule_hash AS id, w.evidence_rule
+    FROM watched w
+    JOIN (SELECT min(id) AS id FROM watched GROUP BY rule_hash) AS first ON first.id = w.id
 ),
 stated AS ({RULE.format(rule_id="id", rule="evidence_rule")} FROM distinct_rule),
 line AS (
@@ -148,8 +145,7 @@ different AS MATERIALIZED (
     -- found before anything is written: the update then looks up these few and scans nothing
     SELECT w.id, e.achieved_on
     FROM watched w
-    JOIN distinct_rule r ON r.evidence_rule = w.evidence_rule
-    LEFT JOIN evidence e ON e.rule_id = r.id AND e.path_id = w.plan_id
+    LEFT JOIN evidence e ON e.rule_id = w.rule_hash AND e.path_id = w.plan_id
     WHERE w.evidence_dates IS DISTINCT FROM
           CASE WHEN e.achieved_on IS NOT NULL THEN ARRAY[e.achieved_on] END
 ),
@@ -168,7 +164,7 @@ SPELLS = f"""
 WITH stated AS (
     {RULE.format(rule_id="m.id", rule="m.evidence_rule")}
     FROM success_templatemilestone m
-    WHERE m.template_id = %(template)s AND m.evidence_rule <> '{{}}'
+    WHERE m.template_id = %(template)s AND m.evidence_rule <> '{{{{}}}}'
 ),
 path AS (
     SELECT spell.id AS path_id, spell.member_id, spell.anchor_on, spell.closed_on
@@ -186,7 +182,11 @@ def refresh(*, scope: Scope) -> Written:
     Writes ``evidence_dates`` and its source where they differ; a second run writes nothing.
     """
     with connection.cursor() as cursor:
-        cursor.execute(REFRESH.format(scope=scope.condition("p.member_id")), scope.parameters)
+        statement = REFRESH.format(
+            scope=scope.condition("p.member_id"),
+            scope_involvement=scope.condition("i.member_id"),
+        )
+        cursor.execute(statement, scope.parameters)
         return Written(*cursor.fetchone())
 
 
@@ -201,7 +201,7 @@ def evidence_of_spells(
     members, anchors, closings = zip(*spells, strict=True) if spells else ((), (), ())
     with connection.cursor() as cursor:
         cursor.execute(
-            SPELLS,
+            SPELLS.format(scope_involvement="TRUE"),
             {
                 "template": template_id,
                 "members": list(members),
