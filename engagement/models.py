@@ -80,3 +80,18 @@ class Involvement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.area} {self.subject} from {self.starts_on}"
+
+
+class InvolvementPrint(models.Model):
+    """What a member's facts and stretches said when a full night last derived the stretches.
+
+    One number, the same while all of them say the same and the rule that derives them does.
+    """
+
+    member = models.OneToOneField(
+        Member, on_delete=models.CASCADE, primary_key=True, related_name="involvement_print"
+    )
+    said = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"member {self.member_id}"

@@ -71,3 +71,26 @@ def differs_from(
     months = (before.keys() | now.keys()) - {ALWAYS}
     differing = [month for month in months if before.get(month) != now.get(month)]
     return date.fromisoformat(min(differing)) if differing else otherwise
+
+
+# Never looked at, or another share of the rows than chance would notice has changed since.
+OUTGROWN: Final = """
+SELECT c.relname::text
+FROM pg_class c
+JOIN unnest(%(tables)s) AS asked (name) ON c.oid = asked.name::regclass
+LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid
+WHERE c.reltuples <= 0
+   OR s.n_mod_since_analyze > %(share)s * c.reltuples
+ORDER BY c.relname
+"""
+STALE_SHARE: Final = 0.02
+
+
+def outgrown(tables: Sequence[str]) -> list[str]:
+    """Return those of some tables (of ours) whose statistics no longer fit, in order.
+
+    One that is empty counts, for it may have been filled a moment ago.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(OUTGROWN, {"tables": list(tables), "share": STALE_SHARE})
+        return [name for (name,) in cursor.fetchall()]

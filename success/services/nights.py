@@ -42,7 +42,7 @@ from success.rollups import (
     retention,
     revenue,
 )
-from success.rollups.watching import differs_from, ledger_prints, versions
+from success.rollups.watching import differs_from, ledger_prints, outgrown, versions
 from success.services.readings import read_forecast_months, read_integrity, write_down
 
 DEFINITION = "2"
@@ -165,6 +165,11 @@ def _collect(job: Job) -> Written:
     return Written(rows_in=taken, rows_out=0)
 
 
+def _involvement(job: Job) -> Written:
+    refresh = involvement.refresh_differing if job.night.is_full else involvement.refresh
+    return refresh(as_of=job.night.as_of, scope=job.scope)
+
+
 def _owners(job: Job) -> Written:
     return assignment.deal(as_of=job.night.as_of, scope=job.scope)
 
@@ -256,8 +261,9 @@ def _watch(job: Job) -> Written:
     """Write down what the stages after this one read, as it is before they begin.
 
     In a full night the ledger's prints as well, so that the next knows what has changed since,
-    and what was told of it, before this night tells more.
+    and what was told of it, before this night tells more. The planner learns of it, too.
     """
+    _take_stock(job, "success_earliervector", "success_memberfacts")
     tables = sorted(set(chain.from_iterable(READ_BY.values())))
     found: dict[str, Any] = dict(versions(tables))
     if job.night.is_full:
@@ -357,10 +363,10 @@ def _retention(job: Job) -> Written:
 
 
 def _take_stock(job: Job, *tables: str) -> None:
-    """After a full night has written a table, tell the planner what is in it now."""
-    if job.night.is_full:
+    """Tell the planner what is in tables that a full night may have written much of."""
+    if job.night.is_full and (changed := outgrown(tables)):
         with connection.cursor() as cursor:
-            cursor.execute(f"ANALYZE {', '.join(tables)}")
+            cursor.execute(f"ANALYZE {', '.join(changed)}")
 
 
 def _statistics(job: Job) -> Written:
@@ -394,7 +400,6 @@ def _earlier(job: Job) -> Written:
 
 
 def _groups(job: Job) -> Written:
-    _take_stock(job, "success_earliervector", "success_memberfacts")
     as_of = job.night.as_of
     rolled = groups.refresh(as_of=as_of)
     compared = groups.compare(as_of=as_of, earlier_on=earlier_day(as_of))
@@ -442,11 +447,12 @@ LIVE_STAGES = (
     Stage(name="collect", run=_collect, is_ranged=False),
     Stage(
         name="involvement",
-        run=lambda job: involvement.refresh(as_of=job.night.as_of, scope=job.scope),
+        run=_involvement,
     ),
     Stage(
         name="coverage",
         run=lambda job: assignment.assign(as_of=job.night.as_of, scope=job.scope),
+        beside_previous=True,
     ),
     # everybody's book is read once, so this is not ranged
     Stage(name="owners", run=_owners, is_ranged=False),
@@ -458,7 +464,7 @@ LIVE_STAGES = (
             as_of=job.night.as_of, scope=job.scope, grace_days=Association.current().grace_days
         ),
     ),
-    Stage(name="earlier", run=_earlier),
+    Stage(name="earlier", run=_earlier, beside_previous=True),
     # the calendar alone opens a renewal window
     Stage(
         name="circumstances",
@@ -472,8 +478,6 @@ LIVE_STAGES = (
         looks_at_everybody=True,
     ),
     Stage(name="watch", run=_watch, is_ranged=False, beside_previous=True),
-    _kept_stage("groups", _groups),
-    Stage(name="loads", run=_loads, is_ranged=False),
     # What is told from here on has no part in what the others tell, so that one worker may see
     # to the one while another sees to the next; the longest come first.
     _kept_stage("revenue", _revenue),
@@ -485,13 +489,15 @@ LIVE_STAGES = (
         looks_at_everybody=True,
     ),
     _kept_stage("movements", _readings_of("movements"), beside_previous=True),
-    # reads money beside the vector, so it is apart from the groups, which do not
-    _kept_stage("integrity", _integrity, beside_previous=True),
     _kept_stage("retention", _retention, beside_previous=True),
+    _kept_stage("groups", _groups, beside_previous=True),
+    Stage(name="loads", run=_loads, is_ranged=False, beside_previous=True),
     _kept_stage("renewals", _renewals, beside_previous=True),
-    # this reads what plays have entered; readings what all of these have counted
-    Stage(name="effects", run=_effects, is_ranged=False),
     Stage(name="months", run=_months, is_ranged=False, beside_previous=True),
+    # reads what the groups have compared beside money, which they do not know
+    _kept_stage("integrity", _integrity),
+    # this reads what plays have entered; readings what all of these have counted
+    Stage(name="effects", run=_effects, is_ranged=False, beside_previous=True),
     _kept_stage("our_work", _readings_of("our_work")),
     _kept_stage("money", _readings_of("money"), beside_previous=True),
 )

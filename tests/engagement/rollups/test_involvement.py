@@ -2,12 +2,15 @@ from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement.engine.involvement import Change, stretches
-from engagement.models import Fact, Involvement
-from engagement.rollups.involvement import refresh
+from engagement.models import Fact, Involvement, InvolvementPrint
+from engagement.rollups import involvement
+from engagement.rollups.involvement import refresh, refresh_differing
 from members.models import DirtyMember, Member, Person
 from members.rollups.scope import Scope, Written
 
@@ -84,9 +87,10 @@ FACTS = st.tuples(
 )
 
 
+@pytest.mark.parametrize("derive", [refresh, refresh_differing])
 @settings(max_examples=60, deadline=None)
 @given(batches=st.lists(st.lists(FACTS, max_size=12), min_size=1, max_size=3))
-def test_refresh_agrees_with_the_engine_whatever_happened(batches):
+def test_refresh_agrees_with_the_engine_whatever_happened(derive, batches):
     Fact.objects.all().delete()
     Involvement.objects.all().delete()
     Member.objects.all().delete()
@@ -103,9 +107,70 @@ def test_refresh_agrees_with_the_engine_whatever_happened(batches):
             changes[key].append(
                 Change(START + timedelta(days=number), added, NOON + timedelta(hours=hours))
             )
-        refresh(as_of=START, scope=ALL)
+        derive(as_of=START, scope=ALL)
         expected = [
             (*key, *stretch) for key, found in changes.items() for stretch in stretches(found)
         ]
         assert written() == sorted(expected, key=repr)
-    assert refresh(as_of=START, scope=ALL).rows_out == 0
+    assert derive(as_of=START, scope=ALL).rows_out == 0
+
+
+def derives():
+    with CaptureQueriesContext(connection) as asked:
+        refresh_differing(as_of=START, scope=ALL)
+    return any("involvement_difference" in each["sql"] for each in asked)
+
+
+def make_worked_member():
+    member = make_member()
+    record(member, "maintainer.added", 1)
+    refresh_differing(as_of=START, scope=ALL)
+    return member
+
+
+def test_who_says_what_was_said_is_not_derived_again():
+    make_worked_member()
+
+    assert not derives()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda member: record(member, "maintainer.removed", 4),
+        lambda member: Fact.objects.filter(member=member).delete(),
+        lambda _: Fact.objects.update(occurred_on=START),
+        lambda _: Fact.objects.update(subject="Q"),
+        lambda _: Involvement.objects.update(ends_on=START + timedelta(days=9)),
+        lambda _: Involvement.objects.all().delete(),
+        lambda _: InvolvementPrint.objects.all().delete(),
+    ],
+)
+def test_whatever_changed_behind_the_nights_back_is_mended(change):
+    member = make_worked_member()
+    change(member)
+    assert derives()
+    mended = written()
+
+    Involvement.objects.all().delete()
+    refresh(as_of=START, scope=ALL)
+    assert mended == written()
+    assert not derives()
+
+
+def test_another_rule_derives_everybody_anew(monkeypatch):
+    make_worked_member()
+    monkeypatch.setattr(involvement, "RULE", involvement.RULE + 1)
+
+    assert derives()
+
+
+def test_of_a_range_only_those_who_differ_are_derived():
+    members = [make_member(f"Member {number}") for number in range(11)]
+    for member in members:
+        record(member, "maintainer.added", 1)
+    refresh_differing(as_of=START, scope=ALL)
+    record(members[3], "maintainer.removed", 4)
+
+    assert refresh_differing(as_of=START, scope=ALL) == Written(12, 1)
+    assert refresh_differing(as_of=START, scope=ALL) == Written(12, 0)
