@@ -165,8 +165,11 @@ SET since = least(members_dirtymember.since, excluded.since), taken_by = NULL
 
 KEPT = (
     "engagement_involvement",
+    "engagement_involvementprint",
     "coverage_assignment",
+    "coverage_circumstance",
     "success_memberfacts",
+    "success_earliervector",
     "success_vectorchange",
     "success_enrolment",
     "success_intervention",
