@@ -48,10 +48,12 @@ def assign(*, as_of: date, scope: Scope, registry: FactRegistry = FACTS) -> Writ
         cursor.execute("DROP TABLE IF EXISTS wanted_assignment")
         cursor.execute(f"CREATE TEMPORARY TABLE wanted_assignment AS {wanted}", parameters)
         read = cursor.rowcount
-        cursor.execute(LOG_CHANGES, {"as_of": as_of})
-        cursor.execute(DELETE_GONE.format(scope=scope.condition("held.member_id")), parameters)
+        # said of what is held, too, or each range of members would take up everybody's
+        held = scope.condition("held.member_id")
+        cursor.execute(LOG_CHANGES.format(scope=held), parameters)
+        cursor.execute(DELETE_GONE.format(scope=held), parameters)
         written = cursor.rowcount
-        cursor.execute(UPDATE_CHANGED, {"as_of": as_of})
+        cursor.execute(UPDATE_CHANGED.format(scope=held), parameters)
         written += cursor.rowcount
         cursor.execute(INSERT_NEW, {"as_of": as_of})
         written += cursor.rowcount
@@ -252,7 +254,8 @@ LOG_CHANGES = """
     SELECT wanted.member_id, %(as_of)s, held.segment_id, wanted.segment_id,
            held.owner_id, wanted.owner_id, wanted.reason
       FROM wanted_assignment wanted
-      LEFT JOIN coverage_assignment held USING (member_id)
+      LEFT JOIN coverage_assignment held
+        ON held.member_id = wanted.member_id AND {scope}
      WHERE held.member_id IS NULL
         OR (held.segment_id, held.owner_id)
            IS DISTINCT FROM (wanted.segment_id, wanted.owner_id)
@@ -277,7 +280,7 @@ UPDATE_CHANGED = """
            override_by_id = CASE WHEN wanted.is_overridden THEN held.override_by_id END,
            override_until = CASE WHEN wanted.is_overridden THEN held.override_until END
       FROM wanted_assignment wanted
-     WHERE wanted.member_id = held.member_id
+     WHERE wanted.member_id = held.member_id AND {scope}
        AND ((held.segment_id, held.owner_id, held.reason)
                 IS DISTINCT FROM (wanted.segment_id, wanted.owner_id, wanted.reason)
             OR (NOT wanted.is_overridden

@@ -23,7 +23,11 @@ written AS (
            CASE WHEN old.stage = said.stage THEN old.stage_since ELSE %(as_of)s END,
            said.first_value_expected_on, said.term_ends_on, said.is_protected, %(as_of)s
       FROM said
-      LEFT JOIN coverage_circumstance old ON old.member_id = said.member_id
+      -- the range once more, or each range of members would take up everybody's
+      LEFT JOIN coverage_circumstance old
+        ON old.member_id = said.member_id
+       AND old.member_id BETWEEN (SELECT min(member_id) FROM said)
+                             AND (SELECT max(member_id) FROM said)
      WHERE said.stage IS NOT NULL
        AND (old.member_id IS NULL
             OR (said.stage, said.first_value_expected_on, said.term_ends_on, said.is_protected)
