@@ -8,7 +8,8 @@ who may see them is ``Permission.REVENUE_VIEW``.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -49,7 +50,7 @@ from success.engine.revenue import to_places
 from success.engine.survival import Curve, Observation, kaplan_meier
 from success.enums import AskKind, AskStatus, PeriodKind, RevenueBasis, Standing, State
 from success.models import ForecastMonth, OfferWorth
-from success.queries.readings import kept_by_night
+from success.queries.readings import kept_by_night, stands, written_out
 from success.queries.revenue import revenue_series
 from success.rollups.asks import LAST_TURN
 from success.rollups.vector import VECTOR, vector_parameters
@@ -489,6 +490,25 @@ TAKES: Final = f"""
 """
 
 
+HELD: Final = "accounts_with_an_offer"
+ACCOUNTS_NOW: Final = f"{OFFERED}, {NOW}, {ACCOUNT}"
+
+
+@contextmanager
+def held(*, as_of: date) -> Iterator[None]:
+    """Work out once who has something to take up; within, whoever asks of that day reads it.
+
+    In a transaction (DOMAIN 3.5).
+    """
+    rows = f"WITH {ACCOUNTS_NOW} SELECT * FROM account"
+    with written_out(HELD, of=as_of, rows=rows, asked={"as_of": as_of}):
+        yield
+
+
+def _accounts_now(*, as_of: date) -> str:
+    return f"account AS (SELECT * FROM {HELD})" if stands(HELD, of=as_of) else ACCOUNTS_NOW
+
+
 @kept_by_night
 def forecast(*, as_of: date, months: int = 3) -> Forecast:
     """Return what is expected within ``months`` of the last night's day (DOMAIN 3.5).
@@ -561,7 +581,7 @@ def accounts(  # noqa: PLR0913  # which list, and where to read on
         )
     rows = _rows(
         f"""
-        WITH {OFFERED}, {NOW}, {ACCOUNT}
+        WITH {_accounts_now(as_of=as_of)}
         SELECT account.template_id, account.key, account.offer_id, account.title, account.path,
                account.offer_title, account.state, account.is_mismatched, account.late,
                account.rest, account.reason, account.member_id, member.public_id, member.name,
@@ -908,7 +928,8 @@ def _alike(*, as_of: date, until: date, is_now: bool, grace_days: int = 0) -> li
     if not is_now:
         asked |= vector_parameters(as_of=as_of, scope=Scope(first=0, last=0))
     how = ALIKE.format(took="FALSE" if is_now else TOOK, pending="FALSE" if is_now else PENDING)
-    statement = f"WITH {OFFERED}, {NOW if is_now else THEN}, {ACCOUNT} {how}"
+    told = _accounts_now(as_of=as_of) if is_now else f"{OFFERED}, {THEN}, {ACCOUNT}"
+    statement = f"WITH {told} {how}"
     return [_Alike(*row) for row in _rows(statement, asked)]
 
 

@@ -7,6 +7,8 @@ members for whom nothing is recorded, those that their experience takes; these a
 may see it is ``Permission.REVENUE_VIEW``.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -22,7 +24,7 @@ from coverage.queries.hours import staff_hours
 from members.models import Association
 from success.engine.margin import FirstDay, MarginChange, Served, change, first_day
 from success.models import CostRate
-from success.queries.readings import kept_by_night
+from success.queries.readings import kept_by_night, stands, written_out
 from success.queries.revenue import check_currency
 
 RECORDED_DAYS: Final = 90
@@ -154,6 +156,24 @@ COSTS: Final = """
 """
 
 
+HELD: Final = "what_members_cost"
+
+
+@contextmanager
+def held(*, as_of: date) -> Iterator[None]:
+    """Work out once what each member costs; within, whoever asks of that day reads it.
+
+    In a transaction. Raises as ``rates_on`` does.
+    """
+    asked = _asked(rates_on(as_of=as_of), as_of=as_of)
+    with written_out(HELD, of=as_of, rows=f"WITH {COSTS} SELECT * FROM cost", asked=asked):
+        yield
+
+
+def _costs(*, as_of: date) -> str:
+    return f"cost AS (SELECT * FROM {HELD})" if stands(HELD, of=as_of) else COSTS
+
+
 @kept_by_night
 def by_segment(*, as_of: date) -> tuple[SegmentCost, list[SegmentCost]]:
     """Return everybody, then each segment in the order of its rules, members of none last.
@@ -162,7 +182,7 @@ def by_segment(*, as_of: date) -> tuple[SegmentCost, list[SegmentCost]]:
     """
     rates = rates_on(as_of=as_of)
     statement = f"""
-        WITH {COSTS}
+        WITH {_costs(as_of=as_of)}
         SELECT coalesce(segment.key, ''), coalesce(segment.name, ''),
                count(*) FILTER (WHERE known), count(*) FILTER (WHERE known AND is_assumed),
                coalesce(sum(hours) FILTER (WHERE is_assumed), 0),
@@ -219,7 +239,7 @@ def by_member(
     beyond = "AND (margin, member_id) > (%(after_margin)s, %(after_member)s)" if after else ""
     within = "AND segment_key = %(segment)s" if segment else ""
     statement = f"""
-        WITH {COSTS},
+        WITH {_costs(as_of=as_of)},
         margin AS (
             SELECT cost.*, coalesce(segment.key, '') AS segment_key,
                    coalesce(segment.name, '') AS segment_name,

@@ -1,6 +1,7 @@
 """Is revenue backed by success: how members are doing, beside how the association is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,7 +17,7 @@ from success.engine.revenue import to_places
 from success.engine.rollup import revenue_not_backed_by_success
 from success.enums import RevenueBasis
 from success.models import IntegrityReading
-from success.queries.readings import kept_by_night
+from success.queries.readings import kept_by_night, stands, written_out
 from success.queries.revenue import RATIO_PLACES, check_currency
 from success.queries.vector import PaceChange, compare_days
 from success.rollups import ledger
@@ -73,7 +74,7 @@ GROUP BY 1
 # is no more than before is renewed, what is more is expansion. A milestone counts where it was
 # reached while the term before ran; without a plan in that time, nothing can be said.
 WON: Final = """
-WITH won AS (
+won AS (
     SELECT t.id, t.member_id, t.starts_on, p.starts_on AS since,
            CASE WHEN p.ends_on > t.starts_on THEN 0
                 ELSE least(d.annual_amount, p.amount) END AS renewed,
@@ -114,26 +115,23 @@ judged AS (
     FROM won
 )
 """
-WON_COUNTED: Final = (
-    WON
-    + """
+WON_COUNTED: Final = """
+WITH {won}
 SELECT milestones, count(*) FILTER (WHERE renewed > 0), coalesce(sum(renewed), 0),
        count(*) FILTER (WHERE expanded > 0), coalesce(sum(expanded), 0),
        count(DISTINCT member_id)
 FROM judged
 GROUP BY milestones
 """
-)
-WON_LISTED: Final = (
-    WON
-    + """
+WON_LISTED: Final = """
+WITH {won}
 SELECT member_id, starts_on, renewed, expanded, milestones
 FROM judged
 WHERE milestones = ANY(%(wanted)s)
 ORDER BY renewed + expanded DESC, member_id, starts_on
 LIMIT %(most)s
 """
-)
+HELD: Final = "what_was_won"
 
 
 class Base(NamedTuple):
@@ -288,6 +286,26 @@ def nrr_by_bearing(*, as_of: date) -> dict[Bearing, Part]:
     return _split(as_of=as_of)[0]
 
 
+@contextmanager
+def won_held(*, as_of: date, grace_days: int) -> Iterator[None]:
+    """Look once at what was won in the 90 days up to a day; within, who asks reads that.
+
+    In a transaction (DOMAIN 2.13).
+    """
+    asked = _of_won(earlier=earlier_day(as_of), later=as_of, grace_days=grace_days)
+    rows = f"WITH {WON} SELECT * FROM judged"
+    with written_out(HELD, of=asked, rows=rows, asked=asked):
+        yield
+
+
+def _of_won(*, earlier: date, later: date, grace_days: int) -> dict[str, Any]:
+    return {"earlier": earlier, "later": later, "grace": grace_days, "own": _own_currency()}
+
+
+def _won(asked: Mapping[str, Any]) -> str:
+    return f"judged AS (SELECT * FROM {HELD})" if stands(HELD, of=asked) else WON
+
+
 def won_between(*, earlier: date, later: date, grace_days: int) -> dict[str, Won]:
     """Return what was renewed and expanded in (earlier, later], by milestones (2.13).
 
@@ -295,10 +313,9 @@ def won_between(*, earlier: date, later: date, grace_days: int) -> dict[str, Won
     ``unknown`` (no plan in that time). Amounts are a year's dues.
     """
     found = {each: Won() for each in ("reached", "none", "unknown")}
-    asked: dict[str, Any] = {"earlier": earlier, "later": later, "grace": grace_days}
-    asked["own"] = _own_currency()
+    asked = _of_won(earlier=earlier, later=later, grace_days=grace_days)
     with connection.cursor() as cursor:
-        cursor.execute(WON_COUNTED, asked)
+        cursor.execute(WON_COUNTED.format(won=_won(asked)), asked)
         for milestones, renewals, renewed, expansions, expanded, members in cursor.fetchall():
             found[milestones] = Won(
                 renewals=renewals,
@@ -351,10 +368,10 @@ def won_by_members(
     most: int = MOST_WON,
 ) -> list[tuple[int, date, Decimal, Decimal, str]]:
     """Return member, day, renewed, expanded and milestones of ``won_rows``, of everybody."""
-    asked: dict[str, Any] = {"earlier": earlier, "later": later, "grace": grace_days}
-    asked |= {"own": _own_currency(), "wanted": list(milestones), "most": most}
+    asked = _of_won(earlier=earlier, later=later, grace_days=grace_days)
     with connection.cursor() as cursor:
-        cursor.execute(WON_LISTED, asked)
+        listed = WON_LISTED.format(won=_won(asked))
+        cursor.execute(listed, asked | {"wanted": list(milestones), "most": most})
         rows: list[tuple[int, date, Decimal, Decimal, str]] = cursor.fetchall()
     return rows
 

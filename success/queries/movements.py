@@ -7,7 +7,6 @@ or contraction is split into its parts, signed, which add up to it.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -21,7 +20,7 @@ from config.kernel.keyset import SIGNER, BadCursor, KeysetPage
 from members.enums import DepartureReason
 from success.engine.revenue import Kind, Part
 from success.enums import Dimension, RevenueBasis
-from success.queries.readings import kept_by_night, known
+from success.queries.readings import kept_by_night, known, stands, written_out
 from success.queries.revenue import (
     RevenueFigures,
     check_currency,
@@ -48,6 +47,10 @@ PARTS: Final = tuple(Part)
 BY: Final = {part: f"by_{part}" for part in PARTS}
 LEFT: Final = f"({Move.CHURN}, {Move.COMPLIMENTARY}, {Move.PAUSED})"
 CHANGED: Final = f"({Move.EXPANSION}, {Move.CONTRACTION})"
+# What is said of an account in a list; names of those that are shown, not of everybody.
+LISTED: Final = f"""told.member_id, member.public_id, member.name, tier, segment, opening,
+               closing, move, amount, undecided, transferred, reason,
+               {", ".join(BY.values())}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +85,12 @@ class Narrowed:
 
 
 EVERYBODY: Final = Narrowed()
-# The period whose accounts stand in a table of their own for a while; null elsewhere.
-_held: ContextVar["Asked | None"] = ContextVar("held", default=None)
 HELD: Final = "accounts_that_moved"
-TIER_OF: Final = "(SELECT tier.tier FROM tier WHERE tier.code = moved.code)"
+IN_CHAPTER: Final = """JOIN members_member AS member
+              ON member.id = moved.member_id AND member.chapter = %(chapter)s"""
+# A join with tiers would have the planner believe that next to nobody is left, and walk over
+# all accounts for each of them further on.
+TIER_OF: Final = "(SELECT array_agg(tier.tier ORDER BY tier.code) FROM tier)[moved.code]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,10 +210,12 @@ def movements_between(
         parameters["after_amount"], parameters["after_member"] = _place(after)
     statement = f"""
         {_told(asked, only, of=of)}
-        SELECT member_id, public_id, name, tier, segment, opening, closing, move, amount,
-               undecided, transferred, reason, {", ".join(BY.values())}
-        FROM told WHERE {" AND ".join(wanted)}
-        ORDER BY -amount, member_id LIMIT %(limit)s
+        SELECT {LISTED}
+        FROM (
+            SELECT * FROM told WHERE {" AND ".join(wanted)}
+            ORDER BY -amount, member_id LIMIT %(limit)s
+        ) AS told JOIN members_member AS member ON member.id = told.member_id
+        ORDER BY -amount, member_id
     """
     return _page([_row(row) for row in _rows(statement, parameters)], size=size)
 
@@ -221,14 +228,20 @@ def first_of_moves(asked: Asked, *, size: int) -> dict[Kind, list[MovementRow]]:
         {_told(asked, EVERYBODY, of=of)},
         placed AS (
             SELECT told.*, row_number() OVER (
-                PARTITION BY move, transferred > 0 ORDER BY -amount, member_id
+                PARTITION BY move ORDER BY -amount, member_id
             ) AS place
-            FROM told
+            FROM told WHERE move NOT IN ({Move.IN_HAND}, {Move.UNCHANGED})
+            UNION ALL
+            -- most accounts are unchanged, and so are not put in order
+            (SELECT told.*, 1 FROM told WHERE {_of_kinds([Kind.UNCHANGED])}
+             ORDER BY member_id LIMIT %(limit)s)
+            UNION ALL
+            (SELECT told.*, 1 FROM told WHERE {_of_kinds([Kind.TRANSFER])}
+             ORDER BY member_id LIMIT %(limit)s)
         )
-        SELECT member_id, public_id, name, tier, segment, opening, closing, move, amount,
-               undecided, transferred, reason, {", ".join(BY.values())}
-        FROM placed
-        WHERE {_of_kinds(())} AND place <= %(limit)s ORDER BY -amount, member_id
+        SELECT {LISTED}
+        FROM placed AS told JOIN members_member AS member ON member.id = told.member_id
+        WHERE place <= %(limit)s ORDER BY -amount, member_id
     """
     found: dict[Kind, list[MovementRow]] = {}
     for row in _rows(statement, _parameters(asked, EVERYBODY, of=of) | {"limit": size + 1}):
@@ -387,38 +400,42 @@ def prices_of(asked: Asked) -> dict[tuple[Dimension, str], dict[bool, int]]:
 def held(asked: Asked) -> Iterator[None]:
     """Work a period out once; within, what is asked of all its accounts is read from that.
 
-    In a transaction: the rows stand in a temporary table. Raises as ``revenue_between`` does.
+    In a transaction. Raises as ``revenue_between`` does.
     """
     of = _checked(asked)
+    told = f"{_told(asked, EVERYBODY, of=of)} SELECT * FROM told"
     with connection.cursor() as cursor:
         # of everybody, the terms of whoever changed are too many to be looked up one by one
         cursor.execute("SET LOCAL enable_nestloop = off")
-        cursor.execute(
-            f"CREATE TEMPORARY TABLE {HELD} ON COMMIT DROP AS"
-            f" {_told(asked, EVERYBODY, of=of)} SELECT * FROM told",
-            _parameters(asked, EVERYBODY, of=of),
-        )
-        cursor.execute("SET LOCAL enable_nestloop = on")
-        token = _held.set(asked)
-        try:
+        with written_out(HELD, of=asked, rows=told, asked=_parameters(asked, EVERYBODY, of=of)):
+            cursor.execute("SET LOCAL enable_nestloop = on")
             yield
-        finally:
-            _held.reset(token)
-        cursor.execute(f"DROP TABLE {HELD}")
 
 
 def _told(asked: Asked, only: Narrowed, *, of: ledger.Traits) -> str:
     """SQL of ``told``: a row an account asked for, with its parts, transfer and reason."""
-    if only == EVERYBODY and _held.get() == asked:
+    if only == EVERYBODY and stands(HELD, of=asked):
         return f"WITH told AS NOT MATERIALIZED (SELECT * FROM {HELD})"
+    seen = ledger.seen_on_days(
+        days=[asked.opening_on, asked.closing_on],
+        pairs=[(0, 1)],
+        bases=[asked.basis],
+        as_of=asked.as_of,
+        grace_days=asked.grace_days,
+        of=of,
+    )
     column = ledger.COLUMN[asked.basis]
     undecided = "undecided_1" if asked.basis == RevenueBasis.MEMBERSHIP else "FALSE"
     linked = """OR EXISTS (
             SELECT FROM members_accountunit AS unit
             WHERE unit.account_id = scoped.member_id AND unit.member_id <> unit.account_id
               AND unit.counts_from <= %(day_1)s AND %(day_1)s < unit.counts_until)"""
+    transferred, between = "0::numeric", ""
+    if of.linked:
+        transferred = "coalesce(between.transferred, 0)"
+        between = "LEFT JOIN between_linked AS between USING (member_id)"
     return f"""
-        WITH {ledger.held_on_days(days=2, pairs=[(0, 1)], bases=[asked.basis], of=of)},
+        WITH {seen},
         moved AS (
             SELECT member_id, coalesce({column}_0, 0) AS opening,
                    coalesce({column}_1, 0) AS closing, {undecided} AS undecided,
@@ -430,12 +447,9 @@ def _told(asked: Asked, only: Narrowed, *, of: ledger.Traits) -> str:
             FROM seen
         ),
         scoped AS MATERIALIZED (
-            -- a join with tiers would have the planner believe that next to nobody is left,
-            -- and walk over all accounts for each of them further on
-            SELECT moved.*, {TIER_OF} AS tier, member.public_id, member.name,
-                   coalesce(segment.key, '') AS segment
+            SELECT moved.*, {TIER_OF} AS tier, coalesce(segment.key, '') AS segment
             FROM moved
-            JOIN members_member AS member ON member.id = moved.member_id
+            {IN_CHAPTER if only.chapter is not None else ""}
             LEFT JOIN coverage_assignment AS assignment
                    ON assignment.member_id = moved.member_id
             LEFT JOIN coverage_segment AS segment ON segment.id = assignment.segment_id
@@ -449,41 +463,39 @@ def _told(asked: Asked, only: Narrowed, *, of: ledger.Traits) -> str:
         {MADE_OF},
         {PARTED},
         told AS (
-            SELECT scoped.*, coalesce(between.transferred, 0) AS transferred,
-                   coalesce(departure.reason, '') AS reason,
+            SELECT scoped.*, {transferred} AS transferred,
+                   CASE WHEN scoped.move IN {LEFT} THEN coalesce((
+                       SELECT reason FROM members_departure AS departure
+                       WHERE departure.member_id = scoped.member_id
+                         AND departure.left_on <= %(day_1)s
+                         AND (departure.left_on > %(day_0)s OR scoped.move = {Move.PAUSED})
+                       ORDER BY left_on DESC LIMIT 1
+                   ), '') ELSE '' END AS reason,
                    {", ".join(f"coalesce({part}, 0) AS {part}" for part in BY.values())}
             FROM scoped
-            LEFT JOIN between_linked AS between USING (member_id)
+            {between}
             LEFT JOIN parted
                    ON parted.member_id = scoped.member_id AND scoped.move IN {CHANGED}
-            LEFT JOIN LATERAL (
-                SELECT reason FROM members_departure AS departure
-                WHERE scoped.move IN {LEFT} AND departure.member_id = scoped.member_id
-                  AND departure.left_on <= %(day_1)s
-                  AND (departure.left_on > %(day_0)s OR scoped.move = {Move.PAUSED})
-                ORDER BY left_on DESC LIMIT 1
-            ) AS departure ON TRUE
         )"""
 
 
 # What the lines of an account are made of on the two days, in cents, and whose they are. A line
 # of no cost needs no breakdown; one in another currency has none that adds up.
 _EACH_DAY: Final = ", ".join(
-    f"""sum(dues.base_amount * 100) FILTER (WHERE on_{day}) AS base_{day},
-        sum(dues.seats) FILTER (WHERE on_{day}) AS seats_{day},
-        sum(dues.seats * dues.seat_price * 100) FILTER (WHERE on_{day}) AS seated_{day},
-        sum(dues.addons_amount * 100) FILTER (WHERE on_{day}) AS add_ons_{day},
-        sum(dues.discount_amount * 100) FILTER (WHERE on_{day}) AS discount_{day}"""
+    f"""sum(base_amount * 100) FILTER (WHERE on_{day}) AS base_{day},
+        sum(seats) FILTER (WHERE on_{day}) AS seats_{day},
+        sum(seats * seat_price * 100) FILTER (WHERE on_{day}) AS seated_{day},
+        sum(addons_amount * 100) FILTER (WHERE on_{day}) AS add_ons_{day},
+        sum(discount_amount * 100) FILTER (WHERE on_{day}) AS discount_{day}"""
     for day in (0, 1)
 )
 MADE_OF: Final = f"""
         made_of AS MATERIALIZED (
-            SELECT dated_line.member_id, {_EACH_DAY},
-                   bool_and(dues.base_amount IS NOT NULL AND dues.currency = %(own)s) AS told
+            SELECT member_id, {_EACH_DAY},
+                   bool_and(base_amount IS NOT NULL AND currency = %(own)s) AS told
             FROM dated_line
-            LEFT JOIN members_dues AS dues ON dues.term_id = dated_line.term_id
-            WHERE (on_0 OR on_1) AND dated_line.worth >= 65536
-            GROUP BY dated_line.member_id
+            WHERE (on_0 OR on_1) AND worth >= 65536
+            GROUP BY member_id
         ),
         between_linked AS MATERIALIZED (
             SELECT member_id, least(sum(opening), sum(closing)) - sum(least(opening, closing))
@@ -540,7 +552,6 @@ def _narrowing(only: Narrowed) -> str:
     conditions = {
         f"{TIER_OF} = %(tier)s": only.tier is not None,
         "coalesce(segment.key, '') = %(segment)s": only.segment is not None,
-        "member.chapter = %(chapter)s": only.chapter is not None,
         """assignment.owner_id = (
             SELECT id FROM members_user WHERE public_id = %(owner)s)""": only.owner is not None,
         """%(joined_in)s = (

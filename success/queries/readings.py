@@ -5,12 +5,14 @@ answer, be it a page, a program or a file; anything else is worked out when it i
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from inspect import signature
 from typing import Any, ParamSpec, TypeVar, cast, get_type_hints
+
+from django.db import connection
 
 from config.kernel import exact
 from success.models import MeasureReading
@@ -19,6 +21,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 # What has been worked out so far while answers that are kept are asked past; null elsewhere.
 _found: ContextVar[dict[str, Any] | None] = ContextVar("found", default=None)
+# What stands in tables of their own for a while, by their names; none elsewhere.
+_standing: ContextVar[Mapping[str, Any] | None] = ContextVar("standing", default=None)
 
 
 @contextmanager
@@ -75,3 +79,26 @@ def question(asked_of: Callable[..., Any], *given: Any, **asked: Any) -> str:
 def topic(asked_of: Callable[..., Any]) -> str:
     """Return what the questions to a function begin with: its module and its name."""
     return f"{asked_of.__module__.rpartition('.')[2]}.{asked_of.__name__}"
+
+
+@contextmanager
+def written_out(
+    table: str, *, of: object, rows: str, asked: Mapping[str, Any]
+) -> Iterator[None]:
+    """Work the rows of a statement out once, for several questions to read from a table.
+
+    Within, ``stands`` says so of the same ``of``. In a transaction: the table is temporary.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS {rows}", dict(asked))
+        token = _standing.set({**(_standing.get() or {}), table: of})
+        try:
+            yield
+        finally:
+            _standing.reset(token)
+        cursor.execute(f"DROP TABLE {table}")
+
+
+def stands(table: str, *, of: object) -> bool:
+    """Say whether the rows of a table are written out, and of this."""
+    return (_standing.get() or {}).get(table) == of

@@ -242,6 +242,7 @@ def first_years(years: list[YearOf], *, as_of: date) -> dict[int, tuple[int, int
     place = {day: index for index, day in enumerate(days)}
     pairs = [(place[before], place[after]) for before, after in pairwise(days)]
     of = ledger.traits()
+    rule: dict[str, Any] = {"as_of": as_of, "grace_days": Association.current().grace_days}
     paid = ledger.COLUMN[BASIS]
     is_apart = of.linked and len({closing for _opening, closing in pairs}) > 1
 
@@ -266,7 +267,7 @@ def first_years(years: list[YearOf], *, as_of: date) -> dict[int, tuple[int, int
         ]
     )
     statement = f"""
-        WITH {ledger.held_on_days(days=len(days), pairs=pairs, bases=[BASIS], of=of)},
+        WITH {ledger.seen_on_days(days=days, pairs=pairs, bases=[BASIS], of=of, **rule)},
         first AS (
             SELECT member_id, extract(year FROM min(starts_on)) AS year
             FROM members_term GROUP BY member_id
@@ -274,10 +275,8 @@ def first_years(years: list[YearOf], *, as_of: date) -> dict[int, tuple[int, int
         SELECT {columns}
         FROM seen JOIN first ON first.member_id = seen.account_id
     """
-    grace_days = Association.current().grace_days
-    asked = ledger.asked(days=days, as_of=as_of, grace_days=grace_days, of=of)
     with connection.cursor() as cursor:
-        cursor.execute(statement, asked)
+        cursor.execute(statement, ledger.asked(days=days, of=of, **rule))
         [counts] = cursor.fetchall()
     return {
         days[opening].year: (counts[2 * index], counts[2 * index + 1])

@@ -11,6 +11,8 @@ tier that sorts last).
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import IntEnum
@@ -218,6 +220,19 @@ CONVERTED: Final = """CASE
                    ELSE round(dues.annual_amount * rate.rate * 100) END"""
 
 
+MADE_OF: Final = ", ".join(
+    f"dues.{column}"
+    for column in (
+        "currency",
+        "base_amount",
+        "seats",
+        "seat_price",
+        "addons_amount",
+        "discount_amount",
+    )
+)
+
+
 def lines_of(*, of: Traits, closing: str = "", only: str = "") -> str:
     """SQL of ``line``: terms begun by as_of, on the account they count for.
 
@@ -241,7 +256,7 @@ def lines_of(*, of: Traits, closing: str = "", only: str = "") -> str:
     return f"""
     {RATES if of.foreign else ""}line AS (
         SELECT {account} AS member_id, term.member_id AS holder, term.id AS term_id,
-               term.starts_on, term.ends_on,
+               term.starts_on, term.ends_on, {MADE_OF},
                (CASE WHEN term.is_provisional THEN 0
                      ELSE coalesce({amount}, 0) END::bigint << 16) | tier.code AS worth
         FROM members_term AS term
@@ -308,6 +323,7 @@ def compare_pairs(
     under the segment they are assigned to now. Reads only (DOMAIN 4.2, 4.3).
     """
     found = traits()
+    rule: dict[str, Any] = {"as_of": as_of, "grace_days": grace_days}
     if found.foreign and len({opening for opening, _ in pairs}) > 1:
         return _opening_by_opening(pairs=pairs, as_of=as_of, grace_days=grace_days, bases=bases)
     days = sorted({day for pair in pairs for day in pair})
@@ -335,7 +351,7 @@ def compare_pairs(
         for basis, index in slots
     ).replace("CASE  ELSE", "CASE WHEN FALSE THEN 0 ELSE")
     statement = f"""
-        WITH {held_on_days(days=len(days), pairs=places, bases=bases, of=found)}
+        WITH {seen_on_days(days=days, pairs=places, bases=bases, of=found, **rule)}
         SELECT assignment.segment_id, {marks}, {keys}, count(*), sum(lines),
                (SELECT array_agg(tier ORDER BY code) FROM tier), {sums}
         -- OFFSET 0: each move is worked out once, not wherever it is named
@@ -344,7 +360,7 @@ def compare_pairs(
                ON assignment.member_id = moved.account_id
         GROUP BY assignment.segment_id, {marks}, {keys}
     """
-    parameters = asked(days=days, as_of=as_of, grace_days=grace_days, of=found)
+    parameters = asked(days=days, of=found, **rule)
     tallies: dict[tuple[RevenueBasis, int], Tallies] = {slot: {} for slot in slots}
     terms = 0
     names = segment_keys()
@@ -397,7 +413,7 @@ def _opening_by_opening(
 
 
 def asked(*, days: Sequence[date], as_of: date, grace_days: int, of: Traits) -> dict[str, Any]:
-    """Return the parameters of ``held_on_days``: its days, and what bounds the terms."""
+    """Return the parameters of ``seen_on_days``: its days, and what bounds the terms."""
     return {f"day_{index}": day for index, day in enumerate(days)} | {
         "as_of": as_of,
         "earliest": min(days),
@@ -405,6 +421,101 @@ def asked(*, days: Sequence[date], as_of: date, grace_days: int, of: Traits) -> 
         "grace_days": grace_days,
         "own": of.own,
     }
+
+
+class _Held(NamedTuple):
+    """What stands in tables of its own for a while, and under which rule it was read."""
+
+    days: list[date]
+    pairs: set[tuple[date, date]]
+    as_of: date
+    grace_days: int
+
+
+_held: ContextVar[_Held | None] = ContextVar("held", default=None)
+HELD: Final = "what_everybody_paid"
+HELD_LINES: Final = "lines_that_differ"
+HELD_TIERS: Final = "tiers_of_everybody"
+
+
+@contextmanager
+def held(*, pairs: Sequence[tuple[date, date]], as_of: date, grace_days: int) -> Iterator[None]:
+    """Read the terms once for some pairs of days; within, whoever asks for them reads that.
+
+    In a transaction: the rows stand in temporary tables; of ``line`` only those of accounts
+    that paid another amount on another day, or have linked members. Where the rates of
+    exchange differ by opening day, nothing is held, and the terms are read for each.
+    """
+    found = traits()
+    days = sorted({day for pair in pairs for day in pair})
+    if found.foreign and len({opening for opening, _ in pairs}) > 1:
+        yield
+        return
+    rule: dict[str, Any] = {"as_of": as_of, "grace_days": grace_days}
+    places = [(days.index(opening), days.index(closing)) for opening, closing in pairs]
+    read = held_on_days(days=len(days), pairs=places, bases=tuple(RevenueBasis), of=found)
+    differs = " OR ".join(
+        f"{column}_{before} <> {column}_{after}"
+        for column in COLUMN.values()
+        for before, after in pairwise(range(len(days)))
+    )
+    if found.linked:
+        differs += " OR member_id IN (SELECT account_id FROM members_accountunit)"
+    lines = _lines(sorted({closing for _, closing in places}), of=found)
+    told = {
+        HELD_TIERS: f"WITH {TIERS} SELECT * FROM tier",
+        HELD: f"WITH {read} SELECT * FROM seen",
+        HELD_LINES: f"""WITH tier AS (SELECT * FROM {HELD_TIERS}),{lines}
+            SELECT line.* FROM line JOIN {HELD} USING (member_id) WHERE {differs}""",
+    }
+    with connection.cursor() as cursor:
+        for table, rows in told.items():
+            cursor.execute(
+                f"CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS {rows}",
+                asked(days=days, of=found, **rule),
+            )
+        token = _held.set(_Held(days=days, pairs={*pairs}, **rule))
+        try:
+            yield
+        finally:
+            _held.reset(token)
+        cursor.execute(f"DROP TABLE {', '.join(told)}")
+
+
+def seen_on_days(  # noqa: PLR0913  # a question about days, in full
+    *,
+    days: Sequence[date],
+    pairs: Sequence[tuple[int, int]],
+    bases: Sequence[RevenueBasis],
+    as_of: date,
+    grace_days: int,
+    of: Traits,
+) -> str:
+    """SQL of ``held_on_days``, up to ``tier``, ``line`` and ``seen``; read once where held."""
+    held = _held.get()
+    closings = sorted({closing for _, closing in pairs})
+    if (
+        held is None
+        or (held.as_of, held.grace_days) != (as_of, grace_days)
+        or not {(days[opening], days[closing]) for opening, closing in pairs} <= held.pairs
+        # accounts are those of the closing days
+        or (of.linked and {days[each] for each in closings} != {day for _, day in held.pairs})
+    ):
+        return held_on_days(days=len(days), pairs=pairs, bases=bases, of=of)
+    columns = [
+        f"{COLUMN[basis]}_{held.days.index(day)}{end} AS {COLUMN[basis]}_{index}{end}"
+        for basis in bases
+        for index, day in enumerate(days)
+        for end in ("", "_tier")
+    ] + [f"undecided_{held.days.index(days[each])} AS undecided_{each}" for each in closings]
+    if of.linked and len(closings) > 1:
+        columns += ["account_from", "account_until"]
+    return f"""
+    tier AS (SELECT * FROM {HELD_TIERS}),
+    line AS NOT MATERIALIZED (SELECT * FROM {HELD_LINES}),
+    seen AS (
+        SELECT member_id, lines, account_id, paid_from, {", ".join(columns)} FROM {HELD}
+    )"""
 
 
 def held_on_days(
@@ -428,11 +539,6 @@ def held_on_days(
         for basis in bases
         for opening, closing in pairs
     )
-    # What ended by earliest - grace can neither be in force nor be renewed in grace later; a
-    # term that begins after latest + grace can close no gap on the closing day.
-    only = """
-          AND term.ends_on > %(earliest)s - %(grace_days)s::int
-          AND term.starts_on <= %(latest)s + %(grace_days)s::int"""
     # Most members hold one line on a day, and its worth is all there is to know. The terms of
     # the others are added up one by one: those who hold several, and those without a term in
     # force on a day that have one which ended within grace before it.
@@ -475,12 +581,8 @@ def held_on_days(
     known = ", ".join(
         f"coalesce(exact.undecided_{day}, FALSE) AS undecided_{day}" for day in closings
     )
-    # NOT MATERIALIZED: the few are looked up by member, instead of keeping all lines for them
     several_closings = len(closings) > 1
-    lines = lines_of(
-        of=of, closing="" if several_closings else f"%(day_{closings[0]})s", only=only
-    ).replace("line AS (", "line AS NOT MATERIALIZED (", 1)
-    tables = f"""{TIERS},{lines},
+    tables = f"""{TIERS},{_lines(closings, of=of)},
     per_member AS MATERIALIZED (
         SELECT member_id, count(*) AS lines, {ended}, {on_day}
         FROM line GROUP BY member_id
@@ -527,6 +629,19 @@ def held_on_days(
         FROM on_days {accounts}
         OFFSET 0  -- looked up once a member, not wherever it is named
     )"""
+
+
+def _lines(closings: Sequence[int], *, of: Traits) -> str:
+    # What ended by earliest - grace can neither be in force nor be renewed in grace later; a
+    # term that begins after latest + grace can close no gap on the closing day. "+ 0" keeps the
+    # planner from the index by end, for so many terms are sooner read as they stand.
+    only = """
+          AND term.ends_on + 0 > %(earliest)s - %(grace_days)s::int
+          AND term.starts_on <= %(latest)s + %(grace_days)s::int"""
+    # NOT MATERIALIZED: the few are looked up by member, instead of keeping all lines for them
+    return lines_of(
+        of=of, closing="" if len(closings) > 1 else f"%(day_{closings[0]})s", only=only
+    ).replace("line AS (", "line AS NOT MATERIALIZED (", 1)
 
 
 def _sums(basis: RevenueBasis, days: Iterable[int]) -> str:

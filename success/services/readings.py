@@ -1,6 +1,7 @@
 """What a night writes down of the measures that are too much work for a page."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import reduce
@@ -39,6 +40,7 @@ from success.queries.forecast import (
     month_past,
 )
 from success.queries.measures import as_plain, integrity
+from success.rollups import ledger
 from success.rollups.revenue import year_before
 
 MOST_WON = 25
@@ -50,18 +52,21 @@ CANNOT_BE_SAID = (MixedCurrencies, margin.NoRates, margin.OtherCurrency)
 def read_integrity(*, as_of: date, grace_days: int) -> int:
     """Keep whether revenue is backed by success as of a night; return the rows written.
 
-    Only where it differs, so the same night again writes none. Where dues cannot be added up,
-    no reading is kept (DOMAIN 2.13).
+    And what was won in the 90 days, which the page of it lists. Only where it differs, so the
+    same night again writes none. Where dues cannot be added up, no reading is kept. In a
+    transaction (DOMAIN 2.13).
     """
-    kept = IntegrityReading.objects.filter(as_of=as_of)
-    try:
-        said = as_plain(integrity(as_of=as_of, grace_days=grace_days))
-    except MixedCurrencies:
-        return kept.delete()[0]
+    with integrity_of.won_held(as_of=as_of, grace_days=grace_days):
+        listed = write_down("won", as_of=as_of, grace_days=grace_days)
+        kept = IntegrityReading.objects.filter(as_of=as_of)
+        try:
+            said = as_plain(integrity(as_of=as_of, grace_days=grace_days))
+        except MixedCurrencies:
+            return listed + kept.delete()[0]
     if kept.filter(said=said).exists():
-        return 0
+        return listed
     IntegrityReading.objects.update_or_create(as_of=as_of, defaults={"said": said})
-    return 1
+    return listed + 1
 
 
 @readings.asked_anew()
@@ -138,7 +143,7 @@ def forget(*asked_of: Callable[..., Any]) -> None:
 
 def forget_money() -> None:
     """Drop what is kept of revenue and all that is made of it."""
-    forget(*PARTS["money"].topics, *PARTS["movements"].topics)
+    forget(*(topic for of in ("money", "movements", "won") for topic in PARTS[of].topics))
 
 
 def _kept_of(topics: Sequence[Callable[..., Any]]) -> QuerySet[MeasureReading]:
@@ -172,38 +177,35 @@ def _of_our_work(as_of: date, grace_days: int) -> Questions:
     yield renewals.all_weeks, (), both
 
 
-def _of_money(as_of: date, grace_days: int) -> Questions:
+def _of_money(as_of: date, _grace_days: int) -> Questions:
     day: dict[str, Any] = {"as_of": as_of}
-    both: dict[str, Any] = {"as_of": as_of, "grace_days": grace_days}
-    year = {"opening_on": year_before(as_of), "closing_on": as_of}
-    yield revenue.both_bases, (), both | year
     yield revenue.dues_of_ending, (), {"since": as_of, "until": as_of + renewals.AHEAD}
-    yield forecast.forecast, (), day
-    yield forecast.accounts, (), day
-    yield margin.by_segment, (), day
-    yield margin.by_member, (), day
-    earlier = integrity_of.earlier_day(as_of)
-    won = {"earlier": earlier, "later": as_of, "grace_days": grace_days, "most": MOST_WON}
-    yield integrity_of.won_by_members, (), won
+    with forecast.held(**day):
+        yield forecast.forecast, (), day
+        yield forecast.accounts, (), day
+    with suppress(*CANNOT_BE_SAID), margin.held(**day):
+        yield margin.by_segment, (), day
+        yield margin.by_member, (), day
     yield story.story, (), day
 
 
+def _of_won(as_of: date, grace_days: int) -> Questions:
+    earlier = integrity_of.earlier_day(as_of)
+    won = {"earlier": earlier, "later": as_of, "grace_days": grace_days, "most": MOST_WON}
+    yield integrity_of.won_by_members, (), won
+
+
 def _of_movements(as_of: date, grace_days: int) -> Questions:
-    for basis in RevenueBasis:
-        asked = movements.Asked(
-            basis=basis,
-            as_of=as_of,
-            grace_days=grace_days,
-            opening_on=year_before(as_of),
-            closing_on=as_of,
-        )
-        try:
+    year = {"opening_on": year_before(as_of), "closing_on": as_of}
+    both: dict[str, Any] = {"as_of": as_of, "grace_days": grace_days}
+    with ledger.held(pairs=[(year["opening_on"], as_of)], **both), suppress(*CANNOT_BE_SAID):
+        yield revenue.both_bases, (), both | year
+        for basis in RevenueBasis:
+            asked = movements.Asked(basis=basis, as_of=as_of, grace_days=grace_days, **year)
             with movements.held(asked):
                 yield movements.first_of_moves, (asked,), {"size": FIRST_PAGE}
                 yield movements.of_all_kinds, (asked,), {"only": movements.EVERYBODY}
                 yield movements.prices_of, (asked,), {}
-        except CANNOT_BE_SAID:
-            return
 
 
 # What pages open with, in parts that a night may work out one beside the other.
@@ -226,17 +228,22 @@ PARTS: Final = {
         topics=(
             forecast.accounts,
             forecast.forecast,
-            integrity_of.won_by_members,
             margin.by_member,
             margin.by_segment,
-            revenue.both_bases,
             revenue.dues_of_ending,
             story.story,
         ),
         asked=_of_money,
     ),
     "movements": _Part(
-        topics=(movements.first_of_moves, movements.of_all_kinds, movements.prices_of),
+        topics=(
+            movements.first_of_moves,
+            movements.of_all_kinds,
+            movements.prices_of,
+            revenue.both_bases,
+        ),
         asked=_of_movements,
     ),
+    # beside the integrity of revenue, which looks at the same
+    "won": _Part(topics=(integrity_of.won_by_members,), asked=_of_won),
 }

@@ -59,7 +59,11 @@ OWN = {
     "renewals": set(),
     "retention": {"success_retentionevent"},
     # the comparison is of the groups, from tables that the reading has named
-    "integrity": {"success_integrityreading", "success_vectorcomparison"},
+    "integrity": {
+        "success_integrityreading",
+        "success_measurereading",
+        "success_vectorcomparison",
+    },
     # the rest is made from tables that they have named, but for the names of colleagues, into
     # whose table every log-in writes
     "movements": {"members_user", "success_measurereading"},
