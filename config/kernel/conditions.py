@@ -484,6 +484,45 @@ def _listed(leaf: Leaf) -> tuple[Value, ...]:
     return leaf.value if isinstance(leaf.value, tuple) else ()
 
 
+# What the calendar brings
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Days, ends included, of which a date is one where the calendar changes an answer."""
+
+    column: str
+    first: date
+    last: date
+
+
+def turns(tree: Condition, *, after: date, as_of: date) -> frozenset[Turn]:
+    """Return the dates for which ``as_of`` may bring another answer than ``after`` did.
+
+    Of a row with none of them, ``tree`` says on both days the same.
+    """
+    days = (after, as_of)
+    return frozenset(turn for leaf in leaves(tree) for turn in _turns(leaf, days=days))
+
+
+def _turns(leaf: Leaf, *, days: tuple[date, date]) -> Iterator[Turn]:
+    if leaf.op not in REACH:
+        return
+    edges = _edge(leaf, as_of=days[0]), _edge(leaf, as_of=days[1])
+    # what the dates asked for begin with, and what they end with, on either day
+    begins, ends = {
+        Op.OLDER_THAN_DAYS: (edges, None),
+        Op.LATER_THAN_DAYS: (None, edges),
+        Op.WITHIN_LAST_DAYS: (edges, days),
+        Op.WITHIN_NEXT_DAYS: (days, edges),
+    }[leaf.op]
+    column, day = f"({leaf.fact.column})", timedelta(days=1)
+    if begins is not None and begins[0] < begins[1]:
+        yield Turn(column, begins[0], begins[1] - day)
+    if ends is not None and ends[0] < ends[1]:
+        yield Turn(column, ends[0] + day, ends[1])
+
+
 # Judging one row
 
 

@@ -102,7 +102,9 @@ class MemberFacts(models.Model):
     recheck_on = models.DateField(
         null=True, help_text="first day on which the calendar alone may change this row"
     )
-    changed_on = models.DateField(help_text="night that last wrote this row")
+    changed_on = models.DateField(
+        help_text="night that last changed more of it than the calendar alone moves"
+    )
 
     class Meta:
         verbose_name_plural = "member facts"

@@ -230,6 +230,8 @@ said AS (
 ),
 different AS MATERIALIZED (
     SELECT said.*,
+           CASE WHEN ({said_lasting}) IS DISTINCT FROM ({old_lasting})
+               THEN %(as_of)s ELSE old.changed_on END AS changed_on,
            (said.plan_id, said.state, said.held_on, said.pace_milli, said.direction,
             said.achieved_weight)
                IS DISTINCT FROM
@@ -245,7 +247,7 @@ different AS MATERIALIZED (
 ),
 written AS (
     INSERT INTO success_memberfacts (member_id, {columns}, changed_on)
-    SELECT member_id, {columns}, %(as_of)s FROM different
+    SELECT member_id, {columns}, changed_on FROM different
     ON CONFLICT (member_id) DO UPDATE SET {assignments}, changed_on = excluded.changed_on
     RETURNING member_id
 ),
@@ -304,6 +306,11 @@ COLUMNS = (
 )
 
 
+# What moves from night to night by the calendar alone; a row that differs in nothing else keeps
+# its ``changed_on``.
+MOVING = frozenset({"pace_milli", "expected_weight", "baseline_held_on", "recheck_on"})
+
+
 @transaction.atomic
 def refresh(*, as_of: date, scope: Scope, grace_days: int) -> Written:
     """Bring MemberFacts to ``as_of`` for the members of ``scope``, and remember moved vectors.
@@ -333,6 +340,7 @@ def refresh(*, as_of: date, scope: Scope, grace_days: int) -> Written:
 
 
 def _facts_sql(scope: Scope) -> str:
+    lasting = [column for column in COLUMNS if column not in MOVING]
     return FACTS.format(
         vector=vector_sql(scope=scope),
         baseline=BASELINE,
@@ -347,5 +355,7 @@ def _facts_sql(scope: Scope) -> str:
         columns=", ".join(COLUMNS),
         said_columns=", ".join(f"said.{column}" for column in COLUMNS),
         old_columns=", ".join(f"old.{column}" for column in COLUMNS),
+        said_lasting=", ".join(f"said.{column}" for column in lasting),
+        old_lasting=", ".join(f"old.{column}" for column in lasting),
         assignments=", ".join(f"{column} = excluded.{column}" for column in COLUMNS),
     )

@@ -28,6 +28,42 @@ def versions(tables: Sequence[str]) -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
+# Transactions that had not ended at a moment have this number or a later one. Of another
+# server, or of data that were brought here since, the numbers say nothing.
+MOMENT: Final = """
+SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
+                 (SELECT oid FROM pg_database WHERE datname = current_database())),
+       pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+"""
+# A row knows the last 32 bits of its transaction, which tell before from after so far.
+FAR: Final = 2**31 - 2**20
+
+
+def moment() -> str:
+    """Return a text for now, by which ``since_moment`` knows what was written later."""
+    with connection.cursor() as cursor:
+        cursor.execute(MOMENT)
+        return "{} {}".format(*cursor.fetchone())
+
+
+def since_moment(earlier: str) -> str | None:
+    """Return the transaction for ``written_since``; null where nothing can be told any more."""
+    place, _, number = earlier.partition(" ")
+    here, _, reached = moment().partition(" ")
+    if place != here or not 0 <= int(reached) - int(number) < FAR:
+        return None
+    return str(int(number) % 2**32)
+
+
+def written_since(row: str) -> str:
+    """Return SQL that is true of rows added or changed since ``%(moment)s``, by anybody.
+
+    ``row`` is a table's name in the statement. True of some older ones; never of one that is
+    not there any more.
+    """
+    return f"age({row}.xmin) <= age(%(moment)s::xid)"
+
+
 # Terms and dues by the month that a term begins in; the rest bears upon any month.
 PRINTS: Final = """
 SELECT date_trunc('month', t.starts_on)::date::text,

@@ -42,7 +42,13 @@ from success.rollups import (
     retention,
     revenue,
 )
-from success.rollups.watching import differs_from, ledger_prints, outgrown, versions
+from success.rollups.watching import (
+    differs_from,
+    ledger_prints,
+    moment,
+    outgrown,
+    versions,
+)
 from success.services.readings import read_forecast_months, read_integrity, write_down
 
 DEFINITION = "2"
@@ -255,17 +261,19 @@ NOTHING_TO_DO = Written(rows_in=0, rows_out=0)
 # What is told of the ledger by month, which a full night tells anew only where it has changed.
 TOLD_OF_LEDGER = ("success_renewablemonth", "success_renewalcount", "success_revenueperiod")
 PRINTS = "ledger"
+MOMENT = "moment"
 
 
 def _watch(job: Job) -> Written:
     """Write down what the stages after this one read, as it is before they begin.
 
-    In a full night the ledger's prints as well, so that the next knows what has changed since,
-    and what was told of it, before this night tells more. The planner learns of it, too.
+    And the moment, so that the next night knows what was written since. In a full night the
+    ledger's prints as well, so that the next knows what has changed, and what was told of it,
+    before this night tells more. The planner learns of it, too.
     """
     _take_stock(job, "success_earliervector", "success_memberfacts")
     tables = sorted(set(chain.from_iterable(READ_BY.values())))
-    found: dict[str, Any] = dict(versions(tables))
+    found: dict[str, Any] = {MOMENT: moment()} | versions(tables)
     if job.night.is_full:
         found |= versions(TOLD_OF_LEDGER) | {PRINTS: ledger_prints()}
     Night.objects.filter(pk=job.night.pk).update(inputs=found)
@@ -288,6 +296,15 @@ def _is_as_before(job: Job, stage: str) -> bool:
         found.get(table) is not None and found[table] == last.inputs.get(table)
         for table in READ_BY[stage]
     )
+
+
+def _plays(job: Job) -> Written:
+    """Let plays look at everybody in a full night, else at those who may differ since."""
+    last, looked = reads.last_finished_night(), None
+    if not job.night.is_full and last is not None and last.definition == DEFINITION:
+        known = last.inputs.get(MOMENT)
+        looked = plays.Looked(as_of=last.as_of, moment=known) if known else None
+    return plays.refresh(as_of=job.night.as_of, scope=job.scope, at=job.at, looked=looked)
 
 
 def _revenue(job: Job) -> Written:
@@ -484,7 +501,7 @@ LIVE_STAGES = (
     # a day that plays wait for may come for anybody
     Stage(
         name="plays",
-        run=lambda job: plays.refresh(as_of=job.night.as_of, scope=job.scope, at=job.at),
+        run=_plays,
         beside_previous=True,
         looks_at_everybody=True,
     ),

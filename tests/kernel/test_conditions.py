@@ -22,6 +22,7 @@ from config.kernel.conditions import (
     in_words,
     parse,
     to_data,
+    turns,
 )
 
 AS_OF = date(2026, 7, 29)
@@ -325,6 +326,18 @@ def test_compiled_sql_agrees_with_evaluate(data, rows):
     expected = [evaluate(tree, row, as_of=AS_OF) is True for row in rows]
 
     assert judged_by_database(tree, rows) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=TREES, rows=ROWS, days=st.integers(0, 6))
+def test_answers_change_only_where_the_calendar_is_said_to_turn(data, rows, days):
+    tree, after = parse(data, registry=FACTS), AS_OF - timedelta(days=days)
+    found = turns(tree, after=after, as_of=AS_OF)
+
+    for row in rows:
+        if evaluate(tree, row, as_of=AS_OF) != evaluate(tree, row, as_of=after):
+            day = row["last_seen_on"]
+            assert any(turn.first <= day <= turn.last for turn in found)
 
 
 @settings(max_examples=200, deadline=None)

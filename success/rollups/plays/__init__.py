@@ -1,7 +1,8 @@
 """What plays do as of a night: a statement a play and kind of work, over MemberFacts.
 
 ``starting`` says what starts a play, ``compiling`` makes a version into SQL, ``entering`` takes
-members in and opens steps, ``going_on`` follows those inside, ``looking`` only reads.
+members in and opens steps, ``going_on`` follows those inside, ``stirring`` says whom a night
+has to look at, ``looking`` only reads.
 """
 
 from datetime import date, datetime
@@ -11,14 +12,23 @@ from django.db import connection, transaction
 from members.rollups.scope import Scope, Written
 from success.models import Enrolment, PlayVersion
 from success.rollups.plays import going_on
-from success.rollups.plays.compiling import compiled, in_use, with_members
+from success.rollups.plays.compiling import (
+    STIRRED,
+    STIRRED_FACTS,
+    compiled,
+    facts_of,
+    in_use,
+    with_members,
+)
 from success.rollups.plays.entering import CREATE_FIRED, draw_sql, enter
 from success.rollups.plays.looking import Candidate, candidates, why_not, would_open
 from success.rollups.plays.starting import HAPPENINGS
+from success.rollups.plays.stirring import Looked, narrowed
 
 __all__ = [
     "HAPPENINGS",
     "Candidate",
+    "Looked",
     "candidates",
     "close_gone",
     "draw_sql",
@@ -30,7 +40,9 @@ __all__ = [
 
 
 @transaction.atomic
-def refresh(*, as_of: date, scope: Scope, at: datetime) -> Written:
+def refresh(
+    *, as_of: date, scope: Scope, at: datetime, looked: Looked | None = None
+) -> Written:
     """Open, bring up to date and close what the plays in use say as of a night.
 
     First, a message that was not sent becomes a person's item; entries whose aim is reached or
@@ -44,10 +56,14 @@ def refresh(*, as_of: date, scope: Scope, at: datetime) -> Written:
     night (else it waits for the next one). Otherwise it is an item for the owner or the pool,
     save that members of message segments get nothing for what happened before
     ``effective_from``. Rows in are those of MemberFacts, rows out interventions and entries
-    without any. The same night again writes nothing (DOMAIN 2.10, 8). Raises ``BadCondition``.
+    without any. The same night again writes nothing (DOMAIN 2.10, 8). Of those whom an earlier
+    look has seen, ``looked``, only such are looked at as may differ since; it is the same as if
+    all were. Raises ``BadCondition``.
     """
     inside = list(with_members(as_of=as_of))
     with connection.cursor() as cursor:
+        if looked is not None:
+            scope = narrowed(cursor, inside, as_of=as_of, scope=scope, looked=looked)
         written = going_on.end(cursor, inside, as_of=as_of, scope=scope, at=at)
         cursor.execute(
             going_on.UPDATE_OPEN.format(scope=scope.condition("i.member_id")),
@@ -62,9 +78,12 @@ def refresh(*, as_of: date, scope: Scope, at: datetime) -> Written:
         cursor.execute("DROP TABLE fired_play")
         within = scope.condition("f.member_id")
         cursor.execute(
-            f"SELECT count(*) FROM success_memberfacts f WHERE {within}", scope.parameters
+            f"SELECT count(*) FROM {facts_of(scope)} f WHERE {within}", scope.parameters
         )
         read: int = cursor.fetchone()[0]
+        if scope.among == STIRRED:
+            cursor.execute(f"DROP TABLE {STIRRED}, {STIRRED_FACTS}")
+            cursor.execute("SET LOCAL enable_mergejoin = on")
     return Written(rows_in=read, rows_out=written)
 
 

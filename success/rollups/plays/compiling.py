@@ -18,6 +18,9 @@ from success.enums import Reentry, Standing, VersionStatus
 from success.models import Enrolment, PlayStep, PlayVersion
 from success.rollups.plays.starting import is_about_promises, spelled, start_of
 
+# Those who may differ since an earlier look, and their MemberFacts.
+STIRRED, STIRRED_FACTS = "stirred_member", "stirred_facts"
+
 MEMBER_STANDINGS = (Standing.IN_FORCE.value, Standing.IN_GRACE.value)
 
 # What a play's own words may name, of ``f``, ``d`` and the milestones beside them.
@@ -120,6 +123,7 @@ def compiled(
         "stop": stop,
         "is_while": "TRUE" if "while" in version.start else "FALSE",
         "aim_is_start": "TRUE" if version.aim_condition is None else "FALSE",
+        "facts": facts_of(scope),
         "scope_facts": scope.condition("f.member_id"),
         "scope_items": scope.condition("i.member_id"),
         "scope_entries": scope.condition("n.member_id"),
@@ -174,9 +178,15 @@ def every(versions: Sequence[PlayVersion], *, as_of: date, scope: Scope) -> Comp
         name: f"CASE n.version_id {' '.join(each)} END" if each else "NULL"
         for name, each in cases.items()
     }
+    sql["facts"] = facts_of(scope)
     sql["scope_items"] = scope.condition("i.member_id")
     sql["scope_entries"] = scope.condition("n.member_id")
     return Compiled(sql=sql, values=values)
+
+
+def facts_of(scope: Scope) -> str:
+    """Return the table with the MemberFacts of a scope, to be called ``f``."""
+    return STIRRED_FACTS if scope.among == STIRRED else "success_memberfacts"
 
 
 @dataclass(frozen=True, kw_only=True)

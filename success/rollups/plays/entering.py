@@ -97,7 +97,7 @@ CANDIDATES = f"""
                    {{fact}} AS fact_id, {{subject}} AS subject, {{is_live}} AS is_live,
                    {{promise}}::bigint AS promise_id,
                    coalesce(s.delivery, 'person') = 'message' AS prefers_message
-              FROM success_memberfacts f
+              FROM {{facts}} f
               LEFT JOIN coverage_segment s ON s.id = f.segment_id
               {{source}}
              WHERE {{scope_facts}} AND {{fires}} AND ({{audience}})
@@ -255,7 +255,7 @@ def enter(
     # Where little is known of the tables yet, as in a first night, the planner expects few and
     # would walk over all entries once for each that fires. For a few members, or where each of
     # a few has much to be looked up, it is right.
-    by_hash = not scope.is_few and not is_by_index(version)
+    by_hash = not scope.is_few and scope.among is None and not is_by_index(version)
     if by_hash:
         cursor.execute("SET LOCAL enable_nestloop = off")
     cursor.execute(FIRE.format(candidates=candidates_sql(one)), one.values)

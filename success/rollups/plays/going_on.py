@@ -85,7 +85,7 @@ LOOKED = """
                wish.person_id IS NOT NULL AND NOT ({is_owed}) AS opted_out,
                reply.at AS replied_at
           FROM success_enrolment n
-          LEFT JOIN success_memberfacts f ON f.member_id = n.member_id
+          LEFT JOIN {facts} f ON f.member_id = n.member_id
           LEFT JOIN coverage_segment s ON s.id = f.segment_id
           LEFT JOIN communications_preference wish
             ON wish.person_id = f.contact_id AND wish.no_discretionary
@@ -248,7 +248,8 @@ CLOSE = f"""
                sleeps_until_change = FALSE
           FROM success_enrolment n
          WHERE n.id = i.enrolment_id AND n.ended_on IS NOT NULL AND i.status = 'open'
-           AND {{scope_items}} AND (i.claimed_until IS NULL OR i.claimed_until <= %(at)s)
+           AND {{scope_entries}} AND {{scope_items}}
+           AND (i.claimed_until IS NULL OR i.claimed_until <= %(at)s)
         RETURNING i.id, n.end_reason
     )
     INSERT INTO success_interventionevent (intervention_id, verb, at, note, before)

@@ -4,15 +4,23 @@ In them ``f`` is MemberFacts, ``s`` the coverage segment, ``e`` what happened, `
 of a member and ``i`` the first item of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
-from config.kernel.conditions import BadCondition, Fact, Kind, compile_sql, in_words, parse
+from config.kernel.conditions import (
+    BadCondition,
+    Fact,
+    Kind,
+    Turn,
+    compile_sql,
+    in_words,
+    parse,
+)
 from members.rollups.scope import Scope, named
 from success.engine.facts import FACTS
 from success.engine.spreading import MONTHS, begin_of, working_days
@@ -33,7 +41,9 @@ class Happening:
 
     ``rows`` is a statement with a scope on ``p.member_id`` that yields member_id, id, name,
     title and since; ``f`` is MemberFacts and ``i`` the intervention. ``by_index`` are few rows
-    with much to look up for each.
+    with much to look up for each. ``moved`` says of MemberFacts that were written since
+    ``%(last)s`` whether the calendar has brought rows or taken some; without it, whoever has
+    such rows is looked at in every night. Of what is recorded the dirty set tells.
     """
 
     rows: str
@@ -41,6 +51,7 @@ class Happening:
     fires: str = "TRUE"
     promise: str = "NULL::bigint"
     by_index: bool = False
+    moved: str | None = None
 
 
 def start_of(
@@ -80,6 +91,21 @@ def start_of(
             return _timed(version), values
         case _:
             return _data(version), values
+
+
+def turns_of(version: PlayVersion, *, after: date, as_of: date) -> Iterator[Turn]:
+    """Yield the dates for which the calendar starts a play between two days.
+
+    Of a period or a condition it says nothing. Raises ``BadCondition``.
+    """
+    start: Mapping[str, Any] = version.start
+    if start.get("kind") in HAPPENINGS or "every" in start:
+        return
+    if "while" not in start and version.start_kind != StartKind.TRIGGER and after < as_of:
+        is_timed = version.start_kind == StartKind.TIMED
+        offset = timedelta(days=int(start["offset_days"]) if is_timed else 0)
+        first = after - offset + timedelta(days=1)
+        yield Turn(_date_column(version), first, as_of - offset)
 
 
 def _why(version: PlayVersion) -> str:
@@ -355,6 +381,12 @@ LATE_PROMISES = """
        AND (a.done_on IS NULL OR a.done_on > %(as_of)s)
        AND (a.waived_on IS NULL OR a.waived_on > %(as_of)s)
        AND p.counts_from <= %(as_of)s AND (p.closed_on IS NULL OR p.closed_on > %(as_of)s)"""
+PROMISES_MOVED = """EXISTS (
+        SELECT FROM success_accountability a
+         WHERE a.plan_id = f.plan_id AND a.side = 'association'
+           AND ((a.due_on >= %(last)s AND a.due_on < %(as_of)s)
+                OR (a.done_on > %(last)s AND a.done_on <= %(as_of)s)
+                OR (a.waived_on > %(last)s AND a.waived_on <= %(as_of)s)))"""
 # What members told us and we have not answered; where one side's word suffices none is due.
 UNANSWERED = """
     SELECT p.member_id, d.id, 'they have reached “' || m.title || '”' AS title,
@@ -377,6 +409,7 @@ HAPPENINGS = {
     "promise.late": Happening(
         rows=LATE_PROMISES,
         promise="e.id",
+        moved=PROMISES_MOVED,
         gone=f"""coalesce((SELECT CASE
                 WHEN a.done_on IS NOT NULL THEN 'It was done on ' || {spelled("a.done_on")}
                 WHEN a.waived_on IS NOT NULL

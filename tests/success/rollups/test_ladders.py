@@ -9,11 +9,13 @@ from django.db.models import Max
 from communications.models import Message, Preference, Reply
 from coverage.enums import Channel, Delivery
 from members.enums import Role
-from members.models import Member, Person, User
+from members.models import DirtyMember, Member, Person, User
+from members.rollups.dirty import mark_dirty
 from members.rollups.scope import Scope
 from success.enums import Outcome, State
 from success.models import Enrolment, Intervention, MemberFacts, Play, PlayStep
 from success.rollups import plays
+from success.rollups.watching import moment
 from tests.factories import (
     TODAY,
     make_member,
@@ -143,6 +145,7 @@ class World:
             if chance.random() < 0.2:
                 self.change(facts, as_of=as_of)
             if chance.random() < 0.004:
+                mark_dirty([(facts.pk, as_of)])
                 facts.delete()
         for person in self.people[1:]:
             if chance.random() < 0.04:
@@ -201,6 +204,7 @@ class World:
             case 8:
                 quiet = one([None, None, as_of, as_of + DAY])
                 Member.objects.filter(pk=facts.pk).update(quiet_through=quiet)
+        facts.changed_on = as_of
         facts.save()
 
     def work_on(self, item, noon):
@@ -319,9 +323,13 @@ def story_of(item):
     )
 
 
-def refresh(as_of, scopes):
+def refresh(as_of, scopes, looked=None):
     at = datetime(as_of.year, as_of.month, as_of.day, 4, tzinfo=UTC)
-    return sum(plays.refresh(as_of=as_of, scope=scope, at=at).rows_out for scope in scopes)
+    return [plays.refresh(as_of=as_of, scope=scope, at=at, looked=looked) for scope in scopes]
+
+
+def rows_out(written):
+    return sum(each.rows_out for each in written)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -340,7 +348,7 @@ def test_weeks_of_nights_agree_with_a_plain_reference_on_random_data(seed):
 
         assert entries_found() == entries_of(reference), f"entries on {as_of}"
         assert items_found() == items_of(reference), f"items on {as_of}"
-        assert refresh(as_of, halves) == 0
+        assert rows_out(refresh(as_of, halves)) == 0
         world.go_on(as_of, reference)
         # now and then nights are missed, and made up for by the next
         as_of += world.chance.choice([1, 1, 1, 1, 2, 4]) * DAY
@@ -351,3 +359,35 @@ def test_weeks_of_nights_agree_with_a_plain_reference_on_random_data(seed):
     assert sum(item.is_message for item in items) >= 10
     assert max(item.position for item in items) >= 3
     assert {entry.is_held for entry in reference.entries} == {True, False}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seed", range(10, 13))
+def test_those_for_whom_something_changed_are_all_that_has_to_be_looked_at(seed):
+    """In transactions of their own, since what was written is told by those."""
+    world = World(seed)
+    reference = Reference(list(Play.objects.select_related("current")))
+    as_of, looked, left_out = FIRST, None, 0
+
+    for _night in range(NIGHTS):
+        at = datetime(as_of.year, as_of.month, as_of.day, 4, tzinfo=UTC)
+        middle = world.chance.choice(list(Member.objects.values_list("pk", flat=True)))
+        halves = [Scope(first=0, last=middle), Scope(first=middle + 1, last=2**62)]
+        reference.night(world.known(), as_of=as_of, at=at)
+        began = moment()
+
+        written = refresh(as_of, halves, looked)
+
+        assert entries_found() == entries_of(reference), f"entries on {as_of}"
+        assert items_found() == items_of(reference), f"items on {as_of}"
+        left_out += MemberFacts.objects.count() - sum(each.rows_in for each in written)
+        looked = plays.Looked(as_of=as_of, moment=began)
+        DirtyMember.objects.all().delete()
+        again = world.chance.choice([None, looked])
+        assert rows_out(refresh(as_of, halves, again)) == 0
+        assert entries_found() == entries_of(reference), f"entries of {as_of} again"
+        if world.chance.random() < 0.8:
+            world.go_on(as_of, reference)
+        as_of += world.chance.choice([1, 1, 1, 1, 2, 4]) * DAY
+
+    assert left_out > MEMBERS
