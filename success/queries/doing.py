@@ -5,7 +5,7 @@ time through which they held it, and of nothing before.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from coverage.models import Assignment, AssignmentChange
@@ -25,9 +25,9 @@ from success.engine.gap import Gap
 from success.engine.revenue import to_places
 from success.engine.rollup import SMALLEST_GROUP, LikeForLike, of_means
 from success.engine.vector import WINDOW_DAYS
-from success.enums import GapAnswerChoice, NightKind
+from success.enums import NightKind
 from success.models import EarlierVector, Night
-from success.queries.gap import recorded_as_succeeding
+from success.queries.gap import NO_GAP, gaps_by_owner, together
 from success.queries.kept import Kept, KeptBy, promises_kept
 from success.queries.readings import kept_by_night
 from success.rollups.vector import vector_parameters, vector_sql
@@ -393,7 +393,7 @@ def _told_of_all(asked: _Asked) -> TeamTold:
         held_days=HELD_DAYS,
         team=told.pop(None),
         kept=promises.everybody,
-        gap=_together(gaps.values()),
+        gap=together(gaps.values()),
         people=tuple(
             PersonTold(
                 owner_id=owner_id,
@@ -455,24 +455,6 @@ def _nothing_held(owner_id: int) -> PersonTold:
     return PersonTold(owner_id=owner_id, work=_told(nobody, ()), kept=None, gap=NO_GAP)
 
 
-def gaps_by_owner(*, as_of: date) -> dict[int | None, Gap]:
-    """Return the success gap of the members of each person; null for pools (DOMAIN 2.9)."""
-    counted = (
-        recorded_as_succeeding(as_of=as_of)
-        .order_by()
-        .values("owner_id")
-        .annotate(
-            no=Count("pk", filter=Q(last_answer=GapAnswerChoice.NO)),
-            answered=Count("pk", filter=Q(last_answer__isnull=False)),
-            unknown=Count("pk", filter=Q(last_answer=None)),
-        )
-    )
-    return {
-        row["owner_id"]: _gap(no=row["no"], answered=row["answered"], unknown=row["unknown"])
-        for row in counted
-    }
-
-
 def held_since(*, as_of: date, days: int) -> "QuerySet[Any, Any]":
     """Members whom the same person has looked after for ``days`` or longer; a subquery."""
     handed = (
@@ -492,23 +474,6 @@ def held_since(*, as_of: date, days: int) -> "QuerySet[Any, Any]":
 
 def _pace(milli: int | None) -> Decimal | None:
     return None if milli is None else Decimal(milli) / THOUSAND
-
-
-def _gap(*, no: int, answered: int, unknown: int) -> Gap:
-    share = Fraction(no, answered) if answered else None
-    return Gap(no=no, answered=answered, unknown=unknown, share=share)
-
-
-NO_GAP: Final = _gap(no=0, answered=0, unknown=0)
-
-
-def _together(gaps: Iterable[Gap]) -> Gap:
-    found = list(gaps)
-    return _gap(
-        no=sum(gap.no for gap in found),
-        answered=sum(gap.answered for gap in found),
-        unknown=sum(gap.unknown for gap in found),
-    )
 
 
 def plain(found: OurWork) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Time to first value: who got it after how long, and who is still waiting (DOMAIN 2.6)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -16,13 +16,13 @@ from success.enums import Standing
 from success.models import MemberFacts, PlanTemplate, TemplateMilestone
 from success.queries.outlook import (
     MembershipRun,
+    evidence_of_runs,
     membership_runs,
     records_begin,
     sampled,
     studied_template,
 )
 from success.queries.readings import kept_by_night
-from success.rollups.milestones import evidence_of_spells
 
 if TYPE_CHECKING:
     from members.models import User
@@ -130,17 +130,26 @@ def first_value(*, as_of: date, grace_days: int) -> FirstValue:
     unknown = before = carried = 0
     since: dict[str, date] = {}
     one_in = 1
-    segments = dict(Assignment.objects.values_list("member_id", "segment__key"))
+    runs_of = {}
     for kind in MemberKind.values:
-        one_in = max(one_in, sampled(kind=kind))
-        runs = membership_runs(
-            kind=kind, as_of=as_of, grace_days=grace_days, one_in=sampled(kind=kind)
-        )
+        looked_at: dict[str, Any] = {
+            "kind": kind,
+            "as_of": as_of,
+            "grace_days": grace_days,
+            "one_in": sampled(kind=kind),
+        }
+        one_in = max(one_in, looked_at["one_in"])
+        runs_of[kind] = looked_at, membership_runs(**looked_at)
+    among = {run.member for _looked_at, runs in runs_of.values() for run in runs}
+    placed = Assignment.objects.filter(member__in=among)
+    segments = dict(placed.values_list("member_id", "segment__key"))
+    for kind, (looked_at, runs) in runs_of.items():
         template = studied_template(audience=kind)
         begin = _seen_since(template) if template else None
         if begin is not None:
             since[kind] = begin
-        known = _known(runs, template=template, seen_since=begin, as_of=as_of)
+        seen = _seen(template, looked_at=looked_at) if template and begin else {}
+        known = _known(runs, template=template, seen_since=begin, seen=seen, as_of=as_of)
         previous: tuple[MembershipRun, _Known] | None = None
         for run, fact in zip(runs, known, strict=True):
             is_back = previous is not None and previous[0].member == run.member
@@ -222,10 +231,10 @@ def _known(
     *,
     template: PlanTemplate | None,
     seen_since: date | None,
+    seen: Mapping[int, date],
     as_of: date,
 ) -> Iterator[_Known | None]:
     """For each run: what its own plan says of first value, else what the records say."""
-    seen = _seen(runs, template=template) if template and seen_since else {}
     planned = _planned([run.member for run in runs])
     for index, run in enumerate(runs):
         own = next(
@@ -260,12 +269,9 @@ def _seen_since(template: PlanTemplate) -> date | None:
     return records_begin(template, position=_first_milestone(template).position)
 
 
-def _seen(runs: list[MembershipRun], *, template: PlanTemplate) -> dict[int, date]:
+def _seen(template: PlanTemplate, *, looked_at: dict[str, Any]) -> dict[int, date]:
     first = _first_milestone(template)
-    evidence = evidence_of_spells(
-        template_id=template.pk,
-        spells=[(run.member, run.begins_on, run.left_on) for run in runs],
-    )
+    evidence = evidence_of_runs(template=template.pk, **looked_at)
     return {index: on for (index, milestone), on in evidence.items() if milestone == first.pk}
 
 

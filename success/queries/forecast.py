@@ -50,7 +50,7 @@ from success.engine.revenue import to_places
 from success.engine.survival import Curve, Observation, kaplan_meier
 from success.enums import AskKind, AskStatus, PeriodKind, RevenueBasis, Standing, State
 from success.models import ForecastMonth, OfferWorth
-from success.queries.readings import kept_by_night, stands, written_out
+from success.queries.readings import asked_once, kept_by_night, stands, written_out
 from success.queries.revenue import revenue_series
 from success.rollups.asks import LAST_TURN
 from success.rollups.vector import VECTOR, vector_parameters
@@ -268,7 +268,10 @@ OFFERED: Final = f"""
                ask.answered_on
           FROM success_ask ask
           JOIN success_plan p ON p.id = ask.plan_id
-          JOIN success_milestone m ON m.id = ask.milestone_id
+          -- OFFSET 0: looked up, for the planner would read all that were reached by anybody
+          CROSS JOIN LATERAL (
+              SELECT key FROM success_milestone m WHERE m.id = ask.milestone_id OFFSET 0
+          ) m
          WHERE ask.kind = '{AskKind.UPSELL.value}'
            AND ask.status <> '{AskStatus.WITHDRAWN.value}'
            AND (ask.answered_on IS NULL OR ask.answered_on > %(as_of)s)
@@ -357,46 +360,57 @@ REASON: Final = "CASE {} END".format(
 )
 ACCOUNT: Final = f"""
     account AS (
-        SELECT who.member_id, coalesce(p.template_id, 0) AS template_id, m.key, m.title,
-               coalesce(template.title, '') AS path, offered.offer_id,
-               offer.title AS offer_title, offered.status, who.state,
-               {ax_mismatch_sql(member="who.member_id")} AS is_mismatched,
-               %(as_of)s - p.anchor_on - stopped_for.days - m.expected_day AS late,
-               stopped_for.rest, {REASON} AS reason
-          FROM who
-          JOIN success_plan p ON p.id = who.plan_id
-          LEFT JOIN success_plantemplate template ON template.id = p.template_id
-          JOIN offered ON offered.member_id = who.member_id
-          JOIN success_milestone m ON m.plan_id = p.id AND m.key = offered.key
-          JOIN success_offer offer ON offer.id = offered.offer_id
-          CROSS JOIN LATERAL (
-              SELECT coalesce(width_bucket(%(as_of)s::date, m.evidence_dates), 0) AS now
-          ) turned
-          CROSS JOIN LATERAL (
-              SELECT coalesce(sum(upper(run) - lower(run)) FILTER (WHERE NOT is_ahead), 0)::int
-                         AS days,
-                     coalesce(max(least(upper(run), %(as_of)s + {NO_END}) - %(as_of)s)
-                              FILTER (WHERE is_ahead AND lower(run) <= %(as_of)s), 0)::int
-                         AS rest
-                FROM (
-                    SELECT unnest(runs * datemultirange(daterange(p.anchor_on, %(as_of)s)))
-                               AS run, FALSE AS is_ahead
-                      FROM paused
-                    UNION ALL
-                    SELECT unnest(runs * datemultirange(daterange(%(as_of)s, 'infinity'))),
-                           TRUE
-                      FROM paused
-                ) AS run
-          ) stopped_for
+        -- in a SELECT of its own, or the planner would look at the experience of everybody
+        SELECT told.*, (SELECT {ax_mismatch_sql(member="told.member_id")}) AS is_mismatched
+          FROM (
+              SELECT who.member_id, coalesce(p.template_id, 0) AS template_id, m.key, m.title,
+                     coalesce(template.title, '') AS path, offered.offer_id,
+                     offer.title AS offer_title, offered.status, who.state,
+                     %(as_of)s - p.anchor_on - stopped_for.days - m.expected_day AS late,
+                     stopped_for.rest, {REASON} AS reason
+                FROM who
+                JOIN success_plan p ON p.id = who.plan_id
+                LEFT JOIN success_plantemplate template ON template.id = p.template_id
+                JOIN offered ON offered.member_id = who.member_id
+                CROSS JOIN LATERAL (
+                    SELECT m.id, m.key, m.title, m.expected_day, m.evidence_dates
+                      FROM success_milestone m
+                     WHERE m.plan_id = p.id AND m.key = offered.key OFFSET 0
+                ) m
+                JOIN success_offer offer ON offer.id = offered.offer_id
+                CROSS JOIN LATERAL (
+                    SELECT coalesce(width_bucket(%(as_of)s::date, m.evidence_dates), 0) AS now
+                ) turned
+                LEFT JOIN (
+                    SELECT plan_id, range_agg(
+                               daterange(starts_on, coalesce(ends_on, 'infinity'))
+                           ) AS runs
+                      FROM success_planpause GROUP BY plan_id
+                ) paused ON paused.plan_id = p.id
+                CROSS JOIN LATERAL (
+                    SELECT CASE WHEN paused.runs IS NULL THEN 0 ELSE (
+                               SELECT coalesce(sum(upper(run) - lower(run)), 0)::int
+                                 FROM unnest(
+                                     runs * datemultirange(daterange(p.anchor_on, %(as_of)s))
+                                 ) AS run
+                           ) END AS days,
+                           CASE WHEN paused.runs IS NULL THEN 0 ELSE (
+                               SELECT coalesce(max(
+                                          least(upper(run), %(as_of)s + {NO_END}) - %(as_of)s
+                                      ), 0)::int
+                                 FROM unnest(
+                                     runs * datemultirange(daterange(%(as_of)s, 'infinity'))
+                                 ) AS run
+                                WHERE lower(run) <= %(as_of)s
+                           ) END AS rest
+                ) stopped_for
+              OFFSET 0  -- a mismatch is looked for only where it is asked for
+          ) AS told
     )
-""".replace(
-    "FROM paused",
-    """FROM (SELECT range_agg(daterange(pause.starts_on,
-                                                     coalesce(pause.ends_on, 'infinity')))
-                                    AS runs
-                             FROM success_planpause pause
-                            WHERE pause.plan_id = p.id) AS paused""",
-)
+"""
+# A mismatch bears only on those who count.
+TOLD: Final = """member_id, template_id, key, title, path, offer_id, offer_title, status, state,
+               reason IS NULL AND is_mismatched AS is_mismatched, late, rest, reason"""
 # Of the accounts of a month: whether they reached the milestone in it, and took the offer.
 CAME: Final = """
     EXISTS (
@@ -414,7 +428,7 @@ PENDING: Final = CAME.format(
 ALIKE: Final = """
     SELECT template_id, key, offer_id, max(title), max(path), max(offer_title), state,
            is_mismatched, late, rest, reason, took, pending, count(*)::int
-      FROM (SELECT account.*, {took} AS took, {pending} AS pending FROM account) AS account
+      FROM (SELECT {told}, {took} AS took, {pending} AS pending FROM account) AS account
      GROUP BY template_id, key, offer_id, state, is_mismatched, late, rest, reason, took,
               pending
      ORDER BY template_id, key, offer_id, late, state
@@ -498,9 +512,9 @@ ACCOUNTS_NOW: Final = f"{OFFERED}, {NOW}, {ACCOUNT}"
 def held(*, as_of: date) -> Iterator[None]:
     """Work out once who has something to take up; within, whoever asks of that day reads it.
 
-    In a transaction (DOMAIN 3.5).
+    But for the list of those left out. In a transaction (DOMAIN 3.5).
     """
-    rows = f"WITH {ACCOUNTS_NOW} SELECT * FROM account"
+    rows = f"WITH {ACCOUNTS_NOW} SELECT {TOLD} FROM account"
     with written_out(HELD, of=as_of, rows=rows, asked={"as_of": as_of}):
         yield
 
@@ -581,7 +595,7 @@ def accounts(  # noqa: PLR0913  # which list, and where to read on
         )
     rows = _rows(
         f"""
-        WITH {_accounts_now(as_of=as_of)}
+        WITH {ACCOUNTS_NOW if reason else _accounts_now(as_of=as_of)}
         SELECT account.template_id, account.key, account.offer_id, account.title, account.path,
                account.offer_title, account.state, account.is_mismatched, account.late,
                account.rest, account.reason, account.member_id, member.public_id, member.name,
@@ -927,7 +941,9 @@ def _alike(*, as_of: date, until: date, is_now: bool, grace_days: int = 0) -> li
     asked: dict[str, Any] = {"as_of": as_of, "until": until, "grace": grace_days}
     if not is_now:
         asked |= vector_parameters(as_of=as_of, scope=Scope(first=0, last=0))
-    how = ALIKE.format(took="FALSE" if is_now else TOOK, pending="FALSE" if is_now else PENDING)
+    how = ALIKE.format(
+        told=TOLD, took="FALSE" if is_now else TOOK, pending="FALSE" if is_now else PENDING
+    )
     told = _accounts_now(as_of=as_of) if is_now else f"{OFFERED}, {THEN}, {ACCOUNT}"
     statement = f"WITH {told} {how}"
     return [_Alike(*row) for row in _rows(statement, asked)]
@@ -975,6 +991,7 @@ def _at(wanted: Iterable[tuple[Any, ...]], *, as_of: date) -> dict[str, Any]:
     }
 
 
+@asked_once
 def _takes(*, as_of: date) -> dict[str, Take]:
     found = {
         state.upper(): (takers, asked)

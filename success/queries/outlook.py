@@ -22,7 +22,7 @@ from success.engine.outlook import (
     Stone,
 )
 from success.models import Plan, PlanTemplate
-from success.queries.readings import kept_by_night
+from success.queries.readings import asked_once, kept_by_night
 from success.rollups.milestones import evidence_of_spells
 
 MOST_MEMBERS: Final = 5000
@@ -240,11 +240,13 @@ class MembershipRun:
         return self.left_on or min(self.ends_on, as_of)
 
 
+@asked_once
 def sampled(*, kind: str) -> int:
     """One in how many members of a kind is looked at: every one up to 5,000 members."""
     return max(1, -(-Member.objects.filter(kind=kind).count() // MOST_MEMBERS))
 
 
+@asked_once
 def membership_runs(
     *, kind: str, as_of: date, grace_days: int, one_in: int = 1
 ) -> list[MembershipRun]:
@@ -272,6 +274,20 @@ def membership_runs(
             )
             for member, begins_on, ends_on in cursor
         ]
+
+
+@asked_once
+def evidence_of_runs(
+    *, template: int, kind: str, as_of: date, grace_days: int, one_in: int
+) -> dict[tuple[int, int], date]:
+    """When each of ``membership_runs`` would have reached each milestone of a template.
+
+    Keyed by (index of the run, id of the template's milestone), as ``evidence_of_spells`` is.
+    """
+    runs = membership_runs(kind=kind, as_of=as_of, grace_days=grace_days, one_in=one_in)
+    return evidence_of_spells(
+        template_id=template, spells=[(run.member, run.begins_on, run.left_on) for run in runs]
+    )
 
 
 def records_begin(template: PlanTemplate, *, position: int | None = None) -> date | None:
@@ -479,15 +495,11 @@ def _narrowed(name: str, main: Look, to: Callable[[Standing], bool]) -> Look:
 def _runs(
     template: PlanTemplate, *, as_of: date, grace_days: int, one_in: int
 ) -> Iterator[Run]:
-    runs = membership_runs(
-        kind=template.audience, as_of=as_of, grace_days=grace_days, one_in=one_in
-    )
+    looked_at: dict[str, Any] = {"as_of": as_of, "grace_days": grace_days, "one_in": one_in}
+    runs = membership_runs(kind=template.audience, **looked_at)
     position = dict(template.milestones.values_list("pk", "position"))
     reached: list[dict[int, date]] = [{} for _ in runs]
-    evidence = evidence_of_spells(
-        template_id=template.pk,
-        spells=[(run.member, run.begins_on, run.left_on) for run in runs],
-    )
+    evidence = evidence_of_runs(template=template.pk, kind=template.audience, **looked_at)
     for (index, milestone), on in evidence.items():
         if on <= as_of:
             reached[index][position[milestone]] = on

@@ -56,6 +56,25 @@ def kept_by_night(work_out: Callable[P, R]) -> Callable[P, R]:
     return ask
 
 
+def asked_once(work_out: Callable[P, R]) -> Callable[P, R]:
+    """Work out once what several questions rest on, while answers that are kept are asked past.
+
+    Elsewhere each time. Nobody changes what it returns.
+    """
+
+    @wraps(work_out)
+    def ask(*given: P.args, **asked: P.kwargs) -> R:
+        found = _found.get()
+        if found is None:
+            return work_out(*given, **asked)
+        named = question(ask, *given, **asked)
+        if named not in found:
+            found[named] = work_out(*given, **asked)
+        return cast("R", found[named])
+
+    return ask
+
+
 def known(asked_of: Callable[..., R], *given: Any, **asked: Any) -> R | None:
     """Return what the night answered to a question; null where it was not asked that."""
     named = question(asked_of, *given, **asked)

@@ -139,14 +139,15 @@ def drawn(*, as_of: date, play_id: int | None = None) -> dict[int, Drawn]:
 
 
 @transaction.atomic
-def refresh(*, as_of: date, grace_days: int) -> Written:
+def refresh(
+    *, as_of: date, found: dict[str, dict[Stratum, Arms]], ratios: dict[int, Drawn]
+) -> Written:
     """Flag the kinds of member that a play makes worse, and forget those of another salt.
 
-    A kind once flagged stays so: messages to it have stopped, so the difference would fade and
-    they would begin again. Plays whose arms are off flag nobody. Idempotent.
+    ``found`` are ``arms`` of that day and ``ratios`` what was ``drawn``, of all plays. A kind
+    once flagged stays so: messages to it have stopped, so the difference would fade and they
+    would begin again. Plays whose arms are off flag nobody. Idempotent.
     """
-    ratios = drawn(as_of=as_of)
-    found = arms(as_of=as_of, grace_days=grace_days)
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM success_sleepingdog d USING success_play p"

@@ -31,7 +31,6 @@ from success.queries.measures import INTEGRITY_DAYS, earlier_day
 from success.rollups import (
     circumstances,
     earlier,
-    effects,
     facts,
     groups,
     milestones,
@@ -49,7 +48,12 @@ from success.rollups.watching import (
     outgrown,
     versions,
 )
-from success.services.readings import read_forecast_months, read_integrity, write_down
+from success.services.readings import (
+    read_effects,
+    read_forecast_months,
+    read_integrity,
+    write_down,
+)
 
 DEFINITION = "2"
 FULL_RANGE = 10_000
@@ -223,14 +227,11 @@ READ_BY = {
         "coverage_rebalancing",
         "members_accountlink",
         "success_accountability",
-        "success_enrolment",
         "success_gapanswer",
         "success_helpfulness",
         "success_plan",
         "success_planpause",
-        "success_play",
         "success_plantemplate",
-        "success_playversion",
         "success_templatemilestone",
         "success_vectorchange",
     ),
@@ -429,7 +430,7 @@ def _loads(job: Job) -> Written:
 
 
 def _effects(job: Job) -> Written:
-    return effects.refresh(as_of=job.night.as_of, grace_days=Association.current().grace_days)
+    return read_effects(as_of=job.night.as_of, grace_days=Association.current().grace_days)
 
 
 def _integrity(job: Job) -> Written:

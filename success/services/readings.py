@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.db.models import Q, QuerySet
 
 from config.kernel import exact
+from members.rollups.scope import Written
 from success.engine.revenue import MixedCurrencies
 from success.enums import RevenueBasis
 from success.models import ForecastMonth, IntegrityReading, MeasureReading
@@ -40,6 +41,7 @@ from success.queries.forecast import (
     month_past,
 )
 from success.queries.measures import as_plain, integrity
+from success.rollups import effects as effects_of
 from success.rollups import ledger
 from success.rollups.revenue import year_before
 
@@ -67,6 +69,20 @@ def read_integrity(*, as_of: date, grace_days: int) -> int:
         return listed
     IntegrityReading.objects.update_or_create(as_of=as_of, defaults={"said": said})
     return listed + 1
+
+
+def read_effects(*, as_of: date, grace_days: int) -> Written:
+    """Keep what plays have changed as of a night, and flag the kinds that they make worse.
+
+    The same night again writes nothing. In a transaction (DOMAIN 8).
+    """
+    kept = write_down("effects", as_of=as_of, grace_days=grace_days)
+    rows_in, rows_out = effects_of.refresh(
+        as_of=as_of,
+        found=effects.arms(as_of=as_of, grace_days=grace_days),
+        ratios=effects.drawn(as_of=as_of),
+    )
+    return Written(rows_in, kept + rows_out)
 
 
 @readings.asked_anew()
@@ -172,9 +188,12 @@ def _of_our_work(as_of: date, grace_days: int) -> Questions:
     yield outlook.stalled_and_lapsed, (), both
     yield doing.work_of_all, (), both
     yield after_move.moved_to_less, (), both
-    yield effects.arms, (), both
-    yield effects.drawn, (), day
     yield renewals.all_weeks, (), both
+
+
+def _of_effects(as_of: date, grace_days: int) -> Questions:
+    yield effects.arms, (), {"as_of": as_of, "grace_days": grace_days}
+    yield effects.drawn, (), {"as_of": as_of}
 
 
 def _of_money(as_of: date, _grace_days: int) -> Questions:
@@ -214,8 +233,6 @@ PARTS: Final = {
         topics=(
             after_move.moved_to_less,
             doing.work_of_all,
-            effects.arms,
-            effects.drawn,
             first_value.first_value,
             gap.gap_of,
             kept.promises_kept,
@@ -224,6 +241,7 @@ PARTS: Final = {
         ),
         asked=_of_our_work,
     ),
+    "effects": _Part(topics=(effects.arms, effects.drawn), asked=_of_effects),
     "money": _Part(
         topics=(
             forecast.accounts,

@@ -221,37 +221,45 @@ def make_harmed(play, *, segment):
     make_drawn(play, Arm.TREATED, 40, reached=40, segment=None, state="on_track")
 
 
+def flag():
+    return effects.refresh(
+        as_of=AS_OF,
+        found=effects.arms(as_of=AS_OF, grace_days=30),
+        ratios=effects.drawn(as_of=AS_OF),
+    )
+
+
 def test_night_flags_the_kind_that_a_play_makes_worse():
     play, segment = make_trial(), make_segment()
     make_harmed(play, segment=segment)
 
-    assert effects.refresh(as_of=AS_OF, grace_days=30).rows_out == 1
+    assert flag().rows_out == 1
 
     dog = SleepingDog.objects.get()
     assert (dog.play, dog.segment, dog.state, dog.outcome) == (play, segment, "stalled", "aim")
     assert dog.lift == pytest.approx(-0.2)
     aim, _found = of(play)
     assert [kind.is_sleeping_dog for kind in aim.kinds] == [True, False]
-    assert effects.refresh(as_of=AS_OF, grace_days=30).rows_out == 0
+    assert flag().rows_out == 0
 
 
 def test_flag_stays_until_the_play_draws_anew():
     play = make_trial()
     make_harmed(play, segment=make_segment())
-    effects.refresh(as_of=AS_OF, grace_days=30)
+    flag()
     Enrolment.objects.filter(arm=Arm.TREATED).update(reached_on=ENTERED)
-    effects.refresh(as_of=AS_OF, grace_days=30)
+    flag()
     assert SleepingDog.objects.exists()
 
     PlayVersion.objects.filter(play=play).update(salt="another")
-    effects.refresh(as_of=AS_OF, grace_days=30)
+    flag()
     assert not SleepingDog.objects.exists()
 
 
 def test_night_flags_nobody_where_the_sample_ratio_is_off():
     play = make_trial(held_percent=50)
     make_harmed(play, segment=make_segment())
-    effects.refresh(as_of=AS_OF, grace_days=30)
+    flag()
 
     assert not SleepingDog.objects.exists()
 
