@@ -483,19 +483,21 @@ LIVE_STAGES = (
         ),
     ),
     Stage(name="earlier", run=_earlier, beside_previous=True),
+    Stage(name="watch", run=_watch, is_ranged=False),
     # the calendar alone opens a renewal window
     Stage(
         name="circumstances",
         run=lambda job: circumstances.refresh(as_of=job.night.as_of, scope=job.scope),
         looks_at_everybody=True,
+        beside_previous=True,
     ),
     # a goal may have been achieved by the calendar alone
     Stage(
         name="obligations",
         run=lambda job: obligations.refresh(as_of=job.night.as_of, scope=job.scope, at=job.at),
         looks_at_everybody=True,
+        beside_previous=True,
     ),
-    Stage(name="watch", run=_watch, is_ranged=False, beside_previous=True),
     # What is told from here on has no part in what the others tell, so that one worker may see
     # to the one while another sees to the next; the longest come first.
     _kept_stage("revenue", _revenue),
@@ -512,12 +514,12 @@ LIVE_STAGES = (
     Stage(name="loads", run=_loads, is_ranged=False, beside_previous=True),
     _kept_stage("renewals", _renewals, beside_previous=True),
     Stage(name="months", run=_months, is_ranged=False, beside_previous=True),
-    # reads what the groups have compared beside money, which they do not know
-    _kept_stage("integrity", _integrity),
-    # this reads what plays have entered; readings what all of these have counted
+    # Of what is told from here on, money and our work read what has been counted, integrity
+    # what the groups have compared, beside money, and effects what plays have entered.
+    _kept_stage("money", _readings_of("money")),
+    _kept_stage("our_work", _readings_of("our_work"), beside_previous=True),
+    _kept_stage("integrity", _integrity, beside_previous=True),
     Stage(name="effects", run=_effects, is_ranged=False, beside_previous=True),
-    _kept_stage("our_work", _readings_of("our_work")),
-    _kept_stage("money", _readings_of("money"), beside_previous=True),
 )
 
 
