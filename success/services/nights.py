@@ -202,6 +202,27 @@ VECTORS = (
 )
 READ_BY = {
     "groups": VECTORS,
+    "loads": (
+        "coverage_absence",
+        "coverage_assignment",
+        "coverage_circumstance",
+        "coverage_contributor",
+        "coverage_coveragehours",
+        "coverage_coveragemodel",
+        "coverage_effort",
+        "coverage_leverage",
+        "coverage_taskforceshare",
+        "members_association",
+        "members_term",
+        "members_user",
+    ),
+    "effects": (
+        "members_association",
+        "members_term",
+        "success_enrolment",
+        "success_play",
+        "success_playversion",
+    ),
     "revenue": (*LEDGER, "coverage_assignment", "coverage_segment"),
     "renewals": ("members_association", "members_term", "success_vectorchange"),
     "retention": (
@@ -257,6 +278,8 @@ READ_BY = {
     ),
 }
 NOTHING_TO_DO = Written(rows_in=0, rows_out=0)
+# These are written after the watch: how they stand is written down when plays are done.
+WRITTEN_MEANWHILE = ("coverage_circumstance", "success_enrolment", "success_play")
 
 
 # What is told of the ledger by month, which a full night tells anew only where it has changed.
@@ -273,12 +296,20 @@ def _watch(job: Job) -> Written:
     before this night tells more. The planner learns of it, too.
     """
     _take_stock(job, "success_earliervector", "success_memberfacts")
-    tables = sorted(set(chain.from_iterable(READ_BY.values())))
+    tables = sorted({*chain.from_iterable(READ_BY.values())}.difference(WRITTEN_MEANWHILE))
     found: dict[str, Any] = {MOMENT: moment()} | versions(tables)
     if job.night.is_full:
         found |= versions(TOLD_OF_LEDGER) | {PRINTS: ledger_prints()}
     Night.objects.filter(pk=job.night.pk).update(inputs=found)
     return Written(rows_in=len(tables), rows_out=0)
+
+
+def _watch_plays(job: Job) -> Written:
+    """Do the same for what plays have written, before those stages begin that read it."""
+    found = Night.objects.values_list("inputs", flat=True).get(pk=job.night.pk)
+    found |= versions(WRITTEN_MEANWHILE)
+    Night.objects.filter(pk=job.night.pk).update(inputs=found)
+    return Written(rows_in=len(WRITTEN_MEANWHILE), rows_out=0)
 
 
 def _is_as_before(job: Job, stage: str) -> bool:
@@ -511,15 +542,16 @@ LIVE_STAGES = (
     _kept_stage("movements", _readings_of("movements"), beside_previous=True),
     _kept_stage("retention", _retention, beside_previous=True),
     _kept_stage("groups", _groups, beside_previous=True),
-    Stage(name="loads", run=_loads, is_ranged=False, beside_previous=True),
     _kept_stage("renewals", _renewals, beside_previous=True),
     Stage(name="months", run=_months, is_ranged=False, beside_previous=True),
+    Stage(name="watch_plays", run=_watch_plays, is_ranged=False),
     # Of what is told from here on, money and our work read what has been counted, integrity
     # what the groups have compared, beside money, and effects what plays have entered.
     _kept_stage("money", _readings_of("money")),
     _kept_stage("our_work", _readings_of("our_work"), beside_previous=True),
     _kept_stage("integrity", _integrity, beside_previous=True),
-    Stage(name="effects", run=_effects, is_ranged=False, beside_previous=True),
+    _kept_stage("effects", _effects, beside_previous=True),
+    _kept_stage("loads", _loads, beside_previous=True),
 )
 
 

@@ -78,6 +78,10 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("What has changed"),
         gettext_lazy("tables that the stages below read, beside what they were"),
     ),
+    "watch_plays": (
+        gettext_lazy("What has changed"),
+        gettext_lazy("tables that the stages below read, beside what they were"),
+    ),
     "groups": (
         gettext_lazy("Groups"),
         gettext_lazy("the association, segments and owners summed up"),

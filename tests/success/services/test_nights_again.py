@@ -18,11 +18,13 @@ from members.models import (
     ExchangeRate,
     Member,
     Term,
+    User,
 )
 from members.rollups.dirty import mark_dirty
 from members.rollups.scope import Scope
 from success.models import (
     EarlierVector,
+    Enrolment,
     IntegrityReading,
     MemberFacts,
     Night,
@@ -35,11 +37,20 @@ from success.models import (
     VectorRollup,
 )
 from success.services.nights import LIVE_STAGES, READ_BY, Job, run_night
-from tests.factories import make_assignment, make_member, make_plan, make_term
+from tests.factories import (
+    make_assignment,
+    make_enrolment,
+    make_member,
+    make_plan,
+    make_play,
+    make_term,
+    make_user,
+)
 from tests.success.queries.test_outlook import begin_records, make_path
 
 TODAY = date(2026, 7, 29)
-EVERY_ONE = set(READ_BY)
+# of those whom nobody looks after, and for whom no play is drawn, these two read nothing
+EVERY_ONE = set(READ_BY) - {"effects", "loads"}
 DERIVED = (
     EarlierVector,
     IntegrityReading,
@@ -59,6 +70,8 @@ OWN = {
     "renewals": set(),
     "retention": {"success_retentionevent"},
     # the comparison is of the groups, from tables that the reading has named
+    "loads": {"coverage_weekload"},
+    "effects": {"success_measurereading", "success_sleepingdog"},
     "integrity": {
         "success_integrityreading",
         "success_measurereading",
@@ -246,7 +259,7 @@ def link(member):
         ),
         (
             lambda one: make_assignment(member=one, segment=Segment.objects.first()),
-            {"movements", "revenue"},
+            {"loads", "movements", "revenue"},
         ),
         # changed and changed back, it has been written all the same
         (
@@ -266,6 +279,23 @@ def test_what_has_changed_is_never_left_out(member, change, stages):
 
     # pages open with something of everything
     assert done(run()) == stages | {"money", "our_work"}
+    assert done(run()) == set()
+
+
+def test_loads_and_effects_are_left_out_until_what_they_read_is_another(member):
+    play = make_play(held_percent=30, salt="a salt", effective_from=TODAY)
+    entry = make_enrolment(play=play, member=member, draw=0.5)
+    run()
+    owner = make_user()
+    make_assignment(member=member, owner=owner)
+    assert "loads" in done(run())
+    assert done(run()) == set()
+
+    User.objects.filter(pk=owner.pk).update(weekly_hours=3)
+    assert done(run()) == {"loads"}
+
+    Enrolment.objects.filter(pk=entry.pk).update(reached_on=TODAY)
+    assert done(run()) == {"effects"}
     assert done(run()) == set()
 
 
