@@ -305,7 +305,7 @@ def _watch(job: Job) -> Written:
 
 
 def _watch_plays(job: Job) -> Written:
-    """Do the same for what plays have written, before those stages begin that read it."""
+    """Do the same for what was written meanwhile, before those stages begin that read it."""
     found = Night.objects.values_list("inputs", flat=True).get(pk=job.night.pk)
     found |= versions(WRITTEN_MEANWHILE)
     Night.objects.filter(pk=job.night.pk).update(inputs=found)
