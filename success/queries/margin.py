@@ -121,11 +121,16 @@ COSTS: Final = """
         SELECT term.member_id, coalesce(sum(dues.annual_amount), 0) AS revenue
           FROM members_term term
           LEFT JOIN members_dues dues ON dues.term_id = term.id
-         WHERE term.starts_on <= %(as_of)s AND term.ends_on > %(as_of)s
+         -- "+ 0": as in the ledger, so many are sooner read as they stand
+         WHERE term.starts_on <= %(as_of)s AND term.ends_on + 0 > %(as_of)s
          GROUP BY term.member_id
     ),
     given AS (
-        SELECT effort.member_id, sum(effort.minutes::numeric / effort.members_present) AS staff
+        -- few are shared, and only those are divided
+        SELECT effort.member_id,
+               coalesce(sum(effort.minutes) FILTER (WHERE effort.members_present = 1), 0)
+               + coalesce(sum(effort.minutes::numeric / effort.members_present)
+                          FILTER (WHERE effort.members_present > 1), 0) AS staff
           FROM coverage_effort effort
          WHERE effort.withdrawn_at IS NULL
            AND effort."on" > %(since)s AND effort."on" <= %(as_of)s

@@ -542,22 +542,22 @@ def held_on_days(
     # Most members hold one line on a day, and its worth is all there is to know. The terms of
     # the others are added up one by one: those who hold several, and those without a term in
     # force on a day that have one which ended within grace before it.
-    counts = ", ".join(f"lines_{day}" for day in range(days))
-    # said as a range, because the planner takes "> 1" for a third of the members
-    several = f"greatest({counts}) BETWEEN 2 AND 1000000"
-    near = " OR ".join(f"(worth_{day} IS NULL AND ended_{day})" for day in range(days))
+    worths = ", ".join(f"worth_{day}" for day in range(days))
+    # said as a range, because the planner takes "> 0" for a third of the members
+    several = f"covering - num_nonnulls({worths}) BETWEEN 1 AND 1000000"
+    near = " OR ".join(
+        f"(worth_{day} IS NULL AND get_bit(ended, {day}) = 1)" for day in range(days)
+    )
     with_grace = RevenueBasis.MEMBERSHIP in bases
-    ended = ", ".join(
-        f"""bool_or(%(day_{day})s - %(grace_days)s < ends_on AND ends_on <= %(day_{day})s)
-            AS ended_{day}"""
-        for day in range(days)
+    ended = " || ".join(
+        f"""(%(day_{day})s - %(grace_days)s < ends_on AND ends_on <= %(day_{day})s)::int::bit"""
+        for day in range(days if with_grace else 0)
     )
     on_day = ", ".join(
-        f"""max(worth) FILTER (WHERE {covers}) AS worth_{day},
-            count(*) FILTER (WHERE {covers}) AS lines_{day}"""
+        f"CASE WHEN {_covers(RevenueBasis.IN_FORCE, day)} THEN worth END AS worth_{day}"
         for day in range(days)
-        for covers in [_covers(RevenueBasis.IN_FORCE, day)]
     )
+    greatest = ", ".join(f"max(worth_{day}) AS worth_{day}" for day in range(days))
     both = ", ".join(
         f"""CASE WHEN exact.member_id IS NULL THEN worth_{day} >> 16
                  ELSE exact.{COLUMN[basis]}_{day} END AS {COLUMN[basis]}_{day},
@@ -584,8 +584,13 @@ def held_on_days(
     several_closings = len(closings) > 1
     tables = f"""{TIERS},{_lines(closings, of=of)},
     per_member AS MATERIALIZED (
-        SELECT member_id, count(*) AS lines, {ended}, {on_day}
-        FROM line GROUP BY member_id
+        SELECT member_id, count(*) AS lines, sum(num_nonnulls({worths})) AS covering,
+               bit_or(ended) AS ended, {greatest}
+        -- OFFSET 0: a day is held against a line once
+        FROM (
+            SELECT member_id, {ended or "NULL::bit"} AS ended, {on_day} FROM line OFFSET 0
+        ) AS on_each
+        GROUP BY member_id
     ),
     apart AS (
         SELECT line.* FROM line

@@ -13,6 +13,7 @@ from success.queries.forecast import (
     back_test,
     closed_months,
     forecast,
+    held,
     key_of,
     months_after,
     plain,
@@ -150,6 +151,11 @@ def test_who_is_left_out_is_counted_by_the_reason_and_listed(reason):
     assert found.total.accounts == 1
     [row] = accounts(as_of=TODAY, reason=reason).items
     assert (row.reason, row.chance, row.expected) == (reason, None, None)
+    counted = accounts(as_of=TODAY)
+    with held(as_of=TODAY):
+        assert forecast(as_of=TODAY) == found
+        assert accounts(as_of=TODAY) == counted
+        assert accounts(as_of=TODAY, reason=reason).items == [row]
 
 
 def test_an_answered_or_withdrawn_offer_is_nowhere():

@@ -93,6 +93,18 @@ def test_the_margin_case_of_a_pod_and_a_pool_comes_out(pod, pool):
     assert everybody.served.margin == first.served.margin + second.served.margin
 
 
+def test_what_is_worked_out_once_for_both_says_the_same(pod, pool):
+    as_in_d4(pod, pool)
+    make_rates()
+    make_paying(pod, minutes=90)
+    make_paying(pod, minutes=100, present=3)
+    make_paying(pool)
+    now = reads.by_segment(as_of=TODAY), reads.by_member(as_of=TODAY)
+
+    with reads.held(as_of=TODAY):
+        assert (reads.by_segment(as_of=TODAY), reads.by_member(as_of=TODAY)) == now
+
+
 def test_recorded_time_counts_before_what_is_assumed_and_sharing_costs_once(pod, pool):
     as_in_d4(pod, pool)
     make_rates()

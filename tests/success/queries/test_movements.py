@@ -22,9 +22,14 @@ from success.engine.revenue import (
 )
 from success.enums import Dimension, RevenueBasis
 from success.queries.movements import (
+    EVERYBODY,
     Asked,
     Narrowed,
+    first_of_moves,
+    held,
     movements_between,
+    of_all_kinds,
+    prices_of,
     revenue_with_prices,
     totals,
 )
@@ -243,6 +248,34 @@ def test_along_and_several_closings_follow_links_and_leaves(  # noqa: PLR0913, P
     by_one = [sums(compared.tallies[basis, 0]) for compared in each]
     assert [sums(together.tallies[basis, index]) for index in range(len(spans))] == by_one
     assert [sums(tallies) for *_, tallies in along] == by_one
+
+
+def everything_of(asked):
+    return (
+        first_of_moves(asked, size=3),
+        of_all_kinds(asked, only=EVERYBODY),
+        prices_of(asked),
+    )
+
+
+@given(drawn=told_lines(), links=links_drawn, leaves=leaves_drawn, period=periods)
+@few
+def test_a_period_that_is_held_says_what_is_worked_out_now(drawn, links, leaves, period):
+    of_each = [question(basis, period) for basis in RevenueBasis]
+    days = of_each[0].opening_on, of_each[0].closing_on
+    rule = {"as_of": of_each[0].as_of, "grace_days": of_each[0].grace_days}
+    # other days beside them change nothing, but that linked accounts are those of the close
+    others = [*{days, (days[0] - timedelta(days=9), days[0])}]
+    with example():
+        store(drawn, links, leaves)
+        now = [everything_of(asked) for asked in of_each]
+        compared = ledger.compare_pairs(pairs=[days], **rule)
+        for pairs in ([days], others):
+            with ledger.held(pairs=pairs, **rule):
+                assert ledger.compare_pairs(pairs=[days], **rule).tallies == compared.tallies
+                for asked, said in zip(of_each, now, strict=True):
+                    with held(asked):
+                        assert everything_of(asked) == said
 
 
 def year(**fields):
