@@ -66,7 +66,9 @@ def refresh(
             scope = narrowed(cursor, inside, as_of=as_of, scope=scope, looked=looked)
         written = going_on.end(cursor, inside, as_of=as_of, scope=scope, at=at)
         cursor.execute(
-            going_on.UPDATE_OPEN.format(scope=scope.condition("i.member_id")),
+            going_on.UPDATE_OPEN.format(
+                facts=facts_of(scope), scope=scope.condition("i.member_id")
+            ),
             scope.parameters | {"at": at},
         )
         written += cursor.rowcount

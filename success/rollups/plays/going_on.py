@@ -33,7 +33,7 @@ OWNER = """CASE
 UPDATE_OPEN = f"""
     UPDATE success_intervention i
        SET queue_class = {QUEUE_CLASS}, term_ends_on = f.term_ends_on, owner_id = {OWNER}
-      FROM success_memberfacts f, success_playstep step, success_playversion play
+      FROM {{facts}} f, success_playstep step, success_playversion play
      WHERE f.member_id = i.member_id AND step.id = i.step_id AND play.id = step.version_id
        AND i.status = 'open' AND {{scope}}
        AND (i.queue_class, i.term_ends_on, i.owner_id)
@@ -167,7 +167,7 @@ WHY_GONE = f"""
 FOLLOW = """
     UPDATE success_enrolment n
        SET reached_on = %(as_of)s
-      FROM success_memberfacts f
+      FROM {facts} f
       LEFT JOIN coverage_segment s ON s.id = f.segment_id
      WHERE f.member_id = n.member_id AND n.reached_on IS NULL AND n.ended_on IS NOT NULL
        AND n.entered_on >= %(follow_since)s AND n.version_id = ANY (%(versions)s)
@@ -179,7 +179,7 @@ FOLLOW = """
 PASSED = """
     UPDATE success_enrolment n
        SET gone_on = %(as_of)s
-      FROM success_memberfacts f
+      FROM {facts} f
       LEFT JOIN coverage_segment s ON s.id = f.segment_id
      WHERE f.member_id = n.member_id AND n.gone_on IS NULL AND n.ended_on IS NOT NULL
        AND n.version_id = ANY (%(versions)s) AND {scope_entries} AND ({is_while})
