@@ -121,11 +121,13 @@ def test_a_night_asks_as_often_for_many_members_as_for_few():
     def asked(as_of):
         with CaptureQueriesContext(connection) as queries:
             run(as_of, full=True)
-        # a month is written where it says another thing than it said
+        # a month is written where it says another thing than it said, and which tables the
+        # planner is told of depends on what other tests have done to them
         return Counter(
             query["sql"][:80]
             for query in queries
             if "success_forecastmonth" not in query["sql"]
+            and not query["sql"].startswith("ANALYZE")
         )
 
     association(members=2)
