@@ -23,16 +23,20 @@ from success.models import (
     PlayStep,
 )
 from success.rollups import plays
+from success.rollups.watching import moment
 from success.services.nights import run_night
 from tests.factories import (
+    TODAY,
     make_accountability,
     make_affiliation,
     make_ask,
     make_assignment,
     make_declaration,
     make_default_plays,
+    make_enrolment,
     make_fact,
     make_member,
+    make_member_facts,
     make_message,
     make_person,
     make_plan,
@@ -298,3 +302,19 @@ def test_a_look_at_everybody_after_a_night_finds_nothing_left(seed):
     assert Night.objects.filter(is_full=False).count() > NIGHTS / 2
     assert Enrolment.objects.count() > MEMBERS
     assert Fact.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_wait_that_is_over_lets_a_member_in_again():
+    play = make_play(reentry="after_days", reentry_days=3, effective_from=FIRST)
+    member = make_member_facts(behind_since=TODAY, state="stalled").member
+    make_enrolment(play=play, member=member, ended_on=TODAY, gone_on=TODAY, end="done")
+    looked, opened = None, []
+
+    for day in (TODAY, TODAY + DAY, TODAY + 2 * DAY, TODAY + 3 * DAY):
+        began = moment()
+        written = plays.refresh(as_of=day, scope=EVERYBODY, at=morning(day), looked=looked)
+        looked = plays.Looked(as_of=day, moment=began)
+        opened.append((written.rows_in, written.rows_out))
+
+    assert opened == [(1, 0), (0, 0), (0, 0), (1, 1)]
