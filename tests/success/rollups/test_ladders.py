@@ -361,6 +361,7 @@ def test_weeks_of_nights_agree_with_a_plain_reference_on_random_data(seed):
     assert {entry.is_held for entry in reference.entries} == {True, False}
 
 
+@pytest.mark.usefixtures("alone")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("seed", range(10, 13))
 def test_those_for_whom_something_changed_are_all_that_has_to_be_looked_at(seed):
