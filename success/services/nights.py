@@ -6,7 +6,7 @@ for the same day, it finds nothing to write.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -288,28 +288,39 @@ PRINTS = "ledger"
 MOMENT = "moment"
 
 
+def _watch_ledger(job: Job) -> Written:
+    """In a full night write down what the ledger says, so that the next knows what has changed.
+
+    And what was told of it, before this night tells more.
+    """
+    if not job.night.is_full:
+        return NOTHING_TO_DO
+    _write_down_found(job, versions(TOLD_OF_LEDGER) | {PRINTS: ledger_prints()})
+    return Written(rows_in=len(TOLD_OF_LEDGER), rows_out=0)
+
+
 def _watch(job: Job) -> Written:
     """Write down what the stages after this one read, as it is before they begin.
 
-    And the moment, so that the next night knows what was written since. In a full night the
-    ledger's prints as well, so that the next knows what has changed, and what was told of it,
-    before this night tells more. The planner learns of it, too.
+    And the moment, so that the next night knows what was written since. The planner learns of
+    it, too.
     """
     _take_stock(job, "success_earliervector", "success_memberfacts")
     tables = sorted({*chain.from_iterable(READ_BY.values())}.difference(WRITTEN_MEANWHILE))
-    found: dict[str, Any] = {MOMENT: moment()} | versions(tables)
-    if job.night.is_full:
-        found |= versions(TOLD_OF_LEDGER) | {PRINTS: ledger_prints()}
-    Night.objects.filter(pk=job.night.pk).update(inputs=found)
+    _write_down_found(job, {MOMENT: moment()} | versions(tables))
     return Written(rows_in=len(tables), rows_out=0)
 
 
 def _watch_plays(job: Job) -> Written:
     """Do the same for what was written meanwhile, before those stages begin that read it."""
-    found = Night.objects.values_list("inputs", flat=True).get(pk=job.night.pk)
-    found |= versions(WRITTEN_MEANWHILE)
-    Night.objects.filter(pk=job.night.pk).update(inputs=found)
+    _write_down_found(job, versions(WRITTEN_MEANWHILE))
     return Written(rows_in=len(WRITTEN_MEANWHILE), rows_out=0)
+
+
+def _write_down_found(job: Job, found: Mapping[str, Any]) -> None:
+    """Add to what a night has found; of the stages that do, none runs beside another."""
+    before = Night.objects.values_list("inputs", flat=True).get(pk=job.night.pk)
+    Night.objects.filter(pk=job.night.pk).update(inputs=before | found)
 
 
 def _is_as_before(job: Job, stage: str) -> bool:
@@ -514,6 +525,7 @@ LIVE_STAGES = (
         ),
     ),
     Stage(name="earlier", run=_earlier, beside_previous=True),
+    Stage(name="watch_ledger", run=_watch_ledger, is_ranged=False, beside_previous=True),
     Stage(name="watch", run=_watch, is_ranged=False),
     # the calendar alone opens a renewal window
     Stage(

@@ -74,6 +74,10 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("Obligations"),
         gettext_lazy("next goals that are ours to agree"),
     ),
+    "watch_ledger": (
+        gettext_lazy("What the ledger says"),
+        gettext_lazy("terms and dues by month, to be held against the next full night"),
+    ),
     "watch": (
         gettext_lazy("What has changed"),
         gettext_lazy("tables that the stages below read, beside what they were"),
