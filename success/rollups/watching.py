@@ -112,7 +112,7 @@ def differs_from(
     return date.fromisoformat(min(differing)) if differing else otherwise
 
 
-# Never looked at, or another share of the rows than chance would notice has changed since.
+# Never looked at, empty when it was, or much of it changed since.
 OUTGROWN: Final = """
 SELECT c.relname::text
 FROM pg_class c
@@ -122,7 +122,7 @@ WHERE c.reltuples <= 0
    OR s.n_mod_since_analyze > %(share)s * c.reltuples
 ORDER BY c.relname
 """
-STALE_SHARE: Final = 0.02
+STALE_SHARE: Final = 0.1
 
 
 def outgrown(tables: Sequence[str]) -> list[str]:

@@ -303,9 +303,11 @@ def _watch(job: Job) -> Written:
     """Write down what the stages after this one read, as it is before they begin.
 
     And the moment, so that the next night knows what was written since. The planner learns of
-    it, too.
+    it, too, and in every night of what plays go on with: of a table that was empty when it was
+    last looked at it expects nothing, and would walk over all of it for each of its rows.
     """
     _take_stock(job, "success_earliervector", "success_memberfacts")
+    _know("communications_message", "success_enrolment", "success_intervention")
     tables = sorted({*chain.from_iterable(READ_BY.values())}.difference(WRITTEN_MEANWHILE))
     _write_down_found(job, {MOMENT: moment()} | versions(tables))
     return Written(rows_in=len(tables), rows_out=0)
@@ -424,7 +426,13 @@ def _retention(job: Job) -> Written:
 
 def _take_stock(job: Job, *tables: str) -> None:
     """Tell the planner what is in tables that a full night may have written much of."""
-    if job.night.is_full and (changed := outgrown(tables)):
+    if job.night.is_full:
+        _know(*tables)
+
+
+def _know(*tables: str) -> None:
+    """Tell the planner what is in those of some tables whose statistics no longer fit."""
+    if changed := outgrown(tables):
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {', '.join(changed)}")
 
