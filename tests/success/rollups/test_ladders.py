@@ -354,7 +354,9 @@ def test_weeks_of_nights_agree_with_a_plain_reference_on_random_data(seed):
         as_of += world.chance.choice([1, 1, 1, 1, 2, 4]) * DAY
 
     items = reference.items
-    assert {"", "done", "gone"} <= {entry.end for entry in reference.entries}
+    ends = {entry.end for entry in reference.entries}
+    assert {"", "done"} <= ends  # and others, which are drawn by members' numbers
+    assert len(ends) >= 4
     assert {"done", "open"} <= {item.status for item in items}
     assert sum(item.is_message for item in items) >= 10
     assert max(item.position for item in items) >= 3
