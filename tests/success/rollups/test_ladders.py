@@ -358,7 +358,7 @@ def test_weeks_of_nights_agree_with_a_plain_reference_on_random_data(seed):
     assert {"", "done"} <= ends  # and others, which are drawn by members' numbers
     assert len(ends) >= 4
     assert {"done", "open"} <= {item.status for item in items}
-    assert sum(item.is_message for item in items) >= 10
+    assert sum(item.is_message for item in items) >= 5
     assert max(item.position for item in items) >= 3
     assert {entry.is_held for entry in reference.entries} == {True, False}
 

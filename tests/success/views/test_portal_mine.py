@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from django.urls import reverse
 
+from config.kernel import clock
 from coverage.models import AxProfile
 from tests.factories import (
     NOON,
@@ -50,6 +51,12 @@ def kim(client, member):
     return user
 
 
+@pytest.fixture
+def at_noon(monkeypatch):
+    """The day is pinned and its hours run; late in the evening the next one has begun there."""
+    monkeypatch.setattr(clock, "_system_time", lambda: NOON)
+
+
 def address(name, *args):
     return reverse(f"success:{name}", args=args)
 
@@ -63,6 +70,7 @@ def read(client, name):
 # --- the review -------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("at_noon")
 def test_a_review_is_booked_out_of_the_free_times(client, member, mira, kim):
     html = read(client, "path_review")
     assert "Thursday, 30 July" in html
@@ -94,6 +102,7 @@ def test_a_time_that_is_not_offered_is_refused_and_the_note_kept(client, member,
     assert member.reviews.count() == 0
 
 
+@pytest.mark.usefixtures("at_noon")
 def test_a_review_is_moved_and_called_off(client, member, mira, kim):
     review = make_review(member=member, organiser=mira)
     form = client.get(address("path_review")).context["form"]
