@@ -332,6 +332,7 @@ def rows_out(written):
     return sum(each.rows_out for each in written)
 
 
+@pytest.mark.django_db(transaction=True, reset_sequences=True)
 @pytest.mark.parametrize("seed", range(3))
 def test_weeks_of_nights_agree_with_a_plain_reference_on_random_data(seed):
     world = World(seed)
@@ -354,17 +355,15 @@ def test_weeks_of_nights_agree_with_a_plain_reference_on_random_data(seed):
         as_of += world.chance.choice([1, 1, 1, 1, 2, 4]) * DAY
 
     items = reference.items
-    ends = {entry.end for entry in reference.entries}
-    assert {"", "done"} <= ends  # and others, which are drawn by members' numbers
-    assert len(ends) >= 4
+    assert {"", "done", "gone"} <= {entry.end for entry in reference.entries}
     assert {"done", "open"} <= {item.status for item in items}
-    assert sum(item.is_message for item in items) >= 5
+    assert sum(item.is_message for item in items) >= 10
     assert max(item.position for item in items) >= 3
     assert {entry.is_held for entry in reference.entries} == {True, False}
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, reset_sequences=True)
 @pytest.mark.parametrize("seed", range(10, 13))
 def test_those_for_whom_something_changed_are_all_that_has_to_be_looked_at(seed):
     """In transactions of their own, since what was written is told by those."""

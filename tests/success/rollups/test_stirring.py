@@ -278,7 +278,7 @@ def morning(day):
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, reset_sequences=True)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_look_at_everybody_after_a_night_finds_nothing_left(seed):
     association = Association(seed)
@@ -299,7 +299,7 @@ def test_a_look_at_everybody_after_a_night_finds_nothing_left(seed):
             association.go_on(as_of)
         as_of += association.chance.choice([0, 1, 1, 1, 1, 1, 2, 4]) * DAY
 
-    assert looked_at < 0.95 * among
+    assert looked_at < 0.8 * among
     assert Night.objects.filter(is_full=False).count() > NIGHTS / 2
     assert Enrolment.objects.count() > MEMBERS
     assert Fact.objects.exists()
