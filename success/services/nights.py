@@ -513,10 +513,7 @@ def _kept_stage(
 
 LIVE_STAGES = (
     Stage(name="collect", run=_collect, is_ranged=False),
-    Stage(
-        name="involvement",
-        run=_involvement,
-    ),
+    Stage(name="involvement", run=_involvement),
     Stage(
         name="coverage",
         run=lambda job: assignment.assign(as_of=job.night.as_of, scope=job.scope),

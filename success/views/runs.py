@@ -83,8 +83,8 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("tables that the stages below read, beside what they were"),
     ),
     "watch_plays": (
-        gettext_lazy("What has changed"),
-        gettext_lazy("tables that the stages below read, beside what they were"),
+        gettext_lazy("What plays have written"),
+        gettext_lazy("entries and plays that the stages below read, beside what they were"),
     ),
     "groups": (
         gettext_lazy("Groups"),
