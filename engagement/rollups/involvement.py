@@ -124,8 +124,8 @@ def refresh_differing(*, as_of: date, scope: Scope) -> Written:
     """Do what ``refresh`` does to a range of members, for those who are not as last time.
 
     Whose facts and stretches say what they said when this last derived them, by the same
-    rule, would come out the same: a print of 64 bits a member tells. Returns facts looked at and
-    stretches written; run again it writes none.
+    rule, would come out the same: a print of 64 bits a member tells. Returns facts looked at
+    and stretches written; run again it writes none.
     """
     condition = scope.condition("member_id")
     values = scope.parameters | {"rule": RULE}
