@@ -117,8 +117,8 @@ def test_vectors_are_rolled_up_by_chapter(client, chapters, api):
     assert "in no chapter" in page
     assert "chapter=North" in page
     listed = client.get("/members/", {"chapter": "South"}).text
-    assert "s1" in listed
-    assert "n1" not in listed
+    # a token of the page may hold any two characters
+    assert (">s1<" in listed, ">n1<" in listed) == (True, False)
 
 
 def test_where_nobody_has_a_chapter_nothing_is_asked_for_it(client, settings):

@@ -75,7 +75,7 @@ def test_an_msm_sees_their_own_load_by_name_and_others_without(client, team):
         "The team", "Ben Brook", "The pool",
     ]  # fmt: skip
     for address in (URL, f"{URL}loads.json", f"{URL}weeks.json"):
-        assert "Amy" not in client.get(address).content.decode()
+        assert "Adler" not in client.get(address).content.decode()
 
 
 def test_a_member_sees_none_of_it(client):
