@@ -5,6 +5,7 @@ worker loses only the step it was in, and any number of workers may share a nigh
 for the same day, it finds nothing to write.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -184,8 +185,8 @@ def _owners(job: Job) -> Written:
     return assignment.deal(as_of=job.night.as_of, scope=job.scope)
 
 
-# What the same night again need not do anew: the stages that read nothing but these tables,
-# and plans, milestones and what members did, of which the dirty set tells.
+# What a further night of the same day need not do anew: the stages that read these tables,
+# where they are as they were.
 LEDGER = (
     "members_accountunit",
     "members_association",
@@ -277,9 +278,19 @@ READ_BY = {
         "success_vectorchange",
     ),
 }
+# Nothing but these tables; the others also read plans' milestones and what members did, which
+# are too many to be looked through for it, and of which the dirty set tells.
+OF_TABLES_ALONE = frozenset(
+    {"effects", "groups", "loads", "movements", "renewals", "retention", "revenue"}
+)
 NOTHING_TO_DO = Written(rows_in=0, rows_out=0)
-# These are written after the watch: how they stand is written down when plays are done.
-WRITTEN_MEANWHILE = ("coverage_circumstance", "success_enrolment", "success_play")
+# These are written beside the watch: how they stand is written down once that is done.
+WRITTEN_MEANWHILE = (
+    "coverage_circumstance",
+    "success_earliervector",
+    "success_enrolment",
+    "success_play",
+)
 
 
 # What is told of the ledger by month, which a full night tells anew only where it has changed.
@@ -299,39 +310,51 @@ def _watch_ledger(job: Job) -> Written:
     return Written(rows_in=len(TOLD_OF_LEDGER), rows_out=0)
 
 
-def _watch(job: Job) -> Written:
-    """Write down what the stages after this one read, as it is before they begin.
+def _moment(job: Job) -> Written:
+    """Write down the moment, so that plays know in the next night what was written since.
 
-    And the moment, so that the next night knows what was written since. The planner learns of
-    it, too, and in every night of what plays go on with: of a table that was empty when it was
-    last looked at it expects nothing, and would walk over all of it for each of its rows.
+    The planner learns of what they go on with, in every night: of a table that was empty when
+    it was last looked at it expects nothing, and would walk over all of it for each of its
+    rows.
     """
-    _take_stock(job, "success_earliervector", "success_memberfacts")
+    _take_stock(job, "success_memberfacts")
     _know("communications_message", "success_enrolment", "success_intervention")
+    _write_down_found(job, {MOMENT: moment()})
+    return NOTHING_TO_DO
+
+
+def _watch(job: Job) -> Written:
+    """Write down what the measures are made of, as it is before they begin."""
     tables = sorted({*chain.from_iterable(READ_BY.values())}.difference(WRITTEN_MEANWHILE))
-    _write_down_found(job, {MOMENT: moment()} | versions(tables))
+    _write_down_found(job, versions(tables))
     return Written(rows_in=len(tables), rows_out=0)
 
 
-def _watch_plays(job: Job) -> Written:
-    """Do the same for what was written meanwhile, before those stages begin that read it."""
+def _watch_written(job: Job) -> Written:
+    """Do the same for what the night itself wrote meanwhile."""
+    _take_stock(job, "success_earliervector")
     _write_down_found(job, versions(WRITTEN_MEANWHILE))
     return Written(rows_in=len(WRITTEN_MEANWHILE), rows_out=0)
 
 
 def _write_down_found(job: Job, found: Mapping[str, Any]) -> None:
-    """Add to what a night has found; of the stages that do, none runs beside another."""
-    before = Night.objects.values_list("inputs", flat=True).get(pk=job.night.pk)
-    Night.objects.filter(pk=job.night.pk).update(inputs=before | found)
+    """Add to what a night has found, whatever others add meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE success_night SET inputs = inputs || %s::jsonb WHERE id = %s",
+            [json.dumps(found), job.night.pk],
+        )
 
 
 def _is_as_before(job: Job, stage: str) -> bool:
     """Say whether the last night was of the same day and found the same for a stage.
 
-    It has to have had the same definitions; and a night that has taken on anybody, or looks at
-    everybody, takes nothing for granted.
+    It has to have had the same definitions; a full night takes nothing for granted, and one
+    that has taken on anybody nothing that the dirty set tells of.
     """
-    if job.night.is_full or DirtyMember.objects.filter(taken_by=job.night.pk).exists():
+    if job.night.is_full:
+        return False
+    if stage not in OF_TABLES_ALONE and _has_taken_on(job.night):
         return False
     last = reads.last_finished_night()
     if last is None or (last.as_of, last.definition) != (job.night.as_of, DEFINITION):
@@ -341,6 +364,10 @@ def _is_as_before(job: Job, stage: str) -> bool:
         found.get(table) is not None and found[table] == last.inputs.get(table)
         for table in READ_BY[stage]
     )
+
+
+def _has_taken_on(night: Night) -> bool:
+    return DirtyMember.objects.filter(taken_by=night.pk).exists()
 
 
 def _plays(job: Job) -> Written:
@@ -529,9 +556,17 @@ LIVE_STAGES = (
             as_of=job.night.as_of, scope=job.scope, grace_days=Association.current().grace_days
         ),
     ),
+    # a goal may have been achieved by the calendar alone
+    Stage(
+        name="obligations",
+        run=lambda job: obligations.refresh(as_of=job.night.as_of, scope=job.scope, at=job.at),
+        looks_at_everybody=True,
+    ),
+    Stage(name="moment", run=_moment, is_ranged=False, beside_previous=True),
+    # The queue comes before all that is told of members and money; a day that plays wait for
+    # may come for anybody.
+    Stage(name="plays", run=_plays, looks_at_everybody=True),
     Stage(name="earlier", run=_earlier, beside_previous=True),
-    Stage(name="watch_ledger", run=_watch_ledger, is_ranged=False, beside_previous=True),
-    Stage(name="watch", run=_watch, is_ranged=False),
     # the calendar alone opens a renewal window
     Stage(
         name="circumstances",
@@ -539,29 +574,17 @@ LIVE_STAGES = (
         looks_at_everybody=True,
         beside_previous=True,
     ),
-    # a goal may have been achieved by the calendar alone
-    Stage(
-        name="obligations",
-        run=lambda job: obligations.refresh(as_of=job.night.as_of, scope=job.scope, at=job.at),
-        looks_at_everybody=True,
-        beside_previous=True,
-    ),
+    Stage(name="watch_ledger", run=_watch_ledger, is_ranged=False, beside_previous=True),
+    Stage(name="watch", run=_watch, is_ranged=False, beside_previous=True),
+    Stage(name="watch_written", run=_watch_written, is_ranged=False),
     # What is told from here on has no part in what the others tell, so that one worker may see
     # to the one while another sees to the next; the longest come first.
-    _kept_stage("revenue", _revenue),
-    # a day that plays wait for may come for anybody
-    Stage(
-        name="plays",
-        run=_plays,
-        beside_previous=True,
-        looks_at_everybody=True,
-    ),
-    _kept_stage("movements", _readings_of("movements"), beside_previous=True),
+    _kept_stage("movements", _readings_of("movements")),
+    _kept_stage("revenue", _revenue, beside_previous=True),
     _kept_stage("retention", _retention, beside_previous=True),
     _kept_stage("groups", _groups, beside_previous=True),
     _kept_stage("renewals", _renewals, beside_previous=True),
     Stage(name="months", run=_months, is_ranged=False, beside_previous=True),
-    Stage(name="watch_plays", run=_watch_plays, is_ranged=False),
     # Of what is told from here on, money and our work read what has been counted, integrity
     # what the groups have compared, beside money, and effects what plays have entered.
     _kept_stage("money", _readings_of("money")),

@@ -82,9 +82,13 @@ STAGES: Mapping[str, tuple[Any, Any]] = {
         gettext_lazy("What has changed"),
         gettext_lazy("tables that the stages below read, beside what they were"),
     ),
-    "watch_plays": (
-        gettext_lazy("What plays have written"),
-        gettext_lazy("entries and plays that the stages below read, beside what they were"),
+    "watch_written": (
+        gettext_lazy("What the night has written"),
+        gettext_lazy("the same of tables that were written meanwhile"),
+    ),
+    "moment": (
+        gettext_lazy("The moment"),
+        gettext_lazy("from when on rows count as new to the next night's plays"),
     ),
     "groups": (
         gettext_lazy("Groups"),

@@ -26,7 +26,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Max
 from django.test import Client, override_settings
 from django.urls import reverse
 
@@ -154,7 +154,7 @@ WITH changed AS (
     SELECT id, 'work.added', 'Project new ' || id / 6, %(day)s, 'bench', id || '-new', 'live',
            now(), '{}'
     FROM members_member
-    WHERE id %% 100 = 7
+    WHERE id %% 100 = %(rest)s
     RETURNING member_id
 )
 INSERT INTO members_dirtymember (member_id, since)
@@ -188,16 +188,20 @@ READ = (
 
 @dataclass
 class Measured:
-    """Seconds by name for one size, and the rows the repeated night wrote."""
+    """Seconds by name for one size, and the rows the repeated night wrote.
+
+    ``ready``: of a night, until plays were done, so that the queue could be worked.
+    """
 
     members: int
     seconds: dict[str, float] = field(default_factory=dict)
+    ready: dict[str, float] = field(default_factory=dict)
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
     rows_again: int = 0
     wal_again: int = 0
 
-    def times_floor(self, name: str) -> float:
-        return self.seconds[name] / self.seconds["floor"]
+    def times_floor(self, seconds: float) -> float:
+        return seconds / self.seconds["floor"]
 
 
 class Command(BaseCommand):
@@ -412,10 +416,12 @@ class Command(BaseCommand):
         again = night(measured, "same night again", on=DAY + timedelta(days=1))
         measured.wal_again = _wal() - wal
         measured.rows_again = sum(step.rows_out or 0 for step in again.steps.all())
-        with connection.cursor() as cursor:
-            cursor.execute(CHANGE, {"day": DAY + timedelta(days=2)})
-        night(measured, "night with 1 % changed", on=DAY + timedelta(days=2))
-        night(measured, "full night", on=DAY + timedelta(days=3), full=True)
+        changed = DAY + timedelta(days=2)
+        for rest, name in ((7, "next night, 1 % changed"), (13, "same day, 1 % changed")):
+            with connection.cursor() as cursor:
+                cursor.execute(CHANGE, {"day": changed, "rest": rest})
+            night(measured, name, on=changed)
+        night(measured, "full night", on=changed + timedelta(days=1), full=True)
         self._say("  a loop over members, sampled")
         measured.seconds["loop over members"] = _loop(members) * members / LOOP_SAMPLE
         return measured
@@ -425,6 +431,8 @@ class Command(BaseCommand):
         began = perf_counter()
         night = run_night(as_of=on, today=on, clock=clock.now, full=full, workers=self.workers)
         measured.seconds[name] = perf_counter() - began
+        plays = night.steps.filter(stage="plays").aggregate(done=Max("finished_at"))
+        measured.ready[name] = (plays["done"] - night.started_at).total_seconds()
         measured.stages[name] = {
             stage.name: stage.duration.total_seconds() if stage.duration else 0.0
             for stage in progress(night)
@@ -628,7 +636,16 @@ def _report(results: list[Measured], *, workers: int) -> str:
     ]
     for name in results[0].seconds:
         cells = [_cell(result, name) for result in results]
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | {_slope(results, name)} |")
+        slope = _slope(results, [result.seconds[name] for result in results])
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {slope} |")
+    lines += ["", "Until the queue can be worked:", "", *lines[2:4]]
+    for name in results[0].ready:
+        took = [result.ready[name] for result in results]
+        cells = [
+            f"{seconds:.2f} ({result.times_floor(seconds):.1f} L)"
+            for result, seconds in zip(results, took, strict=True)
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {_slope(results, took)} |")
     again = "; ".join(
         f"{size} members {result.rows_again} rows, {result.wal_again / 1000:,.0f} kB of log"
         for size, result in zip(sizes, results, strict=True)
@@ -649,16 +666,16 @@ def _report(results: list[Measured], *, workers: int) -> str:
 
 
 def _cell(result: Measured, name: str) -> str:
-    said = [f"{result.times_floor(name):.1f} L"]
+    said = [f"{result.times_floor(result.seconds[name]):.1f} L"]
     if name in result.stages:
         said.append(f"{result.seconds['loop over members'] / result.seconds[name]:,.0f} x")
     return f"{result.seconds[name]:.2f} ({', '.join(said)})"
 
 
-def _slope(results: list[Measured], name: str) -> str:
+def _slope(results: list[Measured], seconds: list[float]) -> str:
     """The exponent of growth from the smallest to the largest size: 1 is linear."""
     first, last = results[0], results[-1]
     if first is last:
         return ""
-    growth = last.seconds[name] / first.seconds[name]
+    growth = seconds[-1] / seconds[0]
     return f"{log(growth) / log(last.members / first.members):.2f}"
