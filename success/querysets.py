@@ -4,12 +4,15 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.apps import apps
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
+    BooleanField,
     DateTimeField,
     DurationField,
     Exists,
     ExpressionWrapper,
     F,
+    Func,
     OuterRef,
     Q,
     QuerySet,
@@ -84,6 +87,31 @@ def _woken(on: date) -> Q:
     return Q(sleeps_until_change=True) & (Q(snoozed_until__lte=on) | Q(~Exists(unchanged)))
 
 
+class OwnedBy(Func):
+    """Whether an item is one of some people's, a queryset of them.
+
+    As an array, since with a subquery under an OR PostgreSQL walks over everybody's items.
+    """
+
+    conditional = True
+    output_field = BooleanField()
+    template = "%(expressions)s"
+    arg_joiner = " = ANY "
+
+    def __init__(self, people: "QuerySet[User]") -> None:
+        super().__init__(F("owner_id"), _InBrackets(people.order_by().values("pk")))
+
+
+class _InBrackets(ArraySubquery):
+    template = "(ARRAY(%(subquery)s))"
+
+
+def _work_of(user: "User") -> OwnedBy:
+    covered = Absence.objects.handed_over().falling_to(user).values("user")
+    people = apps.get_model("members", "User").objects
+    return OwnedBy(people.filter(Q(pk=user.pk) | Q(pk__in=covered)))
+
+
 class InterventionQuerySet(QuerySet["Intervention"]):
     def visible_to(self, user: "User") -> Self:
         """Director and operations see every item, an MSM theirs and the pool's, others none.
@@ -96,11 +124,19 @@ class InterventionQuerySet(QuerySet["Intervention"]):
         if user.role in {Role.DIRECTOR, Role.OPERATIONS}:
             return self
         if user.role == Role.MSM:
-            covered = Absence.objects.handed_over().falling_to(user).values("user")
-            return self.filter(
-                Q(owner=user) | Q(owner=None) | Q(claimed_by=user) | Q(owner__in=covered)
-            )
+            return self.filter(_work_of(user) | Q(owner=None) | Q(claimed_by=user))
         return self.none()
+
+    def visible_parts(self, user: "User") -> list[Self]:
+        """``visible_to`` in parts that have no item in common, each counted by an index."""
+        if user.role != Role.MSM or not user.is_active:
+            return [self.visible_to(user)]
+        theirs = _work_of(user)
+        return [
+            self.filter(theirs),
+            self.filter(owner=None),
+            self.filter(~theirs, claimed_by=user, owner__isnull=False),
+        ]
 
     def open(self) -> Self:
         return self.filter(status=InterventionStatus.OPEN)

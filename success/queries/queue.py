@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
@@ -16,7 +17,7 @@ from members.models import User
 from success.engine import queue as engine
 from success.enums import InterventionStatus, QueueClass
 from success.models import Intervention
-from success.querysets import InterventionQuerySet
+from success.querysets import InterventionQuerySet, OwnedBy
 
 MINUTES_AN_HOUR = 60
 OF_AN_ITEM = ("pk", "queue_class", "occurred_on", "minutes", "term_ends_on")
@@ -64,11 +65,10 @@ class Workload:
     unserved_hours: Fraction
     unserved_ids: tuple[int, ...]
 
-    @property
-    def unserved(self) -> QuerySet[Intervention]:
-        """The items that nobody has time for this week, in queue order."""
+    def unserved(self, *, most: int) -> QuerySet[Intervention]:
+        """The first items that nobody has time for this week, in queue order."""
         return (
-            Intervention.objects.filter(pk__in=self.unserved_ids)
+            Intervention.objects.filter(pk__in=self.unserved_ids[:most])
             .select_related("play", "step__version", "member", "owner", "claimed_by")
             .in_queue_order()
         )
@@ -84,9 +84,10 @@ def week(user: User, *, as_of: date) -> Workload:
     (DOMAIN 2.10). Two statements.
     """
     covered = Absence.objects.handed_over().with_cover(user).values("user")
+    of_others = OwnedBy(User.objects.filter(pk__in=covered))
     rows = (
         Intervention.objects.filter(
-            Q(owner=user) | Q(claimed_by=user) | Q(owner__in=covered, claimed_by=None)
+            Q(owner=user) | Q(claimed_by=user) | (of_others & Q(claimed_by=None))
         )
         .open()
         .awake(on=as_of)
@@ -207,5 +208,6 @@ def _done_since(user_ids: list[int], *, as_of: date) -> dict[int, int]:
     return dict(finished.order_by().values_list("finished_by").annotate(minutes=Sum("minutes")))
 
 
+@cache
 def _hours(minutes: int) -> Fraction:
     return Fraction(minutes, MINUTES_AN_HOUR)

@@ -124,14 +124,19 @@ class OpenNow:
     pool: Pool
 
 
-def open_now(*, as_of: date) -> OpenNow:
-    """Count everything that is open and awake; two statements, the first of an index alone."""
+def open_now(user: User, *, as_of: date) -> OpenNow:
+    """Count what is open and awake of all that ``user`` may see, and of the pool in that.
+
+    Two statements, for an MSM four; but for items that slept until a change, of indexes alone.
+    """
     opened = Intervention.objects.open().order_by()
+    found = [part.plainly_awake(on=as_of) for part in opened.visible_parts(user)]
+    found.append(opened.visible_to(user).woken(on=as_of))
     classes: Counter[QueueClass] = Counter()
     minutes, pooled, pooled_minutes = 0, 0, 0
-    for found in (opened.plainly_awake(on=as_of), opened.woken(on=as_of)):
+    for part in found:
         for queue_class, is_pool, number, taking in (
-            found.annotate(is_pool=Q(owner=None))
+            part.annotate(is_pool=Q(owner=None))
             .values_list("queue_class", "is_pool")
             .annotate(number=Count("*"), taking=Sum("minutes"))
         ):
@@ -197,8 +202,9 @@ def version() -> str:
 
 def own_count(user: User, *, as_of: date) -> int:
     """Return how many open items are somebody's own; of the whole team for who works none."""
-    items = Intervention.objects.visible_to(user).open().awake(on=as_of).order_by()
-    return items.filter(owner=user).count() if user.role == Role.MSM else items.count()
+    opened = Intervention.objects.open().order_by()
+    items = opened.filter(owner=user) if user.role == Role.MSM else opened.visible_to(user)
+    return items.plainly_awake(on=as_of).count() + items.woken(on=as_of).count()
 
 
 def team_week(now: OpenNow) -> TeamWeek:

@@ -13,7 +13,7 @@ from config.kernel.permissions import requires
 from members.models import User
 from success.access import Permission
 from success.queries import today as reads
-from success.views.today import desk_of
+from success.views.today import class_counts, desk_of
 
 # What changes without a word in the tables, such as a claim that lapses, is seen by then.
 LOOK_ANYWAY_SECONDS = 300
@@ -33,13 +33,14 @@ def live(request: HttpRequest) -> HttpResponse:
         for each in desk.listed.items
         if (holder := reads.holder(each, at=at)) is not None
     }
-    counts = reads.class_counts(desk.any_class)
+    now = reads.open_now(user, as_of=clock.today(zone=user.time_zone))
+    counts = class_counts(request, now)
     answer = {
         "ids": [str(each.public_id) for each in desk.listed.items],
         "held": held,
         "classes": {str(each.value): number for each, number in counts},
         "everything": sum(number for _each, number in counts),
-        "pool": reads.open_now(as_of=clock.today(zone=user.time_zone)).pool.items,
+        "pool": now.pool.items,
     }
     return _answer(answer, etag)
 

@@ -20,7 +20,8 @@ from success.queries import today as reads
 @require_safe
 def team(request: HttpRequest) -> HttpResponse:
     """Everybody's open work by name, and the pool's; nobody is ranked."""
-    on = clock.today(zone=cast("User", request.user).time_zone)
+    user = cast("User", request.user)
+    on = clock.today(zone=user.time_zone)
     path = reverse("success:today")
     rows = [
         {
@@ -32,7 +33,7 @@ def team(request: HttpRequest) -> HttpResponse:
         }
         for each in queue.team(as_of=on)
     ]
-    pool = reads.open_now(as_of=on).pool
+    pool = reads.open_now(user, as_of=on).pool
     context = {
         "rows": rows,
         "pool": pool,

@@ -6,6 +6,7 @@ put in place; without one, the answer leads to the page of the next item.
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -273,7 +274,6 @@ class Desk:
 
     filters: QueueFilter
     items: InterventionQuerySet
-    any_class: InterventionQuerySet
     listed: KeysetPage[Intervention]
     lost_place: bool
 
@@ -284,10 +284,6 @@ def desk_of(request: HttpRequest) -> Desk:
     everything = queue.today(user, as_of=on)
     filters = QueueFilter(request.GET, queryset=everything, request=request, on=on)
     items = filters.qs if filters.form.is_valid() else everything.none()
-    data = request.GET.copy()
-    data.pop("queue_class", None)
-    without = QueueFilter(data, queryset=everything, request=request, on=on)
-    any_class = without.qs if without.form.is_valid() else everything.none()
     rows, lost = reads.with_row(items), False
     try:
         listed = page(
@@ -301,24 +297,30 @@ def desk_of(request: HttpRequest) -> Desk:
         listed, lost = page(rows, order=queue.QUEUE_ORDER, size=PAGE_SIZE), True
     if not listed.items and (request.GET.get("after") or request.GET.get("before")):
         listed = page(rows, order=queue.QUEUE_ORDER, size=PAGE_SIZE)
-    return Desk(
-        filters=filters, items=items, any_class=any_class, listed=listed, lost_place=lost
-    )
+    return Desk(filters=filters, items=items, listed=listed, lost_place=lost)
+
+
+def class_counts(request: HttpRequest, now: reads.OpenNow) -> Sequence[tuple[QueueClass, int]]:
+    """How many items there are of each class, whichever of them is asked for."""
+    asked = request.GET.copy()
+    asked.pop("queue_class", None)
+    if not any(asked.get(name) for name in NARROWING):
+        return now.classes
+    user, on = _user(request), _today(request)
+    everything = queue.today(user, as_of=on)
+    others = QueueFilter(asked, queryset=everything, request=request, on=on)
+    return reads.class_counts(others.qs) if others.form.is_valid() else []
 
 
 def _whole(request: HttpRequest, desk: Desk, chosen: Intervention | None) -> dict[str, Any]:
     """Everything the page shows."""
     user, at, on = _user(request), clock.now(), _today(request)
-    now = reads.open_now(as_of=on)
+    now = reads.open_now(user, as_of=on)
     pool = now.pool
     form = QueueFilter(request.GET, queryset=desk.items, request=request, on=on).form
     _simplify(form, request)
     more = [form[name] for name in MORE_FILTERS]
-    counts = (
-        now.classes
-        if user.role != Role.MSM and not any(request.GET.get(name) for name in NARROWING)
-        else reads.class_counts(desk.any_class)
-    )
+    counts = class_counts(request, now)
     asked = request.GET.getlist("queue_class")
     owner = request.GET.get("owner", "")
     context: dict[str, Any] = {
@@ -384,7 +386,7 @@ def _whole(request: HttpRequest, desk: Desk, chosen: Intervention | None) -> dic
                 "planned": _decimal(week.planned),
                 "unserved": _decimal(week.unserved_hours),
             },
-            "unserved": week.unserved[:UNSERVED_SHOWN] if week.unserved_ids else [],
+            "unserved": week.unserved(most=UNSERVED_SHOWN) if week.unserved_ids else [],
             "unserved_count": len(week.unserved_ids),
         }
     else:

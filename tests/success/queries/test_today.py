@@ -1,3 +1,4 @@
+import random
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -5,11 +6,13 @@ import pytest
 
 from success.enums import QueueClass, State
 from success.models import Intervention
+from success.queries import queue
 from success.queries import today as reads
 from tests.factories import (
     MORNING,
     NOON,
     TODAY,
+    make_absence,
     make_ax_profile,
     make_fact,
     make_intervention,
@@ -67,13 +70,53 @@ def test_class_counts_name_only_classes_with_items():
 def test_team_week_sets_what_is_open_beside_what_there_is():
     make_user(weekly_hours=30)
     make_user(weekly_hours=20, is_active=False)
-    make_user(weekly_hours=20, role="director")
+    director = make_user(weekly_hours=20, role="director")
     make_intervention(minutes=45)
     make_intervention(minutes=45, snoozed_until=TODAY + timedelta(1))
 
-    assert reads.team_week(reads.open_now(as_of=TODAY)) == reads.TeamWeek(
+    assert reads.team_week(reads.open_now(director, as_of=TODAY)) == reads.TeamWeek(
         open_hours=Fraction(3, 4), available=Fraction(30), items=1, people=1
     )
+
+
+@pytest.mark.parametrize("role", ["msm", "director", "operations", "member"])
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_open_is_counted_in_parts_as_the_list_has_it(seed, role):
+    chance = random.Random(seed)
+    asks, away, named, other = make_user(role=role), *(make_user() for _ in range(3))
+    make_absence(user=away, cover=chance.choice([asks, other, None]))
+    make_absence(user=named, cover=away)
+    plan = make_plan()
+    make_member_facts(member=plan.member, state="stalled", plan=plan)
+    for _ in range(40):
+        sleeps, is_done = chance.random() < 0.3, chance.random() < 0.2
+        make_intervention(
+            member=plan.member if sleeps else make_member(),
+            owner=chance.choice([asks, away, named, other, None]),
+            claimed_by=(holder := chance.choice([asks, other, None])),
+            claimed_until=NOON if holder else None,
+            queue_class=chance.choice(QueueClass.values),
+            minutes=chance.randrange(5, 60),
+            status="done" if is_done else "open",
+            finished_at=NOON if is_done else None,
+            snoozed_until=chance.choice([None, TODAY, TODAY + timedelta(days=1)]),
+            sleeps_until_change=sleeps,
+            evidence={"asleep_at": chance.choice(["stalled ", "slipping "])} if sleeps else {},
+        )
+
+    found = reads.open_now(asks, as_of=TODAY)
+
+    listed = list(queue.today(asks, as_of=TODAY))
+    pool = [each for each in listed if each.owner is None]
+    assert list(found.classes) == reads.class_counts(queue.today(asks, as_of=TODAY))
+    assert (found.items, found.hours) == (len(listed), hours_of(listed))
+    assert (found.pool.items, found.pool.hours) == (len(pool), hours_of(pool))
+    mine = [each for each in listed if each.owner == asks] if role == "msm" else listed
+    assert reads.own_count(asks, as_of=TODAY) == len(mine)
+
+
+def hours_of(items):
+    return Fraction(sum(each.minutes for each in items), 60)
 
 
 def test_evidence_names_what_the_night_wrote_down():
