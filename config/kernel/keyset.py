@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -188,7 +189,29 @@ def _past(columns: list[_Column], values: list[Any], *, backwards: bool) -> Q | 
         if beyond is not None:
             rows |= level & beyond
         level &= column.level(value)
-    return rows & columns[0].bound(values[0], backwards=backwards)
+    return rows & _bound(columns, values, backwards=backwards)
+
+
+def _bound(columns: list[_Column], values: list[Any], *, backwards: bool) -> Q:
+    """Return what being past ``values`` implies of the first columns, for an index to begin at.
+
+    Of the columns up to the first that may be null or turns the other way.
+    """
+    first = columns[0]
+    leading = list(
+        takewhile(
+            lambda column: not column.nullable and column.descending == first.descending,
+            columns,
+        )
+    )
+    if len(leading) < 2:
+        return first.bound(values[0], backwards=backwards)
+    edge = [
+        Value(value, output_field=column.field)
+        for column, value in zip(leading, values, strict=False)
+    ]
+    sign = "<=" if first.descending != backwards else ">="
+    return Q(_RowComparison(*(F(column.alias) for column in leading), *edge, sign=sign))
 
 
 def _encode(item: Model, columns: list[_Column]) -> str:

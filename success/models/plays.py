@@ -346,6 +346,17 @@ class Intervention(models.Model):
                 condition=Q(status="open"),
                 name="open_in_order",
             ),
+            # what anybody may claim next, however much is claimed already
+            models.Index(
+                fields=["queue_class", "occurred_on", "term_ends_on", "id"],
+                condition=Q(status="open", owner=None, claimed_by=None),
+                name="pool_in_order",
+            ),
+            models.Index(
+                fields=["claimed_until"],
+                condition=Q(status="open", owner=None, claimed_by__isnull=False),
+                name="pool_claimed",
+            ),
             # all that is counted of it, in as few pages as may be
             models.Index(
                 fields=["queue_class", "owner"],

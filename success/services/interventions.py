@@ -8,7 +8,6 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -126,22 +125,34 @@ def claim_next(*, user: User, at: datetime) -> Intervention | None:
     may ask at once, nobody waits, and no item is given to two. Items are awake on the person's
     own day (DOMAIN 2.10).
     """
-    found = (
-        Intervention.objects.visible_to(user)
-        .open()
-        .filter(owner=None)
-        .filter(Q(claimed_by=None) | Q(claimed_until__lte=at))
-        .awake(on=_day_of(user, at=at))
-        .in_queue_order()
-        .select_for_update(skip_locked=True, of=("self",))
-        .first()
-    )
+    found = _next_of_pool(user, at=at)
     if found is None:
         return None
     found.claimed_by, found.claimed_until = user, at + LEASE
     found.save(update_fields=["claimed_by", "claimed_until"])
     _record(found, verb="claimed", by=user, at=at)
     return _fresh(found)
+
+
+def _next_of_pool(user: User, *, at: datetime) -> Intervention | None:
+    """The first item that is free, or whose claim has lapsed; locked against others."""
+    visible = Intervention.objects.visible_to(user).open().filter(owner=None)
+    awake = visible.awake(on=_day_of(user, at=at))
+    asked = [awake.filter(claimed_by=None)]
+    # each has an index of its own, and under an OR all that is claimed would be walked over
+    lapsed = awake.filter(claimed_by__isnull=False, claimed_until__lte=at)
+    if lapsed.exists():
+        asked.append(lapsed)
+    found = [
+        each.in_queue_order().select_for_update(skip_locked=True, of=("self",)).first()
+        for each in asked
+    ]
+    return min((each for each in found if each is not None), key=_place, default=None)
+
+
+def _place(item: Intervention) -> tuple[Any, ...]:
+    """Where an item stands in the queue's order."""
+    return (item.queue_class, item.occurred_on, item.term_ends_on or date.max, item.pk)
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ sequential scan of everything a full night reads, and a plain copy of everything
 ordinary night has less to read and much less to write, and is held to the same floor.
 """
 
+import multiprocessing
 import os
 import platform
 import re
@@ -40,8 +41,8 @@ from members.models import Association, Member, User
 from members.rollups.scope import Scope
 from success.engine import vector as engine
 from success.enums import StartKind
-from success.management import bench_measures, bench_trigger
-from success.models import MemberFacts, Night, Play
+from success.management import bench_measures, bench_queue, bench_trigger
+from success.models import Intervention, MemberFacts, Night, Play
 from success.queries.nights import member_ranges, progress
 from success.services.nights import ORDINARY_RANGE, run_night
 from success.services.plays import ensure_default_plays
@@ -228,6 +229,11 @@ class Command(BaseCommand):
             help="instead of the night, every page of the measures, and eight years anew",
         )
         parser.add_argument(
+            "--queue",
+            action="store_true",
+            help="instead of the night, Today at any depth, and eight people who claim at once",
+        )
+        parser.add_argument(
             "--trigger",
             action="store_true",
             help="instead of the night, how soon a fact becomes an item, with all processes",
@@ -251,6 +257,11 @@ class Command(BaseCommand):
             with _own_database():
                 report = self._measures(sizes)
             self._tell(report, name="measures", write=options["write"])
+            return
+        if options["queue"]:
+            with _own_database():
+                report = self._queue(sizes[-1])
+            self._tell(report, name="queue", write=options["write"])
             return
         if options["trigger"]:
             self._tell(self._trigger(), name="trigger", write=options["write"])
@@ -372,6 +383,41 @@ class Command(BaseCommand):
             self._say(f"  made anew in {rebuilds[-1].seconds:.2f} s")
         return bench_measures.report(
             pages, rebuilds, conditions=f"{_machine()}; {PLAYS} plays."
+        )
+
+    def _queue(self, members: int) -> str:
+        """Milliseconds of Today, and of claims from one pool, alone and beside a full night."""
+        self._say(f"{members:,} members: generating")
+        _generate(members)
+        bench_measures.prepare(day=DAY)
+        self._night(Measured(members=members), "first night", on=DAY)
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
+        looked = bench_queue.looks(day=DAY, say=self._say)
+        self._say("  claims")
+        bare = bench_queue.claims(name="a bare statement", take=bench_queue.by_a_bare_statement)
+        alone = bench_queue.claims(name="the service", take=bench_queue.by_the_service)
+        connection.close()
+        night = multiprocessing.get_context("fork").Process(
+            target=run_night,
+            kwargs={
+                "as_of": DAY + timedelta(days=1),
+                "today": DAY + timedelta(days=1),
+                "clock": clock.now,
+                "full": True,
+            },
+        )
+        night.start()
+        beside = bench_queue.claims(
+            name="the service, while a full night runs", take=bench_queue.by_the_service
+        )
+        night.join()
+        opened = Intervention.objects.open().count()
+        return bench_queue.report(
+            looked,
+            [bare, alone, beside],
+            conditions=f"{_machine()}; {members:,} members, {opened:,} open items, "
+            f"{bench_measures.PEOPLE} people.",
         )
 
     def _trigger(self) -> str:

@@ -308,6 +308,19 @@ def test_next_of_the_pool_is_the_first_that_is_free_and_awake():
     assert verbs(fourth) == [("claimed", amy.pk)]
 
 
+def test_next_of_the_pool_goes_by_the_queue_whether_free_or_lapsed():
+    amy, ben = make_user(), make_user()
+    lapsed = {"claimed_by": ben, "claimed_until": MORNING}
+    last = make_intervention(queue_class=8, **lapsed)
+    second = make_intervention(queue_class=4, term_ends_on=TODAY)
+    third = make_intervention(queue_class=4, **lapsed)
+    first = make_intervention(queue_class=2, **lapsed)
+
+    taken = [interventions.claim_next(user=amy, at=MORNING) for _ in range(5)]
+
+    assert taken == [first, second, third, last, None]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_eight_people_asking_for_the_next_of_the_pool_share_it_out():
     play, member = make_play(), make_member()
