@@ -48,6 +48,7 @@ Condition = Mapping[str, Any]
 NOTHING = "nothing"
 EVERYBODY = "everybody"
 MOST_ROWS = 12
+SHORT = 9  # digits of a number that counts steps
 DATED, EVERY, KNOWN, WHILE, EVENT = "dated", "every", "known", "while", "event"
 AFTER, BEFORE = "after", "before"
 NUMBER = _("Write a whole number, such as 30.")
@@ -634,7 +635,11 @@ class PlayForms:
 def steps_sent(sent: QueryDict) -> int:
     """How many steps a page sent, at most as many as a play may have."""
     count = sent.get("steps", "")
-    return min(int(count), MOST_STEPS) if count.isascii() and count.isdecimal() else 0
+    return min(int(count), MOST_STEPS) if _is_short(count) else 0
+
+
+def _is_short(number: str) -> bool:
+    return number.isascii() and number.isdecimal() and len(number) < SHORT
 
 
 def change_steps(sent: QueryDict, act: str) -> QueryDict:
@@ -643,7 +648,7 @@ def change_steps(sent: QueryDict, act: str) -> QueryDict:
     ``add-step``, or ``remove``, ``up`` and ``down`` with a colon and the number of the step.
     """
     verb, _sep, number = act.partition(":")
-    at = int(number) if number.isascii() and number.isdecimal() else -1
+    at = int(number) if _is_short(number) else -1
     names = list(StepForm.base_fields)
     rows = [
         {name: sent.get(f"step{each}-{name}", "") for name in names}

@@ -290,7 +290,7 @@ def _answer(request: HttpRequest, draft: PlayVersion) -> HttpResponse:
             version=draft,
             planned=forms.planned,
             title=forms.title,
-            revision=int(asked) if asked.isascii() and asked.isdecimal() else -1,
+            revision=int(asked) if _is_number(asked) else -1,
             by=user_of(request),
             at=clock.now(),
         )
@@ -531,7 +531,7 @@ def play_publish(request: HttpRequest, key: str) -> HttpResponse:
                     inside=said.get("inside") or "stay",
                     effective_from=said["effective_from"],
                     note=said["note"],
-                    revision=int(revision) if revision.isdecimal() else -1,
+                    revision=int(revision) if _is_number(revision) else -1,
                     by=user_of(request),
                     at=clock.now(),
                 )
