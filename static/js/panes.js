@@ -2,7 +2,8 @@
 // [data-panes]: what a script puts in place takes the cursor, without a jump: at what is wrong in
 // it, else at its [data-take-focus]; on a narrow screen, where the two take turns, at its top.
 // details[data-focus-inside]: opening it shuts its siblings and moves the cursor to its first
-// control. (A shared name would shut the new one when the pane is put in place of the old.)
+// control; Escape in it shuts it, and shut with the cursor in it, the cursor is at its summary.
+// (A shared name would shut the new one when the pane is put in place of the old.)
 // [data-expires=seconds]: goes away after that time; held while the cursor is in it.
 const narrow = matchMedia("(max-width: 61.9rem)");
 
@@ -19,7 +20,12 @@ document.addEventListener("htmx:afterSettle", (event) => {
 
 document.addEventListener("toggle", (event) => {
   const details = event.target;
-  if (!details.matches?.("details[data-focus-inside][open]")) return;
+  if (!details.matches?.("details[data-focus-inside]")) return;
+  if (!details.open) {
+    const at = document.activeElement;
+    if (at === document.body || details.contains(at)) details.querySelector("summary").focus();
+    return;
+  }
   for (const other of details.parentElement.querySelectorAll("details[data-focus-inside][open]")) {
     if (other !== details) other.open = false;
   }
@@ -28,6 +34,14 @@ document.addEventListener("toggle", (event) => {
   (summary || first)?.focus({ preventScroll: true });
   details.scrollIntoView({ block: "nearest" });
 }, true);
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.defaultPrevented) return;
+  const details = event.target.closest?.("details[data-focus-inside][open]");
+  if (!details) return;
+  details.open = false;
+  event.preventDefault();
+});
 
 function expire(element) {
   if (element.dataset.expiring) return;

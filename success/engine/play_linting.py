@@ -25,14 +25,25 @@ from config.kernel.words import gettext_noop, listed, ngettext
 from success.engine.facts import FACTS
 from success.engine.ladder import Rung, ThirdTry, Way, ways
 from success.engine.linting import ERROR, WARNING, Finding
-from success.engine.playing import HAPPENINGS, MOST_HELD, PERIODS, PlannedPlay, day_of
+from success.engine.playing import (
+    HAPPENINGS,
+    MOST_HELD,
+    NAMED,
+    PERIODS,
+    PlannedPlay,
+    day_of,
+)
 from success.engine.spreading import MOST_SPREAD
 
 FATIGUE_CAP = 2
 CAP_DAYS = 14
-FILLED = frozenset({"name", "member", "goal", "next", "milestone", "day", "days"})
+FILLED = frozenset(
+    {"name", "member", "goal", "next", "milestone", "day", "days", "ends", "reached"}
+)
 # What may be empty for a member the play takes: the send is blocked, and says for whom.
-ABOUT_A_PLAN = frozenset({"goal", "next", "milestone", "days"})
+ABOUT_A_PLAN = frozenset({"goal", "next", "milestone", "days", "reached"})
+# Dates that are what they are once they are known, so that a start at them is never gone.
+STAYING = frozenset({"joined_on", "first_value_on", "achieved_on"})
 # What we owe: whoever it happens to is never left alone to compare with.
 OWED = frozenset({"promise.late", "answer.waiting"})
 MONEY: Mapping[str, str] = {
@@ -149,7 +160,13 @@ def words_used(*texts: str) -> frozenset[str]:
     return frozenset(name for text in texts for name in _NAME.findall(text))
 
 
+def names_in(why: str) -> frozenset[str]:
+    """Return the names that the words of a start ask to be filled in, in single braces."""
+    return frozenset(_BRACED.findall(why))
+
+
 _NAME = re.compile(r"{{\s*(\w+)\s*}}")
+_BRACED = re.compile(r"{([^{}\s]+)}")
 
 
 def _error(code: str, where: str, words: str, suggestion: str = "") -> Finding:
@@ -177,7 +194,9 @@ def _aim(play: PlannedPlay) -> Iterator[Finding]:
         )
     happening = play.start.get("kind") if play.start_kind == "trigger" else ""
     is_event = bool(happening) and happening not in HAPPENINGS
-    if play.aim_condition is None and (play.start.get("every") in PERIODS or is_event):
+    stays = play.start_kind == "timed" and play.start.get("fact") in STAYING
+    is_kept = play.start.get("every") in PERIODS or is_event or stays
+    if play.aim_condition is None and is_kept:
         yield _warning(
             "aim_unmeasured",
             "aim_condition",
@@ -191,6 +210,15 @@ def _aim(play: PlannedPlay) -> Iterator[Finding]:
 
 def _start(play: PlannedPlay) -> Iterator[Finding]:
     start, kind = play.start, play.start_kind
+    if unknown := sorted(names_in(str(start.get("why") or "")) - NAMED):
+        yield _error(
+            "why_unfilled",
+            "start",
+            _("“Why now” names %(names)s, which nobody fills in.")
+            % {"names": _listed(unknown)},
+            _("Names that are filled in: %(names)s.")
+            % {"names": ", ".join(f"{{{name}}}" for name in sorted(NAMED))},
+        )
     happening = start.get("kind")
     if happening in HAPPENINGS and kind in {"data", "trigger"}:
         return
@@ -333,16 +361,6 @@ def _stop(play: PlannedPlay) -> Iterator[Finding]:
 
 
 def _reentry(play: PlannedPlay) -> Iterator[Finding]:
-    if play.reentry == "occurrence" and play.start.get("while") is not None:
-        yield _error(
-            "reentry_daily",
-            "reentry",
-            _(
-                "What is true today is true again tomorrow: a member whose entry has ended "
-                "would enter again every night."
-            ),
-            _("Let them enter again after some days, or never."),
-        )
     if play.reentry == "after_days" and play.reentry_days < 1:
         yield _error(
             "reentry_days",

@@ -35,6 +35,24 @@ HAPPENINGS: Mapping[str, str] = {
     "answer.waiting": gettext_noop("When a member waits for our answer"),
     "ask.eligible": gettext_noop("When a member may be asked what was agreed"),
 }
+# What the words of a start may name in braces; the night fills it in.
+NAMED = frozenset(
+    {
+        "began",
+        "confirmed",
+        "day",
+        "ends",
+        "expected",
+        "goal",
+        "joined",
+        "milestone",
+        "next",
+        "offset",
+        "period",
+        "quiet",
+        "subject",
+    }
+)
 INTENT_WORDS: Mapping[str, str] = {
     "inform": gettext_noop("tell them something"),
     "ask": gettext_noop("ask them something"),
@@ -162,6 +180,10 @@ def from_data(data: Any) -> PlannedPlay:
     return PlannedPlay(**found, steps=tuple(PlannedStep(**step) for step in steps))
 
 
+# Of the first step nobody asks these: it waits for nothing, and nothing failed before it.
+_OF_LATER_STEPS = frozenset({"changes", "wait_days"})
+
+
 def differences(old: PlannedPlay, new: PlannedPlay) -> tuple[Difference, ...]:
     """Return where ``new`` says something else than ``old``, in the order of the editor.
 
@@ -276,7 +298,7 @@ def _differences(old: PlannedPlay, new: PlannedPlay) -> Iterator[Difference]:
             continue
         for name in _STEP:
             was, now = getattr(before_step, name), getattr(after_step, name)
-            if was != now and not (name == "changes" and at == 0):
+            if was != now and not (at == 0 and name in _OF_LATER_STEPS):
                 yield Difference(
                     where=f"steps.{at}.{name}",
                     before=_step_said(name, was),

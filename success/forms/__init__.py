@@ -14,6 +14,7 @@ from success.rollups.revenue import year_before
 
 LONGEST_NOTE = 300
 LONGEST_WORK = 8 * 60
+LONGEST_SLEEP = timedelta(days=366)
 MONDAY = 7
 NEEDS_WORDS = frozenset({Outcome.GOAL_CHANGED.value, Outcome.WAITING_FOR_US.value})
 
@@ -58,6 +59,11 @@ class CompleteForm(forms.Form):
         error_messages={"invalid": _("Choose a day.")},
     )
 
+    def __init__(self, *args: Any, today: date, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.today = today
+        self.fields["next_on"].widget.attrs["min"] = today.isoformat()
+
     def clean(self) -> dict[str, Any]:
         said: dict[str, Any] = super().clean() or {}
         if said.get("outcome") in NEEDS_WORDS and not said.get("note"):
@@ -65,6 +71,28 @@ class CompleteForm(forms.Form):
         if said.get("next_on") and not said.get("next_step"):
             self.add_error("next_step", _("Say what is to be done by then."))
         return said
+
+    def clean_next_on(self) -> date | None:
+        """Refuse a day that is over: the promise made of it would be late as it is made."""
+        day: date | None = self.cleaned_data["next_on"]
+        if day is not None and day < self.today:
+            raise forms.ValidationError(_("Choose today, or a day to come."))
+        return day
+
+
+def limit_sleep(field: forms.Field, *, today: date) -> None:
+    """Offer the mornings from tomorrow on, for as long as an item may sleep."""
+    field.widget.attrs["min"] = (today + timedelta(days=1)).isoformat()
+    field.widget.attrs["max"] = (today + LONGEST_SLEEP).isoformat()
+
+
+def no_morning(until: date, *, today: date) -> Any:
+    """What is wrong with a morning until which an item is to sleep; empty where it may."""
+    if until <= today:
+        return _("Choose a day after today.")
+    if until > today + LONGEST_SLEEP:
+        return _("Choose a day within a year: what sleeps for longer is forgotten.")
+    return ""
 
 
 class SnoozeForm(forms.Form):
@@ -83,12 +111,12 @@ class SnoozeForm(forms.Form):
     def __init__(self, *args: Any, today: date, **options: Any) -> None:
         super().__init__(*args, **options)
         self.today = today
-        self.fields["until"].widget.attrs["min"] = (today + timedelta(days=1)).isoformat()
+        limit_sleep(self.fields["until"], today=today)
 
     def clean_until(self) -> date | None:
         until: date | None = self.cleaned_data["until"]
-        if until is not None and until <= self.today:
-            raise forms.ValidationError(_("Choose a day after today."))
+        if until is not None and (refused := no_morning(until, today=self.today)):
+            raise forms.ValidationError(refused)
         return until
 
     def clean(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What is to be done to many items at once."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from members.models import User
 from success.enums import BulkVerb, Outcome
-from success.forms import LONGEST_NOTE, NEEDS_WORDS
+from success.forms import LONGEST_NOTE, NEEDS_WORDS, limit_sleep, no_morning
 
 
 class BulkForm(forms.Form):
@@ -48,7 +48,7 @@ class BulkForm(forms.Form):
         super().__init__(*args, **options)
         self.today = today
         self.people = {str(each.public_id): each for each in people}
-        self.fields["until"].widget.attrs["min"] = (today + timedelta(days=1)).isoformat()
+        limit_sleep(self.fields["until"], today=today)
         field = self.fields["to"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # narrows the type
         field.choices = [
@@ -64,8 +64,8 @@ class BulkForm(forms.Form):
         if verb == BulkVerb.SNOOZE:
             if until is None and not said.get("until_change"):
                 self.add_error("until", _("Choose a day."))
-            elif until is not None and until <= self.today:
-                self.add_error("until", _("Choose a day after today."))
+            elif until is not None and (refused := no_morning(until, today=self.today)):
+                self.add_error("until", refused)
         elif verb == BulkVerb.COMPLETE:
             if not said.get("outcome"):
                 self.add_error("outcome", _("Choose how it came out."))

@@ -48,6 +48,7 @@ Condition = Mapping[str, Any]
 NOTHING = "nothing"
 EVERYBODY = "everybody"
 MOST_ROWS = 12
+SHORT = 9  # digits of a number that counts steps
 DATED, EVERY, KNOWN, WHILE, EVENT = "dated", "every", "known", "while", "event"
 AFTER, BEFORE = "after", "before"
 NUMBER = _("Write a whole number, such as 30.")
@@ -85,6 +86,16 @@ class Offered:
 
     templates: Sequence[Choice]
     kinds: Sequence[str]
+    segments: Mapping[str, str]
+
+    @property
+    def values(self) -> Mapping[str, Mapping[str, Words]]:
+        return values_with(segments=self.segments)
+
+
+def values_with(*, segments: Mapping[str, str]) -> Mapping[str, Mapping[str, Words]]:
+    """What a fact may be, where that is a short list: as it is stored, and as it is called."""
+    return {**VALUES, "segment": segments}
 
 
 def fact_choices() -> list[tuple[str, Any]]:
@@ -106,7 +117,10 @@ def date_choices() -> list[Choice]:
 
 
 class RowForm(forms.Form):
-    """One question of a condition; a row without a fact asks nothing."""
+    """One question of a condition; a row without a fact asks nothing.
+
+    ``values`` are those of facts that have few, as they are stored and as they are called.
+    """
 
     fact = forms.ChoiceField(label=_("Fact"), required=False, choices=fact_choices)
     op = forms.ChoiceField(
@@ -118,6 +132,12 @@ class RowForm(forms.Form):
         max_length=200,
         widget=forms.TextInput(attrs={"list": "play-values", "autocomplete": "off"}),
     )
+
+    def __init__(
+        self, *args: Any, values: Mapping[str, Mapping[str, Words]], **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self.values = values
 
     def clean(self) -> dict[str, Any]:
         said = self.cleaned_data
@@ -162,9 +182,9 @@ class RowForm(forms.Form):
             is_date = kind is Kind.DATE
             self.add_error("value", _("Write a day such as 2026-07-29.") if is_date else NUMBER)
             return part
-        offered = VALUES.get(name, {})
+        offered = self.values.get(name, {})
         for value, label in offered.items():
-            if part.lower() in {value, str(label).lower()}:
+            if part.lower() in {value.lower(), str(label).lower()}:
                 return value
         if offered:
             self.add_error(
@@ -201,6 +221,7 @@ class ConditionForms:
         label: Words,
         nothing: tuple[str, Words],
         empty: Condition | None,
+        values: Mapping[str, Mapping[str, Words]],
     ) -> None:
         self.prefix = prefix
         self.stored = stored
@@ -223,15 +244,19 @@ class ConditionForms:
         )
         if sent is None:
             self.rows = [
-                RowForm(prefix=f"{prefix}-{at}", initial=_shown(leaf))
+                RowForm(
+                    prefix=f"{prefix}-{at}", initial=_shown(leaf, values=values), values=values
+                )
                 for at, leaf in enumerate(leaves)
             ]
         else:
             said = [at for at in range(MOST_ROWS) if sent.get(f"{prefix}-{at}-fact")]
             count = max(said) + 1 if said else 0
-            self.rows = [RowForm(sent, prefix=f"{prefix}-{at}") for at in range(count)]
+            self.rows = [
+                RowForm(sent, prefix=f"{prefix}-{at}", values=values) for at in range(count)
+            ]
         blank = range(len(self.rows), min(len(self.rows) + 1, MOST_ROWS))
-        self.blank = [RowForm(prefix=f"{prefix}-{at}") for at in blank]
+        self.blank = [RowForm(prefix=f"{prefix}-{at}", values=values) for at in blank]
 
     @property
     def in_words(self) -> str:
@@ -385,7 +410,10 @@ class StartForm(forms.Form):
         required=False,
         max_length=LONGEST,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("Names in braces are filled in: {day}, {milestone}, {next}, {goal}, …"),
+        help_text=_(
+            "Names in braces are filled in: {day}, {milestone}, {expected}, {next}, {goal}, "
+            "{joined}, {began}, {confirmed}, {ends}, {quiet}, {period}, {offset}, {subject}."
+        ),
     )
 
 
@@ -465,6 +493,7 @@ class PlayForms:
             stored=asked,
             sent=sent,
             label=_("It begins when"),
+            values=offered.values,
             empty=None,
             nothing=(NOTHING, _("not said yet")),
         )
@@ -473,6 +502,7 @@ class PlayForms:
             stored=planned.audience,
             sent=sent,
             label=_("It is for members of whom"),
+            values=offered.values,
             empty={"all": []},
             nothing=(EVERYBODY, _("nothing is asked: everybody")),
         )
@@ -481,6 +511,7 @@ class PlayForms:
             stored=planned.aim_condition,
             sent=sent,
             label=_("The aim is reached when"),
+            values=offered.values,
             empty=None,
             nothing=(NOTHING, _("what started it is gone")),
         )
@@ -489,6 +520,7 @@ class PlayForms:
             stored=planned.stop,
             sent=sent,
             label=_("Beside that, it stops when"),
+            values=offered.values,
             empty=None,
             nothing=(NOTHING, _("nothing else")),
         )
@@ -507,7 +539,9 @@ class PlayForms:
                 for at in range(steps_sent(sent))
             ]
         self.kinds = sorted({*HAPPENINGS, *offered.kinds})
-        self.values = sorted({str(word) for each in VALUES.values() for word in each.values()})
+        self.values = sorted(
+            {str(word) for each in offered.values.values() for word in each.values()}
+        )
 
     @property
     def conditions(self) -> list[ConditionForms]:
@@ -601,7 +635,11 @@ class PlayForms:
 def steps_sent(sent: QueryDict) -> int:
     """How many steps a page sent, at most as many as a play may have."""
     count = sent.get("steps", "")
-    return min(int(count), MOST_STEPS) if count.isascii() and count.isdecimal() else 0
+    return min(int(count), MOST_STEPS) if _is_short(count) else 0
+
+
+def _is_short(number: str) -> bool:
+    return number.isascii() and number.isdecimal() and len(number) < SHORT
 
 
 def change_steps(sent: QueryDict, act: str) -> QueryDict:
@@ -610,7 +648,7 @@ def change_steps(sent: QueryDict, act: str) -> QueryDict:
     ``add-step``, or ``remove``, ``up`` and ``down`` with a colon and the number of the step.
     """
     verb, _sep, number = act.partition(":")
-    at = int(number) if number.isascii() and number.isdecimal() else -1
+    at = int(number) if _is_short(number) else -1
     names = list(StepForm.base_fields)
     rows = [
         {name: sent.get(f"step{each}-{name}", "") for name in names}
@@ -646,11 +684,11 @@ def _rows_of(condition: Condition) -> tuple[str, Sequence[Condition]] | None:
     return None
 
 
-def _shown(leaf: Condition) -> dict[str, Any]:
+def _shown(leaf: Condition, *, values: Mapping[str, Mapping[str, Words]]) -> dict[str, Any]:
     value = leaf.get("value", "")
-    called = VALUES.get(str(leaf.get("fact")), {})
-    values = value if isinstance(value, list) else [value]
-    text = ", ".join(str(called.get(each, each)) for each in values)
+    called = values.get(str(leaf.get("fact")), {})
+    listed = value if isinstance(value, list) else [value]
+    text = ", ".join(str(called.get(each, each)) for each in listed)
     if isinstance(value, bool):
         text = "yes" if value else "no"
     return {"fact": leaf["fact"], "op": leaf.get("op"), "value": text}
@@ -712,7 +750,14 @@ class PublishForm(forms.Form):
     effective_from = forms.DateField(
         label=_("From"),
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text=_("What happened before may become work for a person, never a message."),
+        help_text=_(
+            "Today, or a day to come: until then nobody enters. What happened before may "
+            "become work for a person, never a message."
+        ),
+        error_messages={
+            "required": _("Choose a day, such as today."),
+            "invalid": _("Choose a day, such as today."),
+        },
     )
     note = forms.CharField(
         label=_("What is different, and why"),
@@ -721,7 +766,17 @@ class PublishForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
-    def __init__(self, *args: Any, has_inside: bool, **options: Any) -> None:
+    def __init__(self, *args: Any, has_inside: bool, today: date, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.today = today
+        self.fields["effective_from"].initial = today
+        self.fields["effective_from"].widget.attrs["min"] = today.isoformat()
         if not has_inside:
             del self.fields["inside"]
+
+    def clean_effective_from(self) -> date:
+        """Refuse a day that is over: who would enter tonight was counted as of today."""
+        day: date = self.cleaned_data["effective_from"]
+        if day < self.today:
+            raise forms.ValidationError(_("Choose today, or a day to come."))
+        return day

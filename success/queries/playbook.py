@@ -53,6 +53,8 @@ EVERYBODY = Scope(first=0, last=2**63 - 1)
 PAGE_SIZE = 50
 MOST_RENDERED = 3
 MOST_FOUND = 10
+# Of whom the first three that somebody may see are looked for.
+MOST_TRIED = 1_000
 ICONS = {
     "portal": "messages",
     "email": "mail",
@@ -323,6 +325,27 @@ def reach(condition: object, *, as_of: date) -> Reach:
     return Reach(fits=fits, asked=asked)
 
 
+def some_of(condition: object, *, user: User, as_of: date) -> list[int]:
+    """Return the first members a condition fits on a day, of those ``user`` may see, by id.
+
+    As many as messages are shown of; raises ``BadCondition``. Two statements.
+    """
+    predicate, values = compile_sql(parse(condition, registry=FACTS), as_of=as_of)
+    statement = f"""
+        SELECT f.member_id
+          FROM success_memberfacts f
+          LEFT JOIN coverage_segment s ON s.id = f.segment_id
+         WHERE ({predicate}) AND f.contact_id IS NOT NULL
+         ORDER BY f.member_id
+         LIMIT %s
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*values, MOST_TRIED])
+        fitting = [member_id for (member_id,) in cursor.fetchall()]
+    seen = Member.objects.visible_to(user).filter(pk__in=fitting).order_by("pk")
+    return list(seen.values_list("pk", flat=True)[:MOST_RENDERED])
+
+
 def audience_of(planned: PlannedPlay, *, as_of: date) -> Reach | None:
     """Count whom a play is for on a day; null where its audience cannot be asked."""
     try:
@@ -436,6 +459,11 @@ def offered_templates() -> list[tuple[str, str]]:
     """Return the messages in use as (key, title), by title. One query."""
     rows = MessageTemplate.objects.filter(is_retired=False)
     return sorted(((row.key, str(row)) for row in rows), key=lambda row: row[1].casefold())
+
+
+def offered_segments() -> dict[str, str]:
+    """Return what the segments are called by their key, those out of use too. One query."""
+    return {each.key: each.name for each in Segment.objects.order_by("position")}
 
 
 KINDS = """

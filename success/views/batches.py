@@ -29,6 +29,7 @@ from success.services import batches as services
 from success.services.plans import NotAgreeable
 from success.services.templates import path_of
 from success.tasks import work_batch
+from success.views.bulk import counted
 
 MOST_LISTED = 50
 SELECTED, MATCHING = "selected", "matching"
@@ -196,7 +197,7 @@ def _selection(request: HttpRequest) -> Selection:
         chosen = [str(public_id) for _pk, public_id in rows]
     expected = request.POST.get("expected", "")
     if scope == MATCHING:
-        shown = int(expected) if expected.isdigit() else len(ids)
+        shown = counted(expected, otherwise=len(ids))
     return Selection(
         scope=scope,
         shown=shown,

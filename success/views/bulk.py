@@ -30,6 +30,7 @@ from success.tasks import wake_bulk
 SELECTED, MATCHING = "selected", "matching"
 SHOWN = 8
 MOST_LISTED = 200
+LONGEST_NUMBER = 19
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,7 @@ def _selection(request: HttpRequest) -> Selection:
         chosen: list[str] = []
         count = items.count()
         expected = request.POST.get("expected", "")
-        shown = int(expected) if expected.isdigit() else count
+        shown = counted(expected, otherwise=count)
     else:
         named = {value for value in request.POST.getlist("item") if _is_uuid(value)}
         chosen = sorted(named)
@@ -181,6 +182,12 @@ def _preview(
         "crumbs": [(_("Today"), reverse("success:today"))],
     }
     return render(request, "success/bulk_new.html", context, status=status)
+
+
+def counted(text: str, *, otherwise: int) -> int:
+    """The number that a page sent back, or another where it sent none that can be read."""
+    is_number = text.isascii() and text.isdecimal() and len(text) < LONGEST_NUMBER
+    return int(text) if is_number else otherwise
 
 
 def _back(selection: Selection) -> str:

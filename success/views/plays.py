@@ -46,6 +46,7 @@ from success.forms.plays_editor import (
     StepForm,
     SwitchForm,
     change_steps,
+    values_with,
 )
 from success.models import Play, PlayVersion
 from success.queries import playbook as found
@@ -265,7 +266,11 @@ def _forms(draft: PlayVersion, *, sent: QueryDict | None = None) -> PlayForms:
     return PlayForms(
         planned=found.planned_of(draft),
         title=draft.play.title,
-        offered=Offered(templates=found.offered_templates(), kinds=found.offered_kinds()),
+        offered=Offered(
+            templates=found.offered_templates(),
+            kinds=found.offered_kinds(),
+            segments=found.offered_segments(),
+        ),
         sent=sent,
     )
 
@@ -285,7 +290,7 @@ def _answer(request: HttpRequest, draft: PlayVersion) -> HttpResponse:
             version=draft,
             planned=forms.planned,
             title=forms.title,
-            revision=int(asked) if asked.isascii() and asked.isdecimal() else -1,
+            revision=int(asked) if _is_number(asked) else -1,
             by=user_of(request),
             at=clock.now(),
         )
@@ -370,6 +375,7 @@ def play_count(request: HttpRequest) -> HttpResponse:
         label="",
         nothing=(EVERYBODY, ""),
         empty={"all": []},
+        values=values_with(segments=found.offered_segments()),
     )
     context: dict[str, Any] = {}
     if forms.is_valid():
@@ -430,6 +436,10 @@ def play_entering(request: HttpRequest, key: str) -> HttpResponse:
         context["refused"] = str(error)
     else:
         first = [each.member.pk for each in entering.rows if not each.is_held]
+        if not first:
+            # most days most plays take nobody, and what they say is to be read all the same
+            first = found.some_of(version.audience, user=user, as_of=today)
+            context["of_audience"] = True
         context["entering"] = entering
         context["rendered"] = found.rendered(version, members=first, user=user, as_of=today)
         context["has_messages"] = version.steps.filter(template__isnull=False).exists()
@@ -508,7 +518,7 @@ def play_publish(request: HttpRequest, key: str) -> HttpResponse:
     did = found.counts(as_of=today, play=row).get(row.pk, found.Did())
     has_inside = row.current_id is not None and did.inside > 0
     sent = request.POST if request.method == "POST" else None
-    form = PublishForm(sent, has_inside=has_inside, initial={"effective_from": today})
+    form = PublishForm(sent, has_inside=has_inside, today=today)
     status = 200
     if sent is not None:
         status = 422
@@ -521,7 +531,7 @@ def play_publish(request: HttpRequest, key: str) -> HttpResponse:
                     inside=said.get("inside") or "stay",
                     effective_from=said["effective_from"],
                     note=said["note"],
-                    revision=int(revision) if revision.isdecimal() else -1,
+                    revision=int(revision) if _is_number(revision) else -1,
                     by=user_of(request),
                     at=clock.now(),
                 )

@@ -166,7 +166,8 @@ def snooze(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         )
     except (interventions.AlreadyClaimed, interventions.NotOpen) as refused:
         return _refuse(request, chosen, refused)
-    words = {**_names(chosen), "day": spelled(until, "j F") if until else ""}
+    shape = "j F" if until and until.year == _today(request).year else "j F Y"
+    words = {**_names(chosen), "day": spelled(until, shape) if until else ""}
     if until and until_change:
         said = _("%(member)s sleeps until %(day)s, or until something changes.") % words
     elif until:
@@ -180,7 +181,7 @@ def snooze(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def complete(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     chosen = _visible(request, public_id)
-    form = CompleteForm(request.POST)
+    form = CompleteForm(request.POST, today=_today(request))
     if not form.is_valid():
         return _stay(
             request, chosen, {"complete_form": form, "open_act": "complete"}, status=422
@@ -443,7 +444,7 @@ def _pane(request: HttpRequest, chosen: Intervention | None) -> dict[str, Any]:
         or chosen.owner_id is not None
         or chosen.claimed_by_id == user.pk,
         "give_form": GiveForm(people=reads.workers(without=chosen.owner_id)),
-        "complete_form": CompleteForm(initial={"minutes": chosen.minutes}),
+        "complete_form": CompleteForm(initial={"minutes": chosen.minutes}, today=on),
         "snooze_form": SnoozeForm(today=on),
         "outcomes": [
             {"value": each.value, "label": each.label, "key": key}

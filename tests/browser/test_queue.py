@@ -62,6 +62,18 @@ def test_ten_items_are_worked_by_keyboard_alone(sign_in, amy, queue):
     assert done.count() == 10
 
 
+def test_what_is_shut_again_leaves_the_cursor_where_it_was_opened(sign_in, amy, queue):
+    page = sign_in(amy)
+    snooze = page.locator("#item summary", has_text="Snooze")
+
+    press(page, "s")
+    expect(page.get_by_role("button", name="Tomorrow")).to_be_focused()
+    press(page, "Escape")
+    expect(snooze).to_be_focused()
+    press(page, "s", "s")
+    expect(snooze).to_be_focused()
+
+
 def test_the_next_of_the_pool_is_taken_and_given_away_by_keyboard(sign_in, amy, queue):
     ben = make_user(name="Ben Okafor")
     make_item("Pooled")

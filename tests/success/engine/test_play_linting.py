@@ -13,9 +13,10 @@ from success.engine.play_linting import (
     lint,
     words_used,
 )
-from success.engine.playing import PlannedPlay, PlannedStep
+from success.engine.playing import NAMED, PlannedPlay, PlannedStep
 from success.rollups.plays import HAPPENINGS
-from success.rollups.plays.entering import VARIABLES
+from success.rollups.plays.compiling import WORDS
+from success.rollups.plays.entering import MORE_VARIABLES, VARIABLES
 
 SERVED = {
     "guided": Served(name="Guided", channels=("call", "meeting", "email"), delivery="person"),
@@ -100,9 +101,13 @@ CASES = {
     "no stop rule": (replace(SOUND, stop=None), ("stop_missing", "stop")),
     "stops everybody": (replace(SOUND, stop={"all": []}), ("stop_always", "stop")),
     "stops whom it takes": (replace(SOUND, stop=BEHIND), ("stop_is_audience", "stop")),
-    "again daily": (
-        replace(SOUND, start={"while": BEHIND}),
-        ("reentry_daily", "reentry"),
+    "aim of a date that stays": (
+        replace(SOUND, start_kind="timed", start={"fact": "joined_on"}),
+        ("aim_unmeasured", "aim_condition"),
+    ),
+    "why names what nobody knows": (
+        replace(SOUND, start={"fact": "behind_since", "why": "Since {day}: {shoe}"}),
+        ("why_unfilled", "start"),
     ),
     "again at once": (
         replace(SOUND, reentry="after_days"),
@@ -212,7 +217,7 @@ def test_money_is_refused_in_words_of_its_own():
 def test_a_message_about_a_plan_needs_a_plan():
     new = step(0, template="of-a-plan")
     anybody = replace(
-        new, start_kind="timed", start={"fact": "joined_on"}, audience={"all": []}
+        new, start_kind="timed", start={"fact": "term_ends_on"}, audience={"all": []}
     )
 
     assert found(new) == []
@@ -254,7 +259,16 @@ def test_the_names_of_a_message_are_those_between_braces():
 
 
 def test_what_a_play_fills_in_is_what_the_night_fills_in():
-    assert set(VARIABLES) <= FILLED
+    assert {*VARIABLES, *MORE_VARIABLES} == FILLED
+
+
+def test_why_now_may_name_what_the_night_fills_in():
+    assert set(WORDS) == NAMED
+
+
+def test_what_becomes_true_again_is_a_thing_that_happens_again():
+    # the night takes nobody a second time before it was otherwise
+    assert found(replace(SOUND, start={"while": BEHIND})) == []
 
 
 def test_what_happens_in_our_own_rows_is_what_the_night_knows():

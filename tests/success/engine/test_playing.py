@@ -118,6 +118,12 @@ def test_what_differs_is_said_in_words():
     }
 
 
+def test_a_wait_of_the_first_step_is_no_difference():
+    waits = replace(PLAY, steps=(replace(PLAY.steps[0], wait_days=9), *PLAY.steps[1:]))
+
+    assert differences(PLAY, waits) == ()
+
+
 def test_another_word_of_the_same_start_is_a_difference():
     new = replace(PLAY, start={"fact": "behind_since", "why": "Behind since {day}."})
 

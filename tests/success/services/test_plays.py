@@ -10,7 +10,7 @@ from communications.services import gate
 from coverage.enums import Delivery
 from coverage.services.segments import DEFAULT_SEGMENTS
 from engagement.services.facts import record
-from members.enums import Origin
+from members.enums import Origin, Role
 from members.rollups.dirty import mark_dirty
 from members.rollups.scope import Scope
 from success import tasks
@@ -25,11 +25,13 @@ from success.models import (
     PlayVersion,
     SleepingDog,
 )
+from success.queries.playbook import planned_of
 from success.rollups import plays
-from success.services import nights
+from success.services import nights, playbook
 from success.services.plays import ensure_default_plays, hear, move_inside, unheard
 from tests.factories import (
     MORNING,
+    NOON,
     TODAY,
     make_accountability,
     make_default_plays,
@@ -246,6 +248,15 @@ def test_every_play_to_start_with_can_be_done_in_every_segment():
         for segment in DEFAULT_SEGMENTS:
             found = ways(steps, channels=segment["channels"], delivery=segment["delivery"])
             assert found[-1].hand == "person" or len(steps) == 1
+
+
+def test_every_play_to_start_with_may_be_written_anew_and_published():
+    olga = make_user(role=Role.OPERATIONS)
+
+    for play in make_default_plays(effective_from=TODAY):
+        draft = playbook.start_draft(play=play, title=play.title, by=olga, at=NOON)
+        found = playbook.judge(draft, planned=planned_of(draft), as_of=TODAY)
+        assert [each.words for each in found if each.is_error] == [], play.key
 
 
 def test_plays_to_start_with_hold_back_what_may_wait_and_nothing_that_is_owed():

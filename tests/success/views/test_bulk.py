@@ -52,6 +52,24 @@ def test_the_ticked_are_shown_and_then_dealt_with(sign_in, amy, items):
     assert "2 done, 0 refused" in words(report)
 
 
+@pytest.mark.parametrize("expected", ["²", "٣", "9" * 5000, "-1", ""])
+def test_a_number_that_no_page_sends_is_passed_over(sign_in, amy, items, expected):
+    said = {"scope": "matching", "query": "", "expected": expected}
+
+    response = sign_in(amy).post(NEW, said)
+
+    assert (response.status_code, "3 items" in words(response)) == (200, True)
+
+
+def test_many_sleep_for_a_year_at_most(sign_in, amy, items):
+    said = {"verb": "snooze", "until": "2206-08-03", "expected": "2"}
+
+    response = sign_in(amy).post(ASK, ticked(*items[:2], **said))
+
+    assert (response.status_code, BulkAct.objects.count()) == (422, 0)
+    assert "Choose a day within a year" in words(response)
+
+
 def test_all_that_match_are_meant_beyond_the_page(sign_in, amy, items):
     client = sign_in(amy)
     said = {"scope": "matching", "query": "queue_class=4&after=x", "expected": "2"}

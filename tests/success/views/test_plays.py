@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -28,6 +29,7 @@ from tests.success.views.conftest import HTMX
 from tests.success.views.test_plans import text
 
 pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
 
 SOUND = PlannedPlay(
     aim="They reach the next point",
@@ -405,6 +407,22 @@ def test_the_count_follows_the_audience(sign_in, olga):
     assert "This cannot be counted yet" in text(money)
 
 
+def test_a_segment_is_asked_for_by_what_it_is_called(sign_in, olga):
+    segment = make_segment(key="task_force", name="Task Force")
+    member = make_member()
+    make_member_facts(member=member, segment=segment)
+    make_behind()
+    client = sign_in(olga)
+    asked = {"audience-match": "all", "audience-0-fact": "segment", "audience-0-op": "eq"}
+
+    named = text(client.get(url("play_count"), asked | {"audience-0-value": "task force"}))
+    wrong = text(client.get(url("play_count"), asked | {"audience-0-value": "Gold"}))
+
+    assert "1 of 2 members fits today." in named
+    assert "It is one of:" in wrong
+    assert "Task Force" in wrong
+
+
 def test_a_draft_is_dropped_and_one_version_is_written_at_a_time(sign_in, olga):
     play = publish(make_draft(olga)).play
     client = sign_in(olga)
@@ -439,6 +457,21 @@ def test_publishing_shows_what_is_different_and_asks_about_those_inside(sign_in,
     play.refresh_from_db()
     assert (play.current.number, play.current.change_note) == (2, "A better aim")
     assert play.enrolments.get().end == "switched_off"
+
+
+def test_a_version_counts_from_today_or_a_day_to_come(sign_in, olga):
+    draft = make_draft(olga)
+    client = sign_in(olga)
+    address = url("play_publish", draft.play)
+    sent = fields(client.get(address))
+
+    early = client.post(address, sent | {"effective_from": str(TODAY - DAY)})
+    draft.refresh_from_db()
+
+    assert early.status_code == 422
+    assert "Choose today, or a day to come." in text(early)
+    assert draft.status == VersionStatus.DRAFT
+    assert client.post(address, sent | {"effective_from": str(TODAY + DAY)}).status_code == 302
 
 
 def test_what_was_changed_in_between_is_not_published(sign_in, olga):
@@ -524,6 +557,20 @@ def test_messages_are_shown_as_real_members_would_get_them(sign_in, olga):
 
     assert f"For {member.name} Dear {affiliation.person.name}" in page
     assert "“goal” is not known of them: it is not sent, and a person does it." in page
+
+
+def test_messages_are_shown_where_nobody_would_enter_today(sign_in, olga):
+    template = make_template(subject="For {{ member }}", body="Dear {{ name }}")
+    affiliation = make_affiliation(is_primary_contact=True)
+    member = make_behind(member=affiliation.member, contact=affiliation.person)
+    steps = (replace(SOUND.steps[0], template=template.key),)
+    draft = make_draft(olga, planned=replace(SOUND, steps=steps))
+    make_enrolment(play=draft.play, version=draft, member=member)
+
+    page = text(sign_in(olga).get(url("play_entering", draft.play)))
+
+    assert "Nobody would get one today. As three of those whom the play is for" in page
+    assert f"For {member.name} Dear {affiliation.person.name}" in page
 
 
 def test_a_message_is_tried_on_oneself_and_on_no_member(sign_in, olga):

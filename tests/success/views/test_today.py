@@ -266,7 +266,7 @@ def test_snoozing_puts_an_item_away_until_its_morning(sign_in, amy, settings):
     assert names(client.get(URL)) == ["Acme"]
 
 
-@pytest.mark.parametrize("until", ["2026-07-29", "2026-02-30", ""])
+@pytest.mark.parametrize("until", ["2026-07-29", "2026-02-30", "", "2027-07-31", "9999-12-31"])
 def test_no_item_sleeps_until_a_day_that_is_not_to_come(sign_in, amy, until):
     item = make_item(owner=amy)
 
@@ -467,6 +467,18 @@ def test_an_item_sleeps_until_something_changes(sign_in, amy):
     assert names(asleep) == []
     said = client.get(f"{URL}{item.public_id}/").content.decode()
     assert "It sleeps until their state or milestone changes." in said
+
+
+def test_what_comes_next_is_promised_for_no_day_that_is_over(sign_in, amy):
+    item = make_item(owner=amy)
+    said = {"outcome": "reached", "next_step": "Write to the lead"}
+    client = sign_in(amy)
+
+    refused = act(client, item, "complete", **said, next_on="2026-07-28")
+    today = act(client, item, "complete", **said, next_on="2026-07-29")
+
+    assert (refused.status_code, today.status_code) == (422, 200)
+    assert "Choose today, or a day to come." in refused.content.decode()
 
 
 def test_what_was_learned_and_comes_next_is_shown_last_time(sign_in, amy):
