@@ -33,6 +33,8 @@ CLAIMERS: Final = 8
 CLAIMS: Final = 500  # each of them takes so many
 DEPTHS: Final = {"first page": 0.0, "half-way down": 0.5, "near the end": 0.99}
 PATIENCE: Final = 600
+ASKED: Final = (("what has changed", "today_live"), ("how many", "today_count"))
+OF_ROLE: Final = {Role.MSM: ASKED, Role.DIRECTOR: (*ASKED, ("the team", "team"))}
 
 BARE: Final = """
 UPDATE success_intervention SET claimed_by_id = %(by)s, claimed_until = %(until)s
@@ -90,7 +92,7 @@ def looks(*, day: date, say: Callable[[str], None]) -> list[Look]:
                 who = f"{user.get_role_display()}, {number:,} items: {name}"
                 found.append(_look(client, address, name=who))
                 say(f"  {median(found[-1].taken):5.0f} ms  {who}")
-            for name, each in (("what has changed", "today_live"), ("how many", "today_count")):
+            for name, each in OF_ROLE[Role(user.role)]:
                 who = f"{user.get_role_display()}: {name}"
                 found.append(_look(client, reverse(f"success:{each}"), name=who))
     return found

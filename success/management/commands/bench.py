@@ -199,7 +199,8 @@ class Measured:
     ready: dict[str, float] = field(default_factory=dict)
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
     rows_again: int = 0
-    wal_again: int = 0
+    log_again: int = 0
+    pages_again: int = 0
 
     def times_floor(self, seconds: float) -> float:
         return seconds / self.seconds["floor"]
@@ -458,9 +459,11 @@ class Command(BaseCommand):
         connection.cursor().execute("VACUUM ANALYZE")
         measured.seconds["floor"] = _floor()
         night(measured, "next night", on=DAY + timedelta(days=1))
-        wal = _wal()
+        before = _log()
         again = night(measured, "same night again", on=DAY + timedelta(days=1))
-        measured.wal_again = _wal() - wal
+        measured.log_again, measured.pages_again = (
+            now - then for now, then in zip(_log(), before, strict=True)
+        )
         measured.rows_again = sum(step.rows_out or 0 for step in again.steps.all())
         changed = DAY + timedelta(days=2)
         for rest, name in ((7, "next night, 1 % changed"), (13, "same day, 1 % changed")):
@@ -624,10 +627,17 @@ def _timed(do: Callable[[], None]) -> float:
     return perf_counter() - began
 
 
-def _wal() -> int:
+def _log() -> tuple[int, int]:
+    """Bytes of the log so far, and how many pages were written there whole.
+
+    That is done with a page's first change after a checkpoint, and where data are checksummed
+    with the first that only notes which of its rows are there for everybody to see.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_current_wal_lsn() - '0/0'")
-        return int(cursor.fetchone()[0])
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT pg_current_wal_lsn() - '0/0', wal_fpi FROM pg_stat_wal")
+        written, pages = cursor.fetchone()
+        return int(written), int(pages)
 
 
 def _look(client: Client, address: str) -> None:
@@ -693,7 +703,8 @@ def _report(results: list[Measured], *, workers: int) -> str:
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {_slope(results, took)} |")
     again = "; ".join(
-        f"{size} members {result.rows_again} rows, {result.wal_again / 1000:,.0f} kB of log"
+        f"{size} members {result.rows_again} rows, {result.log_again / 1000:,.0f} kB of log "
+        f"with {result.pages_again:,} whole pages of 8 kB"
         for size, result in zip(sizes, results, strict=True)
     )
     lines += ["", f"Written by the same night again: {again}."]

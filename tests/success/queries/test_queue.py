@@ -211,7 +211,7 @@ def test_team_says_what_each_has_by_the_rule_of_the_week(django_assert_num_queri
     make_intervention(owner=ben, minutes=30, snoozed_until=date(2026, 9, 1))
     make_intervention(claimed_by=amy, claimed_until=MORNING, minutes=75)
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         of_amy, of_ben = queue.team(as_of=TODAY)
 
     assert (of_ben.items, of_ben.overdue, of_ben.hours) == (2, 1, Fraction(5, 2))
@@ -220,3 +220,46 @@ def test_team_says_what_each_has_by_the_rule_of_the_week(django_assert_num_queri
     for load in (of_amy, of_ben):
         week = queue.week(load.user, as_of=TODAY)
         assert load.unserved_hours == week.unserved_hours
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_team_looks_at_the_head_of_each_book_and_says_what_the_weeks_say(seed, monkeypatch):
+    chance = random.Random(seed)
+    monkeypatch.setattr(queue, "HEAD", chance.choice([1, 3, 200]))
+    people = [make_user(weekly_hours=chance.choice([0, 1, 2, 8])) for _ in range(4)]
+    make_absence(user=people[0], cover=chance.choice([people[1], people[2], None]))
+    if chance.random() < 0.5:
+        make_absence(user=people[3], cover=people[1])
+    for _ in range(60):
+        holder = chance.choice([*people, None, None, None, None])
+        is_done = chance.random() < 0.1
+        make_intervention(
+            owner=chance.choice([*people, *people, None]),
+            claimed_by=holder,
+            claimed_until=MORNING if holder else None,
+            queue_class=chance.choice(QueueClass.values),
+            occurred_on=TODAY - timedelta(days=chance.randrange(-1, 9)),
+            term_ends_on=chance.choice([None, TODAY, TODAY + timedelta(days=9)]),
+            due_on=TODAY + timedelta(days=chance.randrange(-3, 3)),
+            minutes=chance.choice([5, 20, 45, 90]),
+            snoozed_until=chance.choice([None, None, TODAY, TODAY + timedelta(days=1)]),
+            status="done" if is_done else "open",
+            finished_by=chance.choice(people) if is_done else None,
+            finished_at=MORNING if is_done else None,
+        )
+
+    loads = queue.team(as_of=TODAY)
+
+    for load in loads:
+        week = queue.week(load.user, as_of=TODAY)
+        own = [each for each in queue.today(load.user, as_of=TODAY) if each.owner == load.user]
+        assert (load.unserved_hours, load.unserved) == (
+            week.unserved_hours,
+            len(week.unserved_ids),
+        )
+        assert (load.items, load.hours) == (
+            len(own),
+            Fraction(sum(each.minutes for each in own), 60),
+        )
+        assert load.overdue == sum(each.due_on < TODAY for each in own)
+        assert load.oldest == min((each.occurred_on for each in own), default=None)
