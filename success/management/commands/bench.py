@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import platform
 import re
+import resource
 import shutil
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
@@ -201,6 +202,7 @@ class Measured:
     rows_again: int = 0
     log_again: int = 0
     pages_again: int = 0
+    memory: int = 0
 
     def times_floor(self, seconds: float) -> float:
         return seconds / self.seconds["floor"]
@@ -471,6 +473,7 @@ class Command(BaseCommand):
                 cursor.execute(CHANGE, {"day": changed, "rest": rest})
             night(measured, name, on=changed)
         night(measured, "full night", on=changed + timedelta(days=1), full=True)
+        measured.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         self._say("  a loop over members, sampled")
         measured.seconds["loop over members"] = _loop(members) * members / LOOP_SAMPLE
         return measured
@@ -707,7 +710,15 @@ def _report(results: list[Measured], *, workers: int) -> str:
         f"with {result.pages_again:,} whole pages of 8 kB"
         for size, result in zip(sizes, results, strict=True)
     )
-    lines += ["", f"Written by the same night again: {again}."]
+    memory = "; ".join(
+        f"{size} members {result.memory / 1024:,.0f} MB"
+        for size, result in zip(sizes, results, strict=True)
+    )
+    lines += [
+        "",
+        f"Written by the same night again: {again}.",
+        f"Memory of the process that works the nights, at most: {memory}.",
+    ]
     largest = results[-1]
     lines += [
         "",
