@@ -95,6 +95,21 @@ def test_whoever_was_signed_out_loses_no_word(sign_in, amy, queue):
     assert Intervention.objects.get(status="done").note == "They have a new lead"
 
 
+def test_time_is_logged_from_the_keys_alone(sign_in, amy, queue):
+    page = sign_in(amy)
+
+    press(page, "l")
+    expect(page.get_by_label("With whom")).to_be_focused()
+    page.keyboard.type("Member 07")
+    expect(page.get_by_role("radio", name="Member 07")).to_be_visible()
+    press(page, "ArrowDown")
+    expect(page.get_by_role("radio", name="Member 07")).to_be_checked()
+    press(page, "Tab")
+    page.keyboard.type("15")
+    press(page, "Enter")
+    expect(page.locator("[data-toasts]")).to_contain_text("15 minutes with Member 07")
+
+
 def test_the_next_of_the_pool_is_taken_and_given_away_by_keyboard(sign_in, amy, queue):
     ben = make_user(name="Ben Okafor")
     make_item("Pooled")
