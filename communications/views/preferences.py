@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.core.cache import cache
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -36,6 +36,8 @@ ONE_CLICK = ("List-Unsubscribe", "One-Click")
 def for_the_holder(view: View) -> View:
     """Hand ``view`` the person whom the token of a link names; any other token is a 404.
 
+    Whoever holds a link that was cut is told what to do: to stop our mail is their right.
+
     What one token may send in a minute is limited: providers unsubscribe for thousands of
     people from few addresses, so it is not counted by address.
     """
@@ -44,8 +46,10 @@ def for_the_holder(view: View) -> View:
     def held(request: HttpRequest, token: str, **kwargs: Any) -> HttpResponse:
         try:
             person = service.person_of(token)
-        except service.UnknownToken as unknown:
-            raise Http404 from unknown
+        except service.UnknownToken:
+            answer = render(request, "communications/link_unknown.html", status=404)
+            answer["X-Robots-Tag"] = "noindex"
+            return answer
         if request.method == "POST" and _is_too_often(person):
             answer = render(request, "communications/too_often.html", status=429)
             answer["Retry-After"] = str(MINUTE)

@@ -5,6 +5,7 @@ Nothing is granted by default, and nothing is granted in the database.
 
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
+from http import HTTPStatus
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -16,7 +17,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 
 from config.kernel.fragments import is_fragment
 
@@ -139,9 +140,14 @@ def _access_modules() -> list[ModuleType]:
 
 
 def _to_log_in(request: HttpRequest) -> HttpResponseBase:
-    """Send the whole page to the log-in page, even where only a fragment was asked for."""
+    """Send the whole page to the log-in page, even where only a fragment was asked for.
+
+    What a script sends is only refused: leaving the page would lose what was typed there.
+    """
     if not is_fragment(request):
         return redirect_to_login(request.get_full_path())
+    if request.method not in SAFE_METHODS:
+        return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
     shown = urlsplit(request.headers.get("HX-Current-URL", request.get_full_path()))
     page = urlunsplit(("", "", shown.path, shown.query, ""))
     return HttpResponse(headers={"HX-Redirect": redirect_to_login(page).url})

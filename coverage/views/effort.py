@@ -53,7 +53,9 @@ def log(request: HttpRequest) -> HttpResponse:
     if member is None:
         form.is_valid()
         form.add_error(None, _choose(named, found))
-        return _show(request, form, member=None, found=found, named=named, status=422)
+        return _show(
+            request, form, member=None, found=found, named=named, is_asked=True, status=422
+        )
     if not form.is_valid():
         return _show(request, form, member=member, status=422)
     try:
@@ -172,6 +174,7 @@ def _show(  # noqa: PLR0913  # a page has that many parts
     member: Member | None,
     found: list[Member] | None = None,
     named: str = "",
+    is_asked: bool = False,
     status: int = 200,
 ) -> HttpResponse:
     context: dict[str, Any] = {
@@ -179,6 +182,7 @@ def _show(  # noqa: PLR0913  # a page has that many parts
         "member": member,
         "found": found or [],
         "named": named,
+        "choose": _choose(named, found or []) if is_asked else "",
         "usual": USUAL_MINUTES,
         "by_script": is_fragment(request),
     }

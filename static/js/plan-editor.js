@@ -66,6 +66,11 @@ document.addEventListener("input", (event) => {
 document.addEventListener("submit", (event) => {
   if (event.target.matches("[data-plan-editor]")) unsaved = false;
 });
+for (const refused of ["htmx:responseError", "htmx:sendError"]) {
+  document.addEventListener(refused, (event) => {
+    if (event.detail.requestConfig?.verb !== "get" && editor()) unsaved = true;
+  });
+}
 document.addEventListener("plan-saved", () => {
   unsaved = false;
   const preview = document.querySelector("[data-plan-preview]");

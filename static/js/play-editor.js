@@ -13,6 +13,11 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("htmx:oobAfterSwap", (event) => {
   if (event.detail.target?.id === "play-revision") unsaved = false;
 });
+for (const refused of ["htmx:responseError", "htmx:sendError"]) {
+  document.addEventListener(refused, (event) => {
+    if (event.detail.requestConfig?.verb !== "get" && editor()) unsaved = true;
+  });
+}
 addEventListener("beforeunload", (event) => {
   if (unsaved) event.preventDefault();
 });

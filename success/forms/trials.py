@@ -34,6 +34,7 @@ class BacktestForm(forms.Form):
         label=_("Play"),
         queryset=Play.objects.order_by("title", "pk"),
         to_field_name="key",
+        empty_label=_("Choose a play"),
         error_messages={"required": _("Choose a play.")},
         help_text=_("As its draft says, or what is published where there is no draft."),
     )

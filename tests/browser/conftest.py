@@ -68,8 +68,13 @@ def size(request):
     return request.param
 
 
-# What htmx says of a request that ended because the page was left.
-CUT_SHORT = ("htmx:afterRequest", "htmx:sendAbort", "htmx:sendError")
+# What htmx says of a request that ended because the page was left, or that was refused.
+CUT_SHORT = (
+    "htmx:afterRequest",
+    "htmx:sendAbort",
+    "htmx:sendError",
+    "Response Status Error Code 4",
+)
 
 
 @pytest.fixture

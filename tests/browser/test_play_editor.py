@@ -9,6 +9,7 @@ from members.enums import Role
 from members.rollups.scope import Scope
 from success.models import Intervention, Play, PlayVersion
 from success.rollups import plays
+from success.services import playbook
 from tests.factories import (
     NOON,
     TODAY,
@@ -126,3 +127,33 @@ def test_what_cannot_be_read_is_told_and_what_is_typed_saves_itself(sign_in):
     expect(told).to_be_focused()
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 390
+
+
+def test_what_was_not_kept_does_not_say_that_it_was(sign_in):
+    olga = make_user(name="Olga Reyes", role=Role.OPERATIONS)
+    draft = playbook.start_draft(play=None, title="Next point", by=olga, at=NOON)
+    page = sign_in(olga)
+    page.goto(f"/plays/{draft.play.key}/edit/")
+    playbook.drop_draft(version=draft, by=olga, at=NOON)
+
+    page.locator("#id_aim").fill("They reach the next point")
+
+    expect(page.locator("#play-status")).to_have_text(
+        "Not saved: what you typed is only on this page."
+    )
+    expect(page.get_by_text("This is not there any more.")).to_be_visible()
+
+
+def test_a_draft_is_dropped_once_it_was_said_what_goes(sign_in):
+    olga = make_user(name="Olga Reyes", role=Role.OPERATIONS)
+    draft = playbook.start_draft(play=None, title="Next point", by=olga, at=NOON)
+    page = sign_in(olga)
+    page.goto(f"/plays/{draft.play.key}/edit/")
+
+    page.get_by_text("Drop the draft").click()
+    expect(page.get_by_text("The play was never published")).to_be_visible()
+    assert Play.objects.count() == 1
+    page.get_by_role("button", name="Drop it").click()
+    page.wait_for_url("**/plays/")
+
+    assert Play.objects.count() == 0

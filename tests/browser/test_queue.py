@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 from success.models import BulkAct, Intervention, SavedView
 from success.services import bulk, interventions
+from tests.browser.conftest import PASSWORD
 from tests.factories import (
     MORNING,
     make_intervention,
@@ -72,6 +73,41 @@ def test_what_is_shut_again_leaves_the_cursor_where_it_was_opened(sign_in, amy, 
     expect(snooze).to_be_focused()
     press(page, "s", "s")
     expect(snooze).to_be_focused()
+
+
+def test_whoever_was_signed_out_loses_no_word(sign_in, amy, queue):
+    page = sign_in(amy)
+    press(page, "e", "r")
+    page.locator("#item [name=note]").fill("They have a new lead")
+    page.context.clear_cookies(name="sessionid")
+
+    page.get_by_role("button", name="Complete and go on").click()
+    with page.context.expect_page() as beside:
+        page.get_by_role("link", name="Sign in").click()
+    entrance = beside.value
+    entrance.locator("[name=login]").fill(amy.email)
+    entrance.locator("[name=password]").fill(PASSWORD)
+    entrance.locator("main button[type=submit]").first.click()
+    entrance.wait_for_url(lambda url: "/accounts/" not in url)
+    page.get_by_role("button", name="Complete and go on").click()
+    expect(in_hand(page)).to_have_text("Member 01")
+
+    assert Intervention.objects.get(status="done").note == "They have a new lead"
+
+
+def test_time_is_logged_from_the_keys_alone(sign_in, amy, queue):
+    page = sign_in(amy)
+
+    press(page, "l")
+    expect(page.get_by_label("With whom")).to_be_focused()
+    page.keyboard.type("Member 07")
+    expect(page.get_by_role("radio", name="Member 07")).to_be_visible()
+    press(page, "ArrowDown")
+    expect(page.get_by_role("radio", name="Member 07")).to_be_checked()
+    press(page, "Tab")
+    page.keyboard.type("15")
+    press(page, "Enter")
+    expect(page.locator("[data-toasts]")).to_contain_text("15 minutes with Member 07")
 
 
 def test_the_next_of_the_pool_is_taken_and_given_away_by_keyboard(sign_in, amy, queue):

@@ -120,6 +120,15 @@ def test_requires_moves_the_whole_page_where_a_fragment_was_asked_for(rf, settin
     assert response["HX-Redirect"] == "/accounts/login/?next=/members/%3Fa%3D1"
 
 
+def test_requires_leaves_a_page_where_it_is_whose_words_it_refuses(rf):
+    request = rf.post("/members/rows/", headers={"HX-Request": "true"})
+    request.user = AnonymousUser()
+
+    response = guarded(request)
+
+    assert (response.status_code, "HX-Redirect" in response) == (401, False)
+
+
 def test_requires_and_public_leave_marks_on_the_view():
     @public
     def door(_request):

@@ -90,6 +90,7 @@ def test_a_wrong_token_is_not_found_like_any_other(strict, name):
 
     assert {answer.status_code for answer in answers} <= {403, 404}
     assert [answer.status_code for answer in answers[:2]] == [404, 404]
+    assert all("This link is not complete" in each.content.decode() for each in answers[:2])
     assert preferences.of(person).wants(None)
 
 

@@ -60,6 +60,7 @@ def test_name_that_fits_several_comes_back_with_those_to_choose_from(client, msm
     assert response.status_code == 422
     assert set(response.context["found"]) == {north, south}
     assert response.context["form"]["minutes"].value() == "25"
+    assert 'id="log-q-error">Choose the member you mean.' in response.content.decode()
     assert not Effort.objects.exists()
 
 

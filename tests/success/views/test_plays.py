@@ -150,6 +150,19 @@ def test_a_play_shows_its_ladder_in_each_segment_and_its_versions(sign_in, olga)
     assert "Switch it off" not in page
 
 
+def test_a_play_leads_to_how_it_would_have_done(sign_in, olga):
+    draft = make_draft(olga)
+    client = sign_in(olga)
+    address = f"{reverse('success:backtests')}?play={draft.play.key}"
+
+    before = client.get(url("play_publish", draft.play)).content.decode()
+    publish(draft)
+
+    assert address in before
+    assert address in client.get(url("play", draft.play)).content.decode()
+    assert f'value="{draft.play.key}" selected' in client.get(address).content.decode()
+
+
 def test_a_version_says_what_it_changed(sign_in, olga):
     play = publish(make_draft(olga)).play
     publish(
