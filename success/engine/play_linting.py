@@ -89,11 +89,15 @@ class Overlap:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tonight:
-    """What the play would find today: who fits its audience, who would enter, who else acts."""
+    """What the play would find today: who fits its audience, who would enter, who else acts.
+
+    ``kinds`` are what has ever happened here, null where nobody looked.
+    """
 
     audience: int
     entering: int | None = None
     overlaps: tuple[Overlap, ...] = ()
+    kinds: Collection[str] | None = None
 
 
 def lint(
@@ -623,6 +627,15 @@ def _tonight(
             "audience",
             _("Today there is nobody whom this play is for."),
             _("Look at the audience again, unless you wait for the first."),
+        )
+    happening = str(play.start.get("kind") or "")
+    is_event = play.start_kind == "trigger" and happening and happening not in HAPPENINGS
+    if is_event and tonight.kinds is not None and happening not in tonight.kinds:
+        yield _warning(
+            "start_unheard",
+            "start",
+            _("“%(kind)s” has never happened here.") % {"kind": happening},
+            _("Look at how it is written, unless you wait for the first."),
         )
     most = play.most_a_night
     if most is not None and tonight.entering is not None and tonight.entering > most:

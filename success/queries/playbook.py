@@ -27,7 +27,7 @@ from success.engine.play_linting import (
     words_used,
 )
 from success.engine.playing import PlannedPlay, PlannedStep, day_of
-from success.enums import Arm, EnrolmentEnd, VersionStatus
+from success.enums import Arm, EnrolmentEnd, StartKind, VersionStatus
 from success.models import Enrolment, MemberFacts, Play, PlayStep, PlayVersion
 from success.queries.prepared import told
 from success.rollups.plays import candidates
@@ -363,6 +363,7 @@ def tonight(version: PlayVersion, planned: PlannedPlay, *, as_of: date) -> Tonig
         audience=found.fits,
         entering=entering_count(version, as_of=as_of),
         overlaps=overlaps(version, as_of=as_of),
+        kinds=offered_kinds() if planned.start_kind == StartKind.TRIGGER else None,
     )
 
 

@@ -249,6 +249,20 @@ def test_today_tells_of_a_dead_audience_a_night_too_many_and_another_play():
     assert found(limited, tonight=light) == []
 
 
+def test_what_has_never_happened_is_looked_at_again():
+    play = replace(
+        SOUND,
+        start_kind="trigger",
+        start={"kind": "event.atended"},
+        aim_condition={"fact": "achieved_on", "op": "not_null"},
+    )
+    heard = Tonight(audience=9, kinds=("event.atended",))
+    unheard = Tonight(audience=9, kinds=("event.attended",))
+
+    assert found(play, tonight=heard) == []
+    assert found(play, tonight=unheard) == [("start_unheard", "start")]
+
+
 def test_only_messages_of_the_first_fourteen_days_count_for_the_cap():
     assert contacts_in_cap(SOUND, SERVED["digital"]) == 1
     assert contacts_in_cap(SOUND, SERVED["guided"]) == 0
