@@ -59,7 +59,7 @@ async function ask() {
 }
 
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.detail.target.id !== "queue-list") return;
+  if (event.detail.target?.id !== "queue-list") return;
   const open = document.getElementById("item")?.dataset.itemId;
   for (const row of rows()) {
     const selected = row.dataset.itemId === open;

@@ -6,7 +6,7 @@ put in place; without one, the answer leads to the page of the next item.
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -540,14 +540,23 @@ def _stay(
 
 
 def _following(request: HttpRequest, chosen: Intervention) -> Intervention | None:
-    """The item that comes next once this one is gone: the one below, else the one above."""
+    """The item that comes next once this one is gone: the one below, else the one above.
+
+    What a colleague is working on is passed over, as long as anything else is left.
+    """
     items = desk_of(request).listed.items
     places = [each.pk for each in items]
     if chosen.pk not in places:
-        return items[0] if items else None
+        return _free(request, items) or (items[0] if items else None)
     at = places.index(chosen.pk)
-    rest = items[at + 1 :] or items[:at][-1:]
-    return rest[0] if rest else None
+    below, above = items[at + 1 :], items[:at][::-1]
+    return _free(request, below) or _free(request, above) or next(iter([*below, *above]), None)
+
+
+def _free(request: HttpRequest, items: Iterable[Intervention]) -> Intervention | None:
+    """The first of some items that nobody else is working on."""
+    own, now = {None, _user(request)}, clock.now()
+    return next((each for each in items if reads.holder(each, at=now) in own), None)
 
 
 def _visible(request: HttpRequest, public_id: uuid.UUID) -> Intervention:

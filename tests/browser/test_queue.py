@@ -95,6 +95,33 @@ def test_whoever_was_signed_out_loses_no_word(sign_in, amy, queue):
     assert Intervention.objects.get(status="done").note == "They have a new lead"
 
 
+def test_a_page_that_was_gone_back_to_works_like_one_that_was_opened(sign_in, amy, queue):
+    page = sign_in(amy)
+    page.goto("/today/")
+    press(page, "j")
+    expect(in_hand(page)).to_have_text("Member 01")
+
+    page.go_back()
+    page.wait_for_url("**/today/")
+    expect(in_hand(page)).to_have_text("Member 00")
+    press(page, "l")
+
+    expect(page.get_by_label("With whom")).to_be_focused()
+
+
+def test_on_a_phone_the_list_comes_back_where_it_was_left(sign_in, amy, queue):
+    page = sign_in(amy, size="phone")
+    page.goto("/today/")
+    last = page.locator("#queue-list").get_by_role("link", name="Member 09")
+
+    last.click()
+    expect(in_hand(page)).to_have_text("Member 09")
+    expect(in_hand(page)).to_be_focused()
+    page.get_by_role("link", name="Back to the list").click()
+
+    expect(last).to_be_in_viewport()
+
+
 def test_time_is_logged_from_the_keys_alone(sign_in, amy, queue):
     page = sign_in(amy)
 

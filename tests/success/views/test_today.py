@@ -12,6 +12,7 @@ from coverage.rollups.loads import monday
 from members.enums import Role
 from success.enums import QueueClass
 from success.models import Intervention, MemberFacts
+from success.services import interventions
 from tests.factories import (
     TODAY,
     make_ax_profile,
@@ -218,6 +219,18 @@ def test_completing_the_only_one_says_that_nothing_is_left(sign_in, amy):
     response = act(sign_in(amy), item, "complete", outcome="not_needed")
 
     assert (in_hand(response), response.content.count(b"Nothing to do today")) == (None, 1)
+
+
+def test_the_next_is_not_what_a_colleague_is_working_on(sign_in, amy):
+    first = make_item(name="First", occurred_on=date(2026, 7, 1))
+    held = make_item(name="Held", occurred_on=date(2026, 7, 2))
+    make_item(name="Third", occurred_on=date(2026, 7, 3))
+    interventions.claim(intervention=held, by=make_user(name="Ben"), at=clock.now())
+    client = sign_in(amy)
+
+    after_first = act(client, first, "complete", outcome="reached")
+
+    assert in_hand(after_first) == "Third"
 
 
 def test_without_a_script_the_answer_leads_to_the_next_with_undo(sign_in, amy):
