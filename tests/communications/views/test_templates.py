@@ -181,6 +181,15 @@ def test_a_test_that_has_a_gap_is_not_sent(desk):
     assert not Message.objects.exists()
 
 
+def test_a_gap_without_an_example_is_no_message_that_stops(desk):
+    template = make_template(key="bare", subject="For {{ member }}", body="Dear {{ name }}")
+
+    page = desk.get(reverse("communications:template", args=[template.key])).content.decode()
+
+    assert "There is no example of member, name" in page
+    assert "It would not be sent" not in page
+
+
 def test_a_template_is_offered_no_more_and_again(desk):
     template = make_template()
 
