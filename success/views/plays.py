@@ -451,7 +451,9 @@ def play_entering(request: HttpRequest, key: str) -> HttpResponse:
 def play_test(request: HttpRequest, key: str) -> HttpResponse:
     """Send oneself a step's message as a member would get it; no member is written to."""
     row = _play(key)
-    version = found.draft_of(row) or row.current
+    # of two versions that are there, the one whose page it was asked on
+    wants_draft = request.POST.get("version") == "draft" or row.current is None
+    version = (found.draft_of(row) if wants_draft else None) or row.current
     number, member_id = request.POST.get("step", ""), request.POST.get("member", "")
     if version is None or not all(_is_number(each) for each in (number, member_id)):
         raise Http404

@@ -602,6 +602,24 @@ def test_a_message_is_tried_on_oneself_and_on_no_member(sign_in, olga):
     assert (message.user, message.member, message.person) == (olga, None, None)
 
 
+def test_of_two_versions_the_one_that_was_looked_at_is_tried(sign_in, olga):
+    now, later = (make_template(subject=each, body="Dear {{ name }}") for each in "AB")
+    affiliation = make_affiliation(is_primary_contact=True)
+    member = make_behind(member=affiliation.member, contact=affiliation.person)
+    first, last = SOUND.steps
+    steps = (replace(first, template=now.key), last)
+    play = publish(make_draft(olga, planned=replace(SOUND, steps=steps))).play
+    steps = (replace(first, template=later.key), last)
+    make_draft(olga, planned=replace(SOUND, steps=steps), play=play)
+    client, sent = sign_in(olga), {"step": "1", "member": str(member.pk)}
+
+    client.post(url("play_test", play), sent)
+    client.post(url("play_test", play), sent | {"version": "draft"})
+
+    tried = Message.objects.order_by("pk").values_list("template__subject", flat=True)
+    assert list(tried) == ["A", "B"]
+
+
 def test_a_play_that_cannot_be_asked_says_so(sign_in, olga):
     draft = make_draft(olga, planned=replace(SOUND, start={}))
 
