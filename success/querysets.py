@@ -134,9 +134,14 @@ class InterventionQuerySet(QuerySet["Intervention"]):
         theirs = _work_of(user)
         return [
             self.filter(theirs),
-            self.filter(owner=None),
+            self.of_pool(user),
             self.filter(~theirs, claimed_by=user, owner__isnull=False),
         ]
+
+    def of_pool(self, user: "User") -> Self:
+        """What is nobody's in particular, for whoever works the queue."""
+        works = user.is_active and user.role in {Role.DIRECTOR, Role.OPERATIONS, Role.MSM}
+        return self.filter(owner=None) if works else self.none()
 
     def open(self) -> Self:
         return self.filter(status=InterventionStatus.OPEN)

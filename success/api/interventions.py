@@ -38,6 +38,13 @@ PUBLIC_ID = OpenApiParameter(
     "public_id", type=str, location=OpenApiParameter.PATH, description="The `id` of the item."
 )
 
+# What is wrong with a day, by what the service says of it: the field, and words for it.
+WRONG_DAYS: dict[type[Exception], tuple[str, str]] = {
+    interventions.SnoozedIntoThePast: ("until", "Choose a day to come."),
+    interventions.SnoozedTooFar: ("until", "Choose a day within a year."),
+    interventions.NextStepInThePast: ("next_on", "Choose today, or a day to come."),
+}
+
 
 def _worked(
     verb: str, summary: str, description: str, *, request: Any = None
@@ -258,6 +265,7 @@ class Interventions(ListModelMixin, RetrieveModelMixin, GenericViewSet[Intervent
             raise ValidationError({"to": str(error)}) from error
         except interventions.NothingToUndo as error:
             raise Conflict("There is nothing of yours to undo here any more.") from error
-        except interventions.SnoozedIntoThePast as error:
-            raise ValidationError({"until": "Choose a day to come."}) from error
+        except tuple(WRONG_DAYS) as error:
+            field, words = WRONG_DAYS[type(error)]
+            raise ValidationError({field: words}) from error
         return Response(InterventionOutput(item).data)

@@ -1,5 +1,6 @@
 """Plays over REST: what they say, writing one, publishing it, and who would enter."""
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -175,8 +176,13 @@ class PublishInput(serializers.Serializer[Any]):
         help_text="What becomes of those inside the version before: they stay in it, move to "
         "the same step of the new one, or stop.",
     )
-    effective_from = serializers.DateField()
+    effective_from = serializers.DateField(help_text="Today or a day to come.")
     note = serializers.CharField(default="", allow_blank=True, max_length=2000)
+
+    def validate_effective_from(self, day: date) -> date:
+        if day < clock.today():
+            raise serializers.ValidationError("Choose today, or a day to come.")
+        return day
 
 
 class SwitchInput(serializers.Serializer[Any]):

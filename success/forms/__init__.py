@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from members.models import User
 from success.enums import Outcome, RevenueBasis
 from success.rollups.revenue import year_before
+from success.services.interventions import LONGEST_SLEEP
 
 LONGEST_NOTE = 300
 LONGEST_WORK = 8 * 60
-LONGEST_SLEEP = timedelta(days=366)
 MONDAY = 7
 NEEDS_WORDS = frozenset({Outcome.GOAL_CHANGED.value, Outcome.WAITING_FOR_US.value})
 

@@ -30,6 +30,7 @@ REFUSALS: Final = (
     interventions.NotOpen,
     interventions.NotYours,
     interventions.SnoozedIntoThePast,
+    interventions.SnoozedTooFar,
 )
 
 Clock = Callable[[], datetime]
@@ -206,6 +207,8 @@ def _in_words(refusal: Exception) -> str:
             return _("You may give away what is yours.")
         case interventions.SnoozedIntoThePast():
             return _("That day has come already.")
+        case interventions.SnoozedTooFar():
+            return _("That day is more than a year away.")
         case _:
             return str(refusal)
 

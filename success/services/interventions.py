@@ -36,6 +36,7 @@ from success.queries.prepared import prepared
 from success.services import promises
 
 LEASE = timedelta(minutes=30)
+LONGEST_SLEEP = timedelta(days=366)
 # Ten seconds are offered on screen; the rest is the way there and back.
 UNDO_WITHIN = timedelta(seconds=15)
 UNDOABLE = frozenset({"done", "snoozed", "reassigned", "sent"})
@@ -67,6 +68,14 @@ class NotHeld(Exception):
 
 class SnoozedIntoThePast(ValueError):
     """An item sleeps until a day to come."""
+
+
+class SnoozedTooFar(ValueError):
+    """An item sleeps for a year at most: for longer it would be forgotten."""
+
+
+class NextStepInThePast(ValueError):
+    """What comes next is promised for today or a day to come."""
 
 
 class NotYours(Exception):
@@ -136,8 +145,8 @@ def claim_next(*, user: User, at: datetime) -> Intervention | None:
 
 def _next_of_pool(user: User, *, at: datetime) -> Intervention | None:
     """The first item that is free, or whose claim has lapsed; locked against others."""
-    visible = Intervention.objects.visible_to(user).open().filter(owner=None)
-    awake = visible.awake(on=_day_of(user, at=at))
+    pool = Intervention.objects.of_pool(user).open()
+    awake = pool.awake(on=_day_of(user, at=at))
     asked = [awake.filter(claimed_by=None)]
     # each has an index of its own, and under an OR all that is claimed would be walked over
     lapsed = awake.filter(claimed_by__isnull=False, claimed_until__lte=at)
@@ -169,12 +178,16 @@ def snooze(
     Until the morning of ``until`` in the zone of ``by``, or with ``until_change`` until the
     member's state or the milestone they wait at is another, or until whichever of both comes
     first. Raises ``SnoozedIntoThePast`` unless ``until`` is after the person's day of ``at``
-    (and where neither is said), ``AlreadyClaimed`` or ``NotOpen``.
+    (and where neither is said), ``SnoozedTooFar`` beyond a year, ``AlreadyClaimed`` or
+    ``NotOpen``.
     """
     if until is None and not until_change:
         raise SnoozedIntoThePast
-    if until is not None and until <= _day_of(by, at=at):
+    today = _day_of(by, at=at)
+    if until is not None and until <= today:
         raise SnoozedIntoThePast(until.isoformat())
+    if until is not None and until > today + LONGEST_SLEEP:
+        raise SnoozedTooFar(until.isoformat())
     row = _held(intervention)
     evidence = {name: said for name, said in row.evidence.items() if name != "asleep_at"}
     if until_change:
@@ -208,8 +221,10 @@ def complete(  # noqa: PLR0913  # what a person says when something is done
     for the member, in the modality that most of their experience asks for. ``learned`` is what
     we know now and did not. ``next_step`` with a day becomes a promise of ours, of ``by``,
     where the member has a plan; otherwise it stays as words, which the next item shows.
-    Raises ``AlreadyClaimed`` or ``NotOpen``.
+    Raises ``AlreadyClaimed``, ``NotOpen`` or, of a day that is over, ``NextStepInThePast``.
     """
+    if next_on is not None and next_on < _day_of(by, at=at):
+        raise NextStepInThePast(next_on.isoformat())
     row = _held(intervention)
     changes: dict[str, Any] = {
         "status": InterventionStatus.DONE.value,

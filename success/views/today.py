@@ -452,6 +452,7 @@ def _pane(request: HttpRequest, chosen: Intervention | None) -> dict[str, Any]:
         ],
         "tomorrow": tomorrow,
         "next_week": next_week,
+        "zone": user.time_zone,
         "open_act": "",
     }
 

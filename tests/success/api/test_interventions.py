@@ -195,6 +195,12 @@ def test_next_of_the_pool_is_claimed(api, msm):
     [
         ("snooze", {}, "until"),
         ("snooze", {"until": "2026-07-29"}, "until"),
+        ("snooze", {"until": "9999-12-31"}, "until"),
+        (
+            "complete",
+            {"outcome": "reached", "next_step": "Call", "next_on": "2026-07-28"},
+            "next_on",
+        ),
         ("complete", {}, "outcome"),
         ("reassign", {"to": None}, "reason"),
         ("reassign", {"to": "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "reason": "x"}, "to"),

@@ -459,6 +459,7 @@ def test_those_inside_stay_move_or_stop(api, olga, inside, left):
         ({"inside": "forget"}, "inside"),
         ({"inside": None}, "inside"),
         ({"effective_from": "soon"}, "effective_from"),
+        ({"effective_from": "2026-07-28"}, "effective_from"),
         ({"revision": "x"}, "revision"),
         ({"colour": "red"}, "colour"),
     ],

@@ -15,12 +15,14 @@ from success.rollups import plays
 from success.services import interventions
 from success.services.interventions import (
     AlreadyClaimed,
+    NextStepInThePast,
     NotAssignable,
     NotHeld,
     NothingToUndo,
     NotOpen,
     NotYours,
     SnoozedIntoThePast,
+    SnoozedTooFar,
 )
 from tests.factories import (
     MORNING,
@@ -119,6 +121,36 @@ def test_snooze_puts_away_until_a_day_to_come():
         None,
     )
     assert snoozed.status == InterventionStatus.OPEN
+
+
+def test_snooze_ends_within_a_year():
+    item, amy = make_intervention(), make_user()
+    year = {"intervention": item, "by": amy, "at": MORNING}
+
+    with pytest.raises(SnoozedTooFar):
+        interventions.snooze(until=TODAY + timedelta(days=367), **year)
+    snoozed = interventions.snooze(until=TODAY + timedelta(days=366), **year)
+
+    assert snoozed.snoozed_until == TODAY + timedelta(days=366)
+
+
+def test_next_step_is_promised_for_a_day_that_is_not_over():
+    item, amy = make_intervention(), make_user()
+
+    with pytest.raises(NextStepInThePast):
+        interventions.complete(
+            intervention=item,
+            outcome=Outcome.REACHED,
+            note="",
+            minutes=None,
+            next_step="Call again",
+            next_on=TODAY - timedelta(days=1),
+            by=amy,
+            at=MORNING,
+        )
+
+    item.refresh_from_db()
+    assert item.status == InterventionStatus.OPEN
 
 
 def test_day_of_a_snooze_is_the_persons():
