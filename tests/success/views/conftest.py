@@ -20,3 +20,10 @@ def sign_in():
         return client
 
     return client_of
+
+
+@pytest.fixture
+def at_noon(monkeypatch):
+    """The day is pinned and its hours run: before dawn what was made that morning is to come."""
+    noon = dt.datetime(2026, 7, 29, 12, tzinfo=dt.UTC)
+    monkeypatch.setattr("config.kernel.clock._system_time", lambda: noon)

@@ -38,6 +38,7 @@ def test_nothing_yet_says_what_will_be_there(client, kim):
     assert "There are none yet" in client.get(URL).text
 
 
+@pytest.mark.usefixtures("at_noon")
 def test_one_is_read_and_then_all(client, kim):
     first, second, third = (make_notice(user=kim) for _ in range(3))
     other = make_notice()

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import pytest
 from django.urls import reverse
 
-from config.kernel import clock
 from coverage.models import AxProfile
 from tests.factories import (
     NOON,
@@ -49,12 +48,6 @@ def kim(client, member):
     user = login(member, name="Kim Adeyemi", person=person, time_zone="Europe/London")
     client.force_login(user)
     return user
-
-
-@pytest.fixture
-def at_noon(monkeypatch):
-    """The day is pinned and its hours run; late in the evening the next one has begun there."""
-    monkeypatch.setattr(clock, "_system_time", lambda: NOON)
 
 
 def address(name, *args):
