@@ -74,6 +74,8 @@ EVIDENCE_WORDS = {
 MORE_FILTERS = ("state", "segment", "due", "channel", "tier", "unserved")
 NARROWING = ("owner", "queue_class", "play", "member", *MORE_FILTERS)
 FILTERS = (*NARROWING, "after", "before", "view")
+# The form was asked on a day that has ended by their clock since.
+DAY_IS_OVER = gettext_lazy("By your clock that day is over. Choose a later one.")
 NOTHING_LEFT = gettext_lazy("Nothing is left in the pool.")
 SHOWN = (
     "play",
@@ -166,6 +168,9 @@ def snooze(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         )
     except (interventions.AlreadyClaimed, interventions.NotOpen) as refused:
         return _refuse(request, chosen, refused)
+    except (interventions.SnoozedIntoThePast, interventions.SnoozedTooFar):
+        form.add_error("until", DAY_IS_OVER)
+        return _stay(request, chosen, {"snooze_form": form, "open_act": "snooze"}, status=422)
     shape = "j F" if until and until.year == _today(request).year else "j F Y"
     words = {**_names(chosen), "day": spelled(until, shape) if until else ""}
     if until and until_change:
@@ -202,6 +207,10 @@ def complete(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     except (interventions.AlreadyClaimed, interventions.NotOpen) as refused:
         kept = {"complete_form": form, "open_act": "complete"}
         return _refuse(request, chosen, refused, kept)
+    except interventions.NextStepInThePast:
+        form.add_error("next_on", DAY_IS_OVER)
+        kept = {"complete_form": form, "open_act": "complete"}
+        return _stay(request, chosen, kept, status=422)
     words = {**_names(chosen), "outcome": Outcome(form.cleaned_data["outcome"]).label}
     said = _("%(member)s: %(outcome)s.") % words
     return _answer(request, following, said=said, undo=chosen)

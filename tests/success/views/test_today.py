@@ -1,6 +1,6 @@
 import json
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -286,6 +286,28 @@ def test_no_item_sleeps_until_a_day_that_is_not_to_come(sign_in, amy, until):
     response = act(sign_in(amy), item, "snooze", until=until)
 
     assert (response.status_code, Intervention.objects.get().snoozed_until) == (422, None)
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        ("snooze", {"until": "2026-07-30"}),
+        ("complete", {"outcome": "reached", "next_step": "Call", "next_on": "2026-07-29"}),
+    ],
+)
+def test_a_day_that_ended_while_the_form_was_open_is_refused_in_words(
+    sign_in, monkeypatch, verb, said
+):
+    eva = make_user(time_zone="Europe/Stockholm")
+    late = datetime(2026, 7, 29, 23, 30, tzinfo=UTC)  # the 30th there
+    monkeypatch.setattr(clock, "_system_time", lambda: late)
+    item = make_item(owner=eva)
+
+    response = act(sign_in(eva), item, verb, **said)
+
+    assert response.status_code == 422
+    assert "By your clock that day is over." in response.content.decode()
+    assert Intervention.objects.get().status == "open"
 
 
 def test_offered_days_are_tomorrow_and_monday(sign_in, amy):
