@@ -104,6 +104,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "config.kernel.pace.rate_headers",
     "config.kernel.not_found.OwnPage",
+    "config.kernel.not_found.LostPlace",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"

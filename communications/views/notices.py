@@ -3,12 +3,11 @@
 import uuid
 from typing import cast
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from communications.access import Permission
@@ -16,7 +15,7 @@ from communications.models import Notice
 from communications.queries import notices_of
 from communications.services import notices as service
 from config.kernel import clock
-from config.kernel.keyset import BadCursor, page
+from config.kernel.keyset import page
 from config.kernel.permissions import requires
 from members.models import User
 
@@ -28,16 +27,13 @@ PAGE_SIZE = 30
 def notices(request: HttpRequest) -> HttpResponse:
     """What I was told, newest first; with ``?unread=1`` only what I have not read."""
     unread = request.GET.get("unread") == "1"
-    try:
-        found = page(
-            notices_of(_me(request), unread=unread),
-            order=("-at",),
-            size=PAGE_SIZE,
-            after=request.GET.get("after"),
-            before=request.GET.get("before"),
-        )
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    found = page(
+        notices_of(_me(request), unread=unread),
+        order=("-at",),
+        size=PAGE_SIZE,
+        after=request.GET.get("after"),
+        before=request.GET.get("before"),
+    )
     return render(
         request,
         "communications/notices.html",

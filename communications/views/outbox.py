@@ -4,7 +4,7 @@ import uuid
 from typing import Any, cast
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ from communications.models import Message
 from communications.queries import answers_to, events_of, outbox_counts, recent_outbox
 from communications.services import outbox as service
 from config.kernel import clock
-from config.kernel.keyset import BadCursor, page
+from config.kernel.keyset import page
 from config.kernel.permissions import has, requires
 from members.models import User
 
@@ -33,16 +33,13 @@ def outbox(request: HttpRequest) -> HttpResponse:
     rows = recent_outbox()
     if chosen is not None:
         rows = rows.filter(status=chosen)
-    try:
-        found = page(
-            rows,
-            order=("-due_at",),
-            size=PAGE_SIZE,
-            after=request.GET.get("after"),
-            before=request.GET.get("before"),
-        )
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    found = page(
+        rows,
+        order=("-due_at",),
+        size=PAGE_SIZE,
+        after=request.GET.get("after"),
+        before=request.GET.get("before"),
+    )
     counts = outbox_counts()
     total = sum(counts.values())
     return render(

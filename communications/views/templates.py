@@ -4,7 +4,7 @@ import uuid
 from typing import Any, cast
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -21,7 +21,7 @@ from communications.forms.templates import (
 from communications.models import MessageTemplate, Suppression, Topic
 from communications.services import suppression, templates
 from config.kernel import clock
-from config.kernel.keyset import BadCursor, page
+from config.kernel.keyset import page
 from config.kernel.permissions import has, requires
 from members.models import Member, User
 
@@ -190,16 +190,13 @@ def topic(request: HttpRequest, key: str = "") -> HttpResponse:
 @require_safe
 def suppressions(request: HttpRequest) -> HttpResponse:
     """Addresses that nobody writes to, the newest first: why, and since when."""
-    try:
-        found = page(
-            Suppression.objects.all(),
-            order=("-at",),
-            size=PAGE_SIZE,
-            after=request.GET.get("after"),
-            before=request.GET.get("before"),
-        )
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    found = page(
+        Suppression.objects.all(),
+        order=("-at",),
+        size=PAGE_SIZE,
+        after=request.GET.get("after"),
+        before=request.GET.get("before"),
+    )
     context = {
         "rows": found.items,
         "after": found.next,

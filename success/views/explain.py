@@ -7,7 +7,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from config.kernel import clock
-from config.kernel.keyset import BadCursor
 from config.kernel.permissions import has, requires
 from members.models import Association, Member, User
 from success.access import Permission
@@ -191,8 +190,6 @@ def explain(request: HttpRequest) -> HttpResponse:
     said = form.cleaned_data if form is not None else {}
     try:
         found = _explained(request, measure, said, as_of=as_of)
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
     except TooMany as error:
         context |= {"too_many": error, "command": _command(measure, said)}
     except NothingToSay:

@@ -8,7 +8,6 @@ from typing import Any, cast
 from django.http import (
     HttpRequest,
     HttpResponse,
-    HttpResponseBadRequest,
     JsonResponse,
     QueryDict,
 )
@@ -19,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from config.kernel import clock
-from config.kernel.keyset import BadCursor, page
+from config.kernel.keyset import page
 from config.kernel.permissions import requires
 from coverage.models import Segment
 from members.enums import MemberKind
@@ -64,16 +63,13 @@ def first_value(request: HttpRequest) -> HttpResponse:
     by = _by(request)
     found = _found()
     waiting = reads.still_waiting(cast("User", request.user))
-    try:
-        listed = page(
-            waiting,
-            order=reads.WAITING_ORDER[:1],
-            size=PAGE_SIZE,
-            after=request.GET.get("after") or None,
-            before=request.GET.get("before") or None,
-        )
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    listed = page(
+        waiting,
+        order=reads.WAITING_ORDER[:1],
+        size=PAGE_SIZE,
+        after=request.GET.get("after") or None,
+        before=request.GET.get("before") or None,
+    )
     everybody = found.everybody
     context = {
         "crumbs": [(_("Measures"), reverse("success:measures"))],

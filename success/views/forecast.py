@@ -13,7 +13,6 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
-    HttpResponseBadRequest,
     JsonResponse,
     QueryDict,
     StreamingHttpResponse,
@@ -27,7 +26,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from config.kernel import clock
 from config.kernel.fragments import render_page_or_fragment
-from config.kernel.keyset import BadCursor
 from config.kernel.permissions import requires
 from config.kernel.sheets import KINDS, as_file
 from members.models import Association, User
@@ -162,17 +160,14 @@ def forecast_chart(_request: HttpRequest) -> JsonResponse:
 def forecast_accounts(request: HttpRequest) -> HttpResponse:
     """The accounts behind a cohort, behind all, or left out for one reason."""
     asked, as_of = _asked(request.GET), _as_of()
-    try:
-        page = reads.accounts(
-            as_of=as_of,
-            months=asked.months,
-            cohort=asked.cohort,
-            reason=asked.reason,
-            after=request.GET.get("after"),
-            size=PAGE_SIZE,
-        )
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    page = reads.accounts(
+        as_of=as_of,
+        months=asked.months,
+        cohort=asked.cohort,
+        reason=asked.reason,
+        after=request.GET.get("after"),
+        size=PAGE_SIZE,
+    )
     export = reverse("success:forecast_export", args=["xlsx"])
     return render(
         request,

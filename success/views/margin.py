@@ -12,7 +12,6 @@ from django.contrib import messages
 from django.http import (
     HttpRequest,
     HttpResponse,
-    HttpResponseBadRequest,
     JsonResponse,
     QueryDict,
     StreamingHttpResponse,
@@ -23,7 +22,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from config.kernel import clock
-from config.kernel.keyset import BadCursor
 from config.kernel.permissions import requires
 from config.kernel.sheets import CSV, Row, as_file
 from coverage.models import Rebalancing, Segment
@@ -74,8 +72,6 @@ def margin(request: HttpRequest) -> HttpResponse:
         return render(request, "success/margin.html", context)
     except (reads.OtherCurrency, MixedCurrencies) as error:
         return render(request, "success/margin.html", context | {"error": str(error)})
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
     context |= {
         "everybody": _line(everybody),
         "lines": [_line(each) for each in segments],

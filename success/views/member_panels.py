@@ -6,12 +6,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from config.kernel import clock
-from config.kernel.keyset import BadCursor
 from config.kernel.panels import day_asked, render_panel
 from config.kernel.permissions import has, requires
 from members import queries as membership
@@ -108,17 +107,14 @@ def facts(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 def history(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Everything that happened, newest first, a page at a time."""
     member, as_of = visible_member(request, public_id), _day(request)
-    try:
-        listed = timeline(
-            member,
-            user=_user(request),
-            as_of=as_of,
-            size=TIMELINE_SIZE,
-            after=request.GET.get("after"),
-            before=request.GET.get("before"),
-        )
-    except BadCursor as error:
-        raise Http404 from error
+    listed = timeline(
+        member,
+        user=_user(request),
+        as_of=as_of,
+        size=TIMELINE_SIZE,
+        after=request.GET.get("after"),
+        before=request.GET.get("before"),
+    )
     context = {"listed": listed, "as_of": as_of, "is_beginning": listed.previous is None}
     return _render(request, member, "timeline", _("What happened"), context)
 

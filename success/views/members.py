@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from config.kernel import clock, panels
-from config.kernel.keyset import BadCursor, KeysetPage, page
+from config.kernel.keyset import page
 from config.kernel.permissions import requires
 from coverage.queries.experience import mismatched_among
 from members.access import Permission
@@ -70,7 +70,13 @@ def members(request: HttpRequest) -> HttpResponse:
     valid = filters.is_valid()
     found: QuerySet[Member] = filters.qs if valid else everybody.none()
     order, sort = _order(filters, request.GET) if valid else (reads.ORDERS["name"], "name")
-    listed, lost_place = _page(request, found, order)
+    listed = page(
+        found,
+        order=order,
+        size=PAGE_SIZE,
+        after=request.GET.get("after"),
+        before=request.GET.get("before"),
+    )
     drawn = roads(
         [
             (known.plan_id, known.plan.anchor_on)
@@ -109,7 +115,6 @@ def members(request: HttpRequest) -> HttpResponse:
         "sort": sort if request.GET.get("sort") else "",
         "scopes": _scopes(request, in_membership=in_membership),
         "everybody": request.GET.get("everybody", ""),
-        "lost_place": lost_place,
         "known_on": known_on,
         "is_stale": is_stale(known_on, on=clock.today()),
         "anybody": bool(rows) or Member.objects.visible_to(user).exists(),
@@ -223,16 +228,6 @@ def _order(filters: MemberFilter, query: QueryDict) -> tuple[tuple[str, ...], st
     if asked.startswith("-"):
         columns = tuple(f"-{column}" for column in columns)
     return columns, asked
-
-
-def _page(
-    request: HttpRequest, found: "QuerySet[Member]", order: tuple[str, ...]
-) -> tuple[KeysetPage[Member], bool]:
-    after, before = request.GET.get("after"), request.GET.get("before")
-    try:
-        return page(found, order=order, size=PAGE_SIZE, after=after, before=before), False
-    except BadCursor:
-        return page(found, order=order, size=PAGE_SIZE), True
 
 
 @requires(Permission.MEMBER_VIEW)

@@ -20,7 +20,6 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from config.kernel.keyset import BadCursor
 from config.kernel.permissions import requires
 from config.kernel.sheets import CSV, XLSX, as_file
 from members.enums import DepartureReason
@@ -94,8 +93,6 @@ def movements(request: HttpRequest) -> HttpResponse:
             asked, only=only, after=request.GET.get("after") or None, size=PAGE_SIZE
         )
         told = totals(asked, only=only)
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
     except MixedCurrencies as error:
         return render(request, "success/movements.html", {"form": form, "error": str(error)})
     query = request.GET.urlencode()

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from config.kernel import clock
 from config.kernel.fragments import render_page_or_fragment
-from config.kernel.keyset import BadCursor, page
+from config.kernel.keyset import page
 from config.kernel.permissions import has, requires
 from members.enums import RowAction
 from members.models import Member
@@ -58,16 +58,13 @@ def sheets(request: HttpRequest) -> HttpResponse:
 
 
 def _sheets(request: HttpRequest, *, form: SheetForm, status: int = 200) -> HttpResponse:
-    try:
-        found = page(
-            profile_imports(),
-            order=("-planned_at",),
-            size=PAGE_SIZE,
-            after=request.GET.get("after"),
-            before=request.GET.get("before"),
-        )
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    found = page(
+        profile_imports(),
+        order=("-planned_at",),
+        size=PAGE_SIZE,
+        after=request.GET.get("after"),
+        before=request.GET.get("before"),
+    )
     return render(
         request,
         "success/profiles.html",
@@ -155,16 +152,13 @@ def sheet(request: HttpRequest, public_id: "uuid.UUID") -> HttpResponse:
         wanted = RowAction.REFUSE if counts[RowAction.REFUSE] else RowAction.CHANGE
         if not counts[wanted]:
             wanted = max(counts, key=lambda action: counts[action])
-    try:
-        found = page(
-            import_rows(batch, action=wanted),
-            order=ROW_ORDER,
-            size=PAGE_SIZE,
-            after=request.GET.get("after"),
-            before=request.GET.get("before"),
-        )
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    found = page(
+        import_rows(batch, action=wanted),
+        order=ROW_ORDER,
+        size=PAGE_SIZE,
+        after=request.GET.get("after"),
+        before=request.GET.get("before"),
+    )
     progress = import_progress(batch)
     return render_page_or_fragment(
         request,

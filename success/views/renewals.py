@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from config.kernel import clock
-from config.kernel.keyset import BadCursor, page
+from config.kernel.keyset import page
 from config.kernel.permissions import may, requires
 from config.kernel.sheets import KINDS, as_file
 from coverage.models import Segment
@@ -93,16 +93,13 @@ def renewals(request: HttpRequest) -> HttpResponse:
     asked = RenewalFilter(request.GET, queryset=everybody, request=request)
     found = asked.qs if asked.is_valid() else everybody.none()
     known = reads.known(as_of=as_of, grace_days=grace_days)
-    try:
-        listed = page(
-            found.select_related("member", "segment", "owner", "blocking", "contact"),
-            order=reads.ORDER,
-            size=PAGE_SIZE,
-            after=request.GET.get("after") or None,
-            before=request.GET.get("before") or None,
-        )
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    listed = page(
+        found.select_related("member", "segment", "owner", "blocking", "contact"),
+        order=reads.ORDER,
+        size=PAGE_SIZE,
+        after=request.GET.get("after") or None,
+        before=request.GET.get("before") or None,
+    )
     dues, of_week, currency = _money(request, everybody=everybody, rows=listed.items)
     weeks = _weeks(request, everybody, known=known, as_of=as_of)
     since, until, hit = reads.hit_rate(as_of=as_of, grace_days=grace_days)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from config.kernel import clock
-from config.kernel.keyset import BadCursor, KeysetPage, page
+from config.kernel.keyset import page
 from config.kernel.panels import render_panel
 from config.kernel.permissions import public, requires
 from members.enums import Role
@@ -63,7 +63,14 @@ def reviews(request: HttpRequest) -> HttpResponse:
         WITHOUT: (reads.without_review(user, is_team=whose == "team"), reads.WITHOUT_ORDER),
         HELD: (reads.held(seen), reads.HELD_ORDER),
     }
-    listed, lost_place = _page(request, *lists[show])
+    asked, order = lists[show]
+    listed = page(
+        asked,
+        order=order,
+        size=PAGE_SIZE,
+        after=request.GET.get("after"),
+        before=request.GET.get("before"),
+    )
     labels = {
         AHEAD: _("Ahead"),
         TO_HOLD: _("To close"),
@@ -74,7 +81,6 @@ def reviews(request: HttpRequest) -> HttpResponse:
         "show": show,
         "listed": listed,
         "rows": [_row(each) for each in listed.items],
-        "lost_place": lost_place,
         "days": reads.AHEAD_DAYS,
         "tabs": [
             {
@@ -438,23 +444,6 @@ def _crumbs(member: Member, row: Review | None = None) -> list[tuple[str, str]]:
     if row is not None:
         found.append((_("Review"), reverse("success:review", args=[row.public_id])))
     return found
-
-
-def _page(
-    request: HttpRequest, rows: "QuerySet[Any]", order: tuple[str, ...]
-) -> tuple[KeysetPage[Any], bool]:
-    """The page asked for; the first one, and true, where its place is not to be found."""
-    try:
-        listed = page(
-            rows,
-            order=order,
-            size=PAGE_SIZE,
-            after=request.GET.get("after"),
-            before=request.GET.get("before"),
-        )
-    except BadCursor:
-        return page(rows, order=order, size=PAGE_SIZE), True
-    return listed, False
 
 
 def _one_of(

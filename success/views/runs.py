@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError
 
 from config.kernel import clock
 from config.kernel.fragments import render_page_or_fragment
-from config.kernel.keyset import BadCursor, page
+from config.kernel.keyset import page
 from config.kernel.permissions import requires
 from success.access import Permission
 from success.enums import NightKind, NightStatus
@@ -151,16 +151,13 @@ class StageRow:
 @require_safe
 def runs(request: HttpRequest) -> HttpResponse:
     """The nights, newest first."""
-    try:
-        found = page(
-            recent_nights(),
-            order=("-started_at",),
-            size=PAGE_SIZE,
-            after=request.GET.get("after"),
-            before=request.GET.get("before"),
-        )
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    found = page(
+        recent_nights(),
+        order=("-started_at",),
+        size=PAGE_SIZE,
+        after=request.GET.get("after"),
+        before=request.GET.get("before"),
+    )
     return render(
         request,
         "success/runs.html",

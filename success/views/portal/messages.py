@@ -2,16 +2,15 @@
 
 import uuid
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.dateparse import parse_datetime
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from communications.queries import notices_of
 from communications.services import notices
 from config.kernel import clock
-from config.kernel.keyset import BadCursor, page
+from config.kernel.keyset import page
 from success.access import Permission
 from success.views.portal.pages import for_members, reader, show
 
@@ -22,16 +21,13 @@ PAGE_SIZE = 20
 @require_safe
 def messages(request: HttpRequest) -> HttpResponse:
     """The messages for this log-in, newest first."""
-    try:
-        found = page(
-            notices_of(reader(request)),
-            order=("-at",),
-            size=PAGE_SIZE,
-            after=request.GET.get("after"),
-            before=request.GET.get("before"),
-        )
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    found = page(
+        notices_of(reader(request)),
+        order=("-at",),
+        size=PAGE_SIZE,
+        after=request.GET.get("after"),
+        before=request.GET.get("before"),
+    )
     return show(
         request,
         "success/portal/messages.html",

@@ -123,8 +123,10 @@ def test_a_list_of_nothing_that_there_is_is_not_found(client, director, asked):
     assert client.get(f"{URL}accounts.csv", asked).status_code == 404
 
 
-def test_an_unknown_page_or_kind_is_refused(client, director):
-    assert client.get(f"{URL}accounts/", {"after": "x"}).status_code == 400
+def test_an_unknown_place_leads_to_the_beginning_and_an_unknown_kind_nowhere(client, director):
+    lost = client.get(f"{URL}accounts/", {"after": "x", "months": "3"})
+
+    assert lost.headers["Location"] == f"{URL}accounts/?months=3"
     assert client.get(f"{URL}accounts.pdf").status_code == 404
 
 

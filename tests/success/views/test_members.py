@@ -114,7 +114,6 @@ def test_a_row_says_where_the_member_stands(sign_in):
         ("sort=behind", ["Benz", "Acme"]),
         ("sort=nonsense", ["Acme", "Benz"]),
         ("state=nonsense", []),
-        ("after=nonsense", ["Acme", "Benz"]),
     ],
 )
 def test_filters_and_headers_choose_and_order_the_rows(sign_in, query, expected):
@@ -398,7 +397,7 @@ def test_the_timeline_goes_on_page_by_page(sign_in):
 
     assert re.findall(r"removed: (S\d+)", first) == [f"S{number:02}" for number in range(20)]
     assert re.findall(r"removed: (S\d+)", second) == ["S20"]
-    assert client.get(f"{url}?after=nonsense").status_code == 404
+    assert client.get(f"{url}?after=nonsense").headers["Location"] == url
 
 
 def test_forms_of_panels_share_the_secret_of_the_page(sign_in):

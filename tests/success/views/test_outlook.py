@@ -143,12 +143,6 @@ def test_first_value_draws_the_share_on_board(sign_in, by, names):
     assert drawn["series"][0]["data"][6] == 0.5
 
 
-def test_a_page_of_the_waiting_that_does_not_exist_is_refused(sign_in):
-    page = sign_in(make_user()).get(reverse("success:first_value"), {"after": "nothing"})
-
-    assert page.status_code == 400
-
-
 @pytest.mark.parametrize("item_count", [1, 3])
 def test_the_waiting_cost_the_same_number_of_queries(
     sign_in, item_count, django_assert_max_num_queries

@@ -123,9 +123,13 @@ def test_lists_cost_the_same_for_any_length(sign_in, amy, show, django_assert_nu
 def test_a_place_in_the_list_that_is_gone_is_said(sign_in, amy):
     make_review(organiser=amy)
 
-    page = sign_in(amy).get(reverse("success:reviews"), {"after": "nonsense"})
+    page = sign_in(amy).get(
+        reverse("success:reviews"), {"after": "nonsense", "show": "ahead"}, follow=True
+    )
 
-    assert (page.context["lost_place"], len(page.context["listed"].items)) == (True, 1)
+    assert page.redirect_chain == [(f"{reverse('success:reviews')}?show=ahead", 302)]
+    assert len(page.context["listed"].items) == 1
+    assert "This is its beginning." in page.content.decode()
 
 
 def test_members_do_not_see_the_staffs_pages(sign_in):
