@@ -59,6 +59,10 @@ from success.services.readings import (
 DEFINITION = "2"
 FULL_RANGE = 10_000
 ORDINARY_RANGE = 50_000
+# A day that was told before is told anew of few members, and each range costs some log, whoever
+# is in it. So there are few ranges, but none so wide that its step lasts.
+AGAIN_RANGES = 4
+AGAIN_RANGE = 500_000
 FULL_EVERY = timedelta(days=7)
 FULL_ABOVE_SHARE = 0.15
 WAIT_SECONDS = 0.02
@@ -779,7 +783,7 @@ def _wants_full(*, at: datetime) -> bool:
 
 
 def _lay_out(night: Night) -> None:
-    wide = reads.member_ranges(size=ORDINARY_RANGE)
+    wide = reads.member_ranges(size=_wide_range(night))
     narrow = reads.member_ranges(size=FULL_RANGE) if night.is_full else wide
     whole = (wide[0][0], wide[-1][1])
     stages = STAGES[NightKind(night.kind)]
@@ -797,6 +801,13 @@ def _lay_out(night: Night) -> None:
             [whole] if not stage.is_ranged else wide if stage.looks_at_everybody else narrow
         )
     )
+
+
+def _wide_range(night: Night) -> int:
+    if night.is_full or night.as_of != reads.last_live_day():
+        return ORDINARY_RANGE
+    each = MemberFacts.objects.count() // AGAIN_RANGES
+    return min(max(each, ORDINARY_RANGE), AGAIN_RANGE)
 
 
 def _first_unfinished(night: Night) -> int | None:

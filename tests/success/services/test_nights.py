@@ -382,6 +382,23 @@ def test_several_connections_leave_what_one_leaves(monkeypatch):
 
 
 @pytest.mark.django_db
+def test_a_day_told_before_is_laid_out_in_fewer_ranges(monkeypatch):
+    monkeypatch.setattr(nights, "ORDINARY_RANGE", 1)
+    association(members=8)
+    run()
+
+    def ranges(night):
+        return night.steps.filter(stage="plays").count()
+
+    assert ranges(run()) == 4  # two members in each
+    monkeypatch.setattr(nights, "AGAIN_RANGE", 1)
+    assert ranges(run()) == 8
+    monkeypatch.setattr(nights, "AGAIN_RANGE", 8)
+    tomorrow = TODAY + timedelta(days=1)
+    assert ranges(run_night(as_of=tomorrow, today=tomorrow, clock=clock)) == 8
+
+
+@pytest.mark.django_db
 def test_step_of_a_stage_that_is_no_more_holds_up_no_night():
     association()
     night = start_night(as_of=TODAY, today=TODAY, at=clock())
