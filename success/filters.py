@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import django_filters as filters
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -18,7 +18,7 @@ from coverage.models import Segment
 from coverage.queries.experience import mismatched
 from members.enums import MemberKind
 from members.filters import ME, POOL, OwnerFilter, YesOrNo
-from members.models import Member
+from members.models import Member, User
 from members.querysets import SHORTEST_GUESS
 from success.enums import Overlay, QueueClass, Standing, State
 from success.models import Intervention, MemberFacts
@@ -27,9 +27,6 @@ from success.queries.members import ORDERS, WITH_OVERLAY
 from success.queries.nights import last_live_day
 from success.queries.queue import week
 from success.queries.vector import were_on
-
-if TYPE_CHECKING:
-    from members.models import User
 
 OVERDUE, DUE_TODAY, DUE_THIS_WEEK = "overdue", "today", "week"
 SUNDAY = 6
@@ -352,6 +349,11 @@ class QueueFilter(filters.FilterSet):
         label=_("Unserved"),
         help_text=_("What does not fit into the hours that one has this week."),
     )
+    week_of = filters.UUIDFilter(
+        method="leave",
+        label=_("Whose week"),
+        help_text=_("By identifier: of whom “unserved” asks. Left out: of whoever asks."),
+    )
 
     class Meta:
         model = Intervention
@@ -387,6 +389,14 @@ class QueueFilter(filters.FilterSet):
     def without_time(
         self, queryset: "QuerySet[Intervention]", name: str, value: bool
     ) -> "QuerySet[Intervention]":
-        user: User = self.request.user
-        left = Q(pk__in=week(user, as_of=self.on).unserved_ids)
+        whose = self.form.cleaned_data.get("week_of")
+        user: User | None = self.request.user
+        if whose is not None:
+            user = User.objects.filter(public_id=whose).first()
+        left = Q(pk__in=week(user, as_of=self.on).unserved_ids if user is not None else ())
         return queryset.filter(left if value else ~left)
+
+    def leave(
+        self, queryset: "QuerySet[Intervention]", name: str, value: uuid.UUID
+    ) -> "QuerySet[Intervention]":
+        return queryset

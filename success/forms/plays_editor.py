@@ -87,15 +87,18 @@ class Offered:
     templates: Sequence[Choice]
     kinds: Sequence[str]
     segments: Mapping[str, str]
+    tiers: Sequence[str]
 
     @property
     def values(self) -> Mapping[str, Mapping[str, Words]]:
-        return values_with(segments=self.segments)
+        return values_with(segments=self.segments, tiers=self.tiers)
 
 
-def values_with(*, segments: Mapping[str, str]) -> Mapping[str, Mapping[str, Words]]:
+def values_with(
+    *, segments: Mapping[str, str], tiers: Sequence[str]
+) -> Mapping[str, Mapping[str, Words]]:
     """What a fact may be, where that is a short list: as it is stored, and as it is called."""
-    return {**VALUES, "segment": segments}
+    return {**VALUES, "segment": segments, "tier": {tier: tier for tier in tiers}}
 
 
 def fact_choices() -> list[tuple[str, Any]]:
@@ -186,7 +189,8 @@ class RowForm(forms.Form):
         for value, label in offered.items():
             if part.lower() in {value.lower(), str(label).lower()}:
                 return value
-        if offered:
+        # a tier that nobody has today may be one of tomorrow
+        if offered and name != "tier":
             self.add_error(
                 "value", _("It is one of: %s.") % ", ".join(map(str, offered.values()))
             )

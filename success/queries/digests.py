@@ -37,6 +37,7 @@ from success.queries.promises import open_on
 from success.queries.queue import week
 
 LISTED: Final = 12
+MOST: Final = 1_000
 AHEAD: Final = timedelta(days=7)
 AT_RISK: Final = (State.REGRESSING, State.STALLED)
 # The worst first, so that what is listed is what matters.
@@ -46,11 +47,14 @@ GIVEN: Final = ("back from ", "bulk ", "item ", "rebalancing ", "stands in ")
 IN_MEMBERSHIP: Final = (Standing.IN_FORCE, Standing.IN_GRACE)
 
 
-def digest_of(user: User, *, since: datetime, until: datetime, as_of: date) -> Digest:
+def digest_of(
+    user: User, *, since: datetime, until: datetime, as_of: date, whole: str = ""
+) -> Digest:
     """Return what happened between two moments to the members ``user`` answers for (2.10).
 
     An MSM's own members; the whole association for a director and operations. Members that
-    ``user`` may not see are in none of it. A dozen lines a section, with how many there are.
+    ``user`` may not see are in none of it. A dozen lines a section, with how many there are; of
+    the one whose key is ``whole``, a thousand.
     ``as_of`` is the day by which promises fall due and are late. Hours that do not fit into the
     week are those of an MSM; null for the others. About seventeen statements, whatever the
     number of members.
@@ -59,17 +63,21 @@ def digest_of(user: User, *, since: datetime, until: datetime, as_of: date) -> D
     first, last = (local_date(each, zone=association_zone()) for each in (since, until))
     days = (first, last)
     load = week(user, as_of=as_of) if user.role == Role.MSM else None
+
+    def most(key: str) -> int:
+        return MOST if key == whole else LISTED
+
     return Digest(
         since=first,
         until=last,
         is_house=user.role != Role.MSM,
         sections=(
-            _due(user, as_of=as_of),
-            _given(user, since=since, until=until),
-            _at_risk(members),
-            _changed(members, days=days),
-            _learned(members, since=since, until=until),
-            _earned(members, since=since, until=until, days=days),
+            _due(user, as_of=as_of, most=most("due")),
+            _given(user, since=since, until=until, most=most("given")),
+            _at_risk(members, most=most("at_risk")),
+            _changed(members, days=days, most=most("changed")),
+            _learned(members, since=since, until=until, most=most("learned")),
+            _earned(members, since=since, until=until, days=days, most=most("earned")),
         ),
         unserved_hours=load.unserved_hours if load else None,
         unserved_items=len(load.unserved_ids) if load else 0,
@@ -92,7 +100,7 @@ def _page(member: Member) -> str:
     return reverse("success:member", args=[member.public_id])
 
 
-def _due(user: User, *, as_of: date) -> Section:
+def _due(user: User, *, as_of: date, most: int) -> Section:
     """Promises of ours that the reader has to keep within a week, and those late already."""
     promises = Accountability.objects.filter(
         open_on(as_of),
@@ -110,12 +118,12 @@ def _due(user: User, *, as_of: date) -> Section:
             on=promise.due_on,
             address=_page(promise.plan.member),
         )
-        for promise in promises.select_related("plan__member").order_by("due_on", "pk")[:LISTED]
+        for promise in promises.select_related("plan__member").order_by("due_on", "pk")[:most]
     ]
     return section("due", lines, total=promises.count())
 
 
-def _given(user: User, *, since: datetime, until: datetime) -> Section:
+def _given(user: User, *, since: datetime, until: datetime, most: int) -> Section:
     """Work that others gave the reader, a line for each time, as they were told of it."""
     is_given = Q()
     for key in GIVEN:
@@ -130,12 +138,12 @@ def _given(user: User, *, since: datetime, until: datetime) -> Section:
             on=local_date(each.at, zone=association_zone()),
             address=each.address,
         )
-        for each in told.order_by("-at", "-pk")[:LISTED]
+        for each in told.order_by("-at", "-pk")[:most]
     ]
     return section("given", lines, total=told.count())
 
 
-def _at_risk(members: QuerySet[Member]) -> Section:
+def _at_risk(members: QuerySet[Member], *, most: int) -> Section:
     """Members in force or in grace who go backwards or have stopped; the newest first."""
     known = MemberFacts.objects.filter(
         member__in=members, state__in=AT_RISK, standing__in=IN_MEMBERSHIP
@@ -150,7 +158,7 @@ def _at_risk(members: QuerySet[Member]) -> Section:
             on=row.behind_since,
             address=_page(row.member),
         )
-        for row in rows[:LISTED]
+        for row in rows[:most]
     ]
     return section("at_risk", lines, total=known.count())
 
@@ -167,7 +175,7 @@ def _risk(row: MemberFacts) -> str:
     return state
 
 
-def _changed(members: QuerySet[Member], *, days: tuple[date, date]) -> Section:
+def _changed(members: QuerySet[Member], *, days: tuple[date, date], most: int) -> Section:
     """Members whose state is another than at the beginning; those that got worse come first."""
     first, last = days
     within = VectorChange.objects.filter(member__in=members, on__gt=first, on__lte=last)
@@ -187,7 +195,7 @@ def _changed(members: QuerySet[Member], *, days: tuple[date, date]) -> Section:
     for worse in (True, False):
         side = Q(state__in=WORST_FIRST)
         part = moved.filter(side if worse else ~side).order_by("-on", "pk")
-        rows += list(part[: LISTED - len(rows)])
+        rows += list(part[: most - len(rows)])
     lines = [
         Line(
             member=row.member.name,
@@ -201,7 +209,9 @@ def _changed(members: QuerySet[Member], *, days: tuple[date, date]) -> Section:
     return section("changed", lines, total=total)
 
 
-def _learned(members: QuerySet[Member], *, since: datetime, until: datetime) -> Section:
+def _learned(
+    members: QuerySet[Member], *, since: datetime, until: datetime, most: int
+) -> Section:
     """What was written down about members when work was done, and goals they changed."""
     done = (
         Intervention.objects.filter(
@@ -218,18 +228,23 @@ def _learned(members: QuerySet[Member], *, since: datetime, until: datetime) -> 
     ).select_related("member")
     found = [
         (each.at, each.member, _("The goal has changed: %(words)s") % {"words": each.words})
-        for each in goals.order_by("-at", "-pk")[:LISTED]
+        for each in goals.order_by("-at", "-pk")[:most]
     ]
     found += [
         (each.finished_at, each.member, each.learned or each.note)
-        for each in done.order_by("-finished_at", "-pk")[:LISTED]
+        for each in done.order_by("-finished_at", "-pk")[:most]
         if each.finished_at
     ]
-    return section("learned", _newest(found), total=done.count() + goals.count())
+    return section("learned", _newest(found, most=most), total=done.count() + goals.count())
 
 
 def _earned(
-    members: QuerySet[Member], *, since: datetime, until: datetime, days: tuple[date, date]
+    members: QuerySet[Member],
+    *,
+    since: datetime,
+    until: datetime,
+    days: tuple[date, date],
+    most: int,
 ) -> Section:
     """Milestones not on one side's word alone, advocacy, and problems that are solved."""
     reached = (
@@ -262,14 +277,14 @@ def _earned(
             each.milestone.plan.member,
             _("reached “%(milestone)s”") % {"milestone": each.milestone.title},
         )
-        for each in reached.order_by("-recorded_at", "-pk")[:LISTED]
+        for each in reached.order_by("-recorded_at", "-pk")[:most]
     ]
     found += [
         (each.finished_at, each.member, _("moving again: %(play)s") % {"play": each.play.title})
-        for each in solved.order_by("-finished_at", "-pk")[:LISTED]
+        for each in solved.order_by("-finished_at", "-pk")[:most]
         if each.finished_at
     ]
-    lines = _newest(found)
+    lines = _newest(found, most=most)
     lines += [
         Line(
             member=each.plan.member.name,
@@ -277,13 +292,13 @@ def _earned(
             on=each.answered_on,
             address=_page(each.plan.member),
         )
-        for each in spoken.order_by("-answered_on", "-pk")[:LISTED]
+        for each in spoken.order_by("-answered_on", "-pk")[:most]
     ]
     total = reached.count() + spoken.count() + solved.count()
-    return section("earned", _by_day(lines), total=total)
+    return section("earned", _by_day(lines, most=most), total=total)
 
 
-def _newest(found: list[tuple[datetime, Member, str]]) -> list[Line]:
+def _newest(found: list[tuple[datetime, Member, str]], *, most: int) -> list[Line]:
     found.sort(key=lambda each: each[0], reverse=True)
     return [
         Line(
@@ -292,9 +307,9 @@ def _newest(found: list[tuple[datetime, Member, str]]) -> list[Line]:
             on=local_date(at, zone=association_zone()),
             address=_page(member),
         )
-        for at, member, words in found[:LISTED]
+        for at, member, words in found[:most]
     ]
 
 
-def _by_day(lines: list[Line]) -> list[Line]:
-    return sorted(lines, key=lambda line: line.on or date.min, reverse=True)[:LISTED]
+def _by_day(lines: list[Line], *, most: int) -> list[Line]:
+    return sorted(lines, key=lambda line: line.on or date.min, reverse=True)[:most]

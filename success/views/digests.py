@@ -24,18 +24,21 @@ MOST_DAYS = 28
 @requires(Permission.DIGEST_VIEW)
 @require_safe
 def digest(request: HttpRequest) -> HttpResponse:
-    """The digest of the seven days up to now, or of ``?days=``."""
+    """The digest of the seven days up to now, or of ``?days=``; with ``?all=`` a part whole."""
     now = clock.now()
     asked = request.GET.get("days", "")
     days = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 3 else USUAL.days
     since = now - timedelta(days=min(max(days, 1), MOST_DAYS))
     user = _me(request)
-    found = digest_of(user, since=since, until=now, as_of=clock.today())
-    return render(
-        request,
-        "success/digest.html",
-        {"digest": found, "wish": digests.preference_of(user), "me": user},
-    )
+    whole = request.GET.get("all", "")
+    context = {
+        "digest": digest_of(user, since=since, until=now, as_of=clock.today(), whole=whole),
+        "whole": whole,
+        "days": asked,
+        "wish": digests.preference_of(user),
+        "me": user,
+    }
+    return render(request, "success/digest.html", context)
 
 
 @requires(Permission.DIGEST_VIEW)

@@ -270,6 +270,7 @@ def _forms(draft: PlayVersion, *, sent: QueryDict | None = None) -> PlayForms:
             templates=found.offered_templates(),
             kinds=found.offered_kinds(),
             segments=found.offered_segments(),
+            tiers=found.offered_tiers(),
         ),
         sent=sent,
     )
@@ -375,7 +376,7 @@ def play_count(request: HttpRequest) -> HttpResponse:
         label="",
         nothing=(EVERYBODY, ""),
         empty={"all": []},
-        values=values_with(segments=found.offered_segments()),
+        values=values_with(segments=found.offered_segments(), tiers=found.offered_tiers()),
     )
     context: dict[str, Any] = {}
     if forms.is_valid():

@@ -30,6 +30,7 @@ def team(request: HttpRequest) -> HttpResponse:
             "unserved_hours": float(each.unserved_hours),
             "url": f"{path}?owner={each.user.public_id}",
             "overdue_url": f"{path}?owner={each.user.public_id}&due=overdue",
+            "unserved_url": f"{path}?unserved=true&week_of={each.user.public_id}",
         }
         for each in queue.team(as_of=on)
     ]

@@ -72,7 +72,7 @@ EVIDENCE_WORDS = {
     "owed": gettext_lazy("A promise of ours is late"),
 }
 MORE_FILTERS = ("state", "segment", "due", "channel", "tier", "unserved")
-NARROWING = ("owner", "queue_class", "play", "member", *MORE_FILTERS)
+NARROWING = ("owner", "queue_class", "play", "member", "week_of", *MORE_FILTERS)
 FILTERS = (*NARROWING, "after", "before", "view")
 # The form was asked on a day that has ended by their clock since.
 DAY_IS_OVER = gettext_lazy("By your clock that day is over. Choose a later one.")
@@ -371,7 +371,7 @@ def _whole(request: HttpRequest, desk: Desk, chosen: Intervention | None) -> dic
         "more_active": sum(1 for name in MORE_FILTERS if request.GET.get(name)),
         "kept_fields": [
             (name, value)
-            for name in ("owner", "queue_class", "play", "member")
+            for name in ("owner", "queue_class", "play", "member", "week_of")
             for value in request.GET.getlist(name)
             if value
         ],
@@ -380,6 +380,7 @@ def _whole(request: HttpRequest, desk: Desk, chosen: Intervention | None) -> dic
         if desk.filters.form.is_valid()
         else desk.filters.form.errors.items(),
         "lost_place": desk.lost_place,
+        "week_of": _week_of(desk.filters),
         "is_filtered": any(request.GET.get(name) for name in NARROWING),
         "known_on": (known_on := last_live_day()),
         "is_stale": reads.is_stale(known_on, on=on),
@@ -470,6 +471,22 @@ def _tired(user: User, *, on: date) -> list[User]:
     """Who has had too much for weeks: anybody for those who see all loads, else oneself."""
     only = None if has(user, Coverage.CAPACITY_VIEW_ALL) else user
     return overloaded_for_weeks(as_of=on, only=only)
+
+
+def _week_of(filters: QueueFilter) -> str:
+    """Say whose week the list is about, where it is not that of who asks."""
+    said = filters.form.cleaned_data if filters.form.is_valid() else {}
+    if said.get("unserved") is None or said.get("week_of") is None:
+        return ""
+    whose = User.objects.filter(public_id=said["week_of"]).first()
+    if whose is None:
+        return ""
+    words = (
+        _("What does not fit into %(name)s's week, in order.")
+        if said["unserved"]
+        else _("What fits into %(name)s's week, in order.")
+    )
+    return words % {"name": whose.name}
 
 
 def _whose(user: User) -> list[tuple[str, Any]]:

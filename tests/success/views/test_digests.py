@@ -26,6 +26,20 @@ def test_page_tells_my_week_and_leads_to_the_members(client, amy):
     assert "at 08:00 (UTC)" in text
 
 
+def test_a_part_opens_to_all_of_its_lines(client, amy):
+    for _ in range(14):
+        make_assignment(member=make_member_facts(state="stalled").member, owner=amy)
+    page = client.get(URL, {"days": "3"})
+    whole = client.get(URL, {"days": "3", "all": "at_risk"})
+
+    link = '<a href="?days=3&amp;all=at_risk#at_risk">'
+    assert (page.text.count('<a href="/members/'), whole.text.count('<a href="/members/')) == (
+        13,
+        15,
+    )
+    assert (link in page.text, link in whole.text) == (True, False)
+
+
 def test_page_of_the_house_is_about_all_members(client, amy):
     client.force_login(make_user(role=Role.DIRECTOR))
 

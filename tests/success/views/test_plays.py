@@ -24,6 +24,7 @@ from tests.factories import (
     make_segment,
     make_template,
     make_user,
+    make_vector_rollup,
 )
 from tests.success.views.conftest import HTMX
 from tests.success.views.test_plans import text
@@ -434,6 +435,22 @@ def test_a_segment_is_asked_for_by_what_it_is_called(sign_in, olga):
     assert "1 of 2 members fits today." in named
     assert "It is one of:" in wrong
     assert "Task Force" in wrong
+
+
+def test_a_tier_is_met_however_it_is_written_and_one_that_nobody_has_is_no_mistake(
+    sign_in, olga
+):
+    make_member_facts(member=make_member(), tier="Gold")
+    make_vector_rollup(dimension="tier", value="Gold")
+    make_behind()
+    client = sign_in(olga)
+    asked = {"audience-match": "all", "audience-0-fact": "tier", "audience-0-op": "eq"}
+
+    held = text(client.get(url("play_count"), asked | {"audience-0-value": "gold"}))
+    of_tomorrow = text(client.get(url("play_count"), asked | {"audience-0-value": "Iron"}))
+
+    assert "1 of 2 members fits today." in held
+    assert "0 of 2 members" in of_tomorrow
 
 
 def test_a_draft_is_dropped_and_one_version_is_written_at_a_time(sign_in, olga):
