@@ -184,6 +184,31 @@ def as_read_by(template: MessageTemplate, *, member_id: int, on: date) -> Reader
     return found[0] if found else None
 
 
+def ensure(
+    *,
+    key: str,
+    words: Mapping[str, Any],
+    gaps: Mapping[str, tuple[str, str]],
+    purpose: Purpose = Purpose.PROMISED,
+) -> MessageTemplate:
+    """Return the template by a key, made of ``words`` where there is none.
+
+    One that is there stays as it is. ``words`` are its title, subject and body; ``gaps`` what
+    each gap is and what it could say: those that the words have are declared, so that it can
+    be read and tried with examples. Safe to repeat.
+    """
+    names = rendering.names_in(words["subject"], words["body"])
+    declared = [
+        asdict(Variable(name=name, label=gaps[name][0], example=gaps[name][1]))
+        for name in names
+        if name in gaps
+    ]
+    found, _is_new = MessageTemplate.objects.get_or_create(
+        key=key, defaults={"purpose": purpose, "variables": declared} | dict(words)
+    )
+    return found
+
+
 def missing(template: MessageTemplate, variables: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the gaps of any of the template's words for which there is no value, in order."""
     texts = [template.subject, template.body]

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from communications.enums import MessageStatus, NoticeKind, Purpose
 from communications.models import DigestPreference, Message, MessageTemplate
-from communications.services import notices
+from communications.services import notices, templates
 from communications.services.outbox import queue_message
 from config.kernel.clock import local_date, local_moment
 from members.enums import Role
@@ -30,6 +30,13 @@ WORDS: Final = {
     "title": "The weekly digest",
     "subject": "Your week, {{ since }} to {{ until }}",
     "body": "Dear {{ name }},\n\n{{ digest }}\n\nThe same, with links: {{ page }}\n",
+}
+GAPS: Final = {
+    "name": ("whose week it is", "Mira Lindqvist"),
+    "since": ("its first day", "22 July"),
+    "until": ("its last day", "29 July"),
+    "digest": ("what there is to tell", "At risk (1)\n- 27 July: Harbour Works: Stalled"),
+    "page": ("where it is", "https://members.example.org/digest/"),
 }
 SILENT: Final = "Nothing happened that is worth a digest"
 TOO_LATE_AFTER: Final = timedelta(days=6)
@@ -170,9 +177,7 @@ def _write(due: _Due, *, at: datetime) -> bool:
     since = since_when(last_until=last, due_at=due.at)
     on = local_date(due.at, zone=user.time_zone)
     digest = digest_of(user, since=since, until=due.at, as_of=on)
-    template, _is_new = MessageTemplate.objects.get_or_create(
-        key=TEMPLATE, defaults={**WORDS, "purpose": Purpose.PROMISED}
-    )
+    template = templates.ensure(key=TEMPLATE, words=WORDS, gaps=GAPS)
     variables = {
         "name": user.name,
         "since": f"{digest.since:%d %B}",

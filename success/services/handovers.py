@@ -9,7 +9,7 @@ from typing import Final
 from django.db import transaction
 
 from communications.enums import Purpose
-from communications.models import MessageTemplate
+from communications.services import templates
 from communications.services.outbox import NewMessage, queue_messages
 from coverage.enums import RebalancingStatus
 from coverage.models import Move, Rebalancing
@@ -18,8 +18,14 @@ from members.models import Affiliation
 
 WAITS: Final = timedelta(hours=1)
 LATEST: Final = timedelta(days=7)
+GAPS: Final = {
+    "name": ("who is written to", "Kim Adeyemi"),
+    "member": ("the member", "Harbour Works"),
+    "owner": ("who looks after them from now on", "Mira Lindqvist"),
+}
 WORDS: Final = {
     "coverage-new-person": {
+        "title": "Somebody else looks after them",
         "subject": "{{ owner }} looks after {{ member }} from now on",
         "body": (
             "Dear {{ name }},\n\n"
@@ -29,6 +35,7 @@ WORDS: Final = {
         ),
     },
     "coverage-pool": {
+        "title": "The team as a whole looks after them",
         "subject": "How to reach us from now on",
         "body": (
             "Dear {{ name }},\n\n"
@@ -63,9 +70,7 @@ def tell_moved(*, at: datetime) -> int:
     if not moves:
         return 0
     for key, words in WORDS.items():
-        MessageTemplate.objects.get_or_create(
-            key=key, defaults={**words, "purpose": Purpose.PROMISED}
-        )
+        templates.ensure(key=key, words=words, gaps=GAPS)
     contacts = {
         contact.member_id: contact.person
         for contact in Affiliation.objects.filter(

@@ -18,8 +18,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from communications.enums import NoticeKind, Purpose
-from communications.models import MessageTemplate
-from communications.services import notices
+from communications.services import notices, templates
 from communications.services.outbox import TooLarge, attach, queue_message
 from config.kernel.clock import association_zone, local_date, local_moment
 from config.kernel.permissions import has
@@ -40,6 +39,15 @@ WORDS: Final = {
     "body": "Dear {{ name }},\n\nyou asked for this page regularly: {{ page_name }}."
     "\n{{ rows }} rows, as of {{ day }}, are enclosed as a sheet. It comes only if it "
     "changed.\n\nThe page: {{ page }}\nStop it or change it: {{ settings }}\n",
+}
+GAPS: Final = {
+    "name": ("whose page it is", "Mira Lindqvist"),
+    "title": ("what they called it", "My members who have stalled"),
+    "page_name": ("the page", "Members"),
+    "rows": ("how many rows", "17"),
+    "day": ("the day it is as of", "29 July 2026"),
+    "page": ("where it is", "https://members.example.org/members/?state=stalled"),
+    "settings": ("where it is changed", "https://members.example.org/mailings/"),
 }
 TOO_LATE_AFTER: Final = timedelta(days=6)
 TRY_AGAIN_AFTER: Final = timedelta(hours=1)
@@ -368,9 +376,7 @@ def _made(row: PageMailing, *, on: date, at: datetime) -> _Made:
 
 
 def _queue(row: PageMailing, made: _Made, *, key: str, at: datetime) -> None:
-    MessageTemplate.objects.get_or_create(
-        key=TEMPLATE, defaults={**WORDS, "purpose": Purpose.PROMISED}
-    )
+    templates.ensure(key=TEMPLATE, words=WORDS, gaps=GAPS)
     name = slugify(str(made.page.key))
     message = queue_message(
         user=row.owner,

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from communications.enums import Purpose
 from communications.models import Message, MessageTemplate
+from communications.services import templates
 from config.kernel.clock import association_zone, local_date
 from members.models import User
 from members.services import audit
@@ -28,7 +29,7 @@ from success.models import (
 from success.queries.effects import is_sleeping_dog
 from success.rollups import plays
 from success.services import nights
-from success.services.starter import DEFAULT_PLAYS, DEFAULT_TEMPLATES, STEP, VERSION
+from success.services.starter import DEFAULT_PLAYS, DEFAULT_TEMPLATES, GAPS, STEP, VERSION
 
 MOST_HEARD = 200
 
@@ -40,12 +41,10 @@ def ensure_default_plays(*, effective_from: date) -> list[Play]:
     Idempotent: plays are fixed once published, so one that is there by its key stays as it is,
     its own ``effective_from`` included; so do the templates (DOMAIN 2.10).
     """
-    templates: dict[str, MessageTemplate] = {}
+    written: dict[str, MessageTemplate] = {}
     for words in DEFAULT_TEMPLATES:
-        defaults = {"purpose": Purpose.DISCRETIONARY} | words
-        templates[words["key"]], _ = MessageTemplate.objects.get_or_create(
-            key=words["key"], defaults=defaults
-        )
+        said = {"purpose": Purpose.DISCRETIONARY} | words
+        written[said["key"]] = templates.ensure(key=said["key"], words=said, gaps=GAPS)
     made: list[Play] = []
     for said in DEFAULT_PLAYS:
         play, is_new = Play.objects.get_or_create(
@@ -65,7 +64,7 @@ def ensure_default_plays(*, effective_from: date) -> list[Play]:
                 PlayStep(
                     version=version,
                     position=position,
-                    **(STEP | step | {"template": templates.get(step.get("template", ""))}),
+                    **(STEP | step | {"template": written.get(step.get("template", ""))}),
                 )
                 for position, step in enumerate(said["steps"], start=1)
             )

@@ -18,8 +18,8 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from communications.enums import CalendarMethod, MessageStatus, Purpose
-from communications.models import Message, MessageTemplate
-from communications.services import outbox
+from communications.models import Message
+from communications.services import outbox, templates
 from config.kernel.clock import association_zone, local_date
 from coverage.enums import EffortSource, Modality
 from coverage.services import effort
@@ -45,8 +45,20 @@ OVERTAKEN = "The review was changed or closed before this left"
 SECRET_BYTES = 32
 WHOLE_CHANGES = ("starts_at", "minutes", "place")
 
+GAPS: Mapping[str, tuple[str, str]] = {
+    "name": ("who is invited", "Kim Adeyemi"),
+    "member": ("the member", "Harbour Works"),
+    "association": ("the name of the association", "Northern Guild"),
+    "organiser": ("who invites", "Mira Lindqvist"),
+    "when": ("day, hour and zone", "Wednesday, 12 August 2026 at 10:00 (Europe/London)"),
+    "minutes": ("how long", "45"),
+    "place": ("where", "https://meet.example.org/review"),
+    "agenda": ("what there is to talk about", "- Two engineers have contributed a change"),
+    "reason": ("why it does not take place", "Kim Adeyemi is away that week."),
+}
 TEMPLATES: Mapping[str, Mapping[str, str]] = {
-    "review-invitation": {
+    "review-arranged": {
+        "title": "Invitation to a review",
         "subject": "Your review with {{ association }}: {{ when }}",
         "body": (
             "Dear {{ name }},\n\n"
@@ -61,6 +73,7 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
         ),
     },
     "review-moved": {
+        "title": "A review at another time",
         "subject": "Your review with {{ association }} has changed: {{ when }}",
         "body": (
             "Dear {{ name }},\n\n"
@@ -72,6 +85,7 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
         ),
     },
     "review-cancelled": {
+        "title": "A review that does not take place",
         "subject": "Your review with {{ association }} does not take place",
         "body": (
             "Dear {{ name }},\n\n"
@@ -198,7 +212,7 @@ def schedule(  # noqa: PLR0913  # a review has that many parts
         raise AlreadyScheduled(reads.next_review(member)) from error
     review = _fresh(review)
     ReviewGuest.objects.bulk_create(ReviewGuest(review=review, person=one) for one in invited)
-    _invite(review, template="review-invitation", at=at)
+    _invite(review, template="review-arranged", at=at)
     _record(
         review,
         verb="review.scheduled",
@@ -654,7 +668,7 @@ def _invite(
         outbox.queue_message(
             member_id=review.member_id,
             person_id=guest.pk,
-            template_key=_template("review-invitation" if is_first else template),
+            template_key=_template("review-arranged" if is_first else template),
             variables=_variables(review, guest) | {"agenda": description},
             purpose=Purpose.PROMISED,
             dedupe_key=_key(review, guest, sequence=review.sequence),
@@ -704,10 +718,7 @@ def _variables(review: Review, guest: Person) -> dict[str, Any]:
 
 def _template(key: str) -> str:
     """Make sure that there are words by this key, and return it; changed ones are left."""
-    MessageTemplate.objects.get_or_create(
-        key=key, defaults={**TEMPLATES[key], "purpose": Purpose.PROMISED}
-    )
-    return key
+    return templates.ensure(key=key, words=TEMPLATES[key], gaps=GAPS).key
 
 
 # --- what comes of a review -------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The plays and the words that an association starts with; they are its own from then on."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from communications.enums import Purpose
@@ -90,6 +91,17 @@ def _renewal(  # noqa: PLR0913  # what differs from one to the next
         ),
     }  # fmt: skip
 
+
+# What the gaps of these messages are, and what they could say.
+GAPS: Mapping[str, tuple[str, str]] = {
+    "name": ("the name of their contact", "Kim Adeyemi"),
+    "member": ("their name", "Harbour Works"),
+    "goal": ("their goal", "Half of our engineers contribute to shared code by spring"),
+    "next": ("their next milestone", "Two engineers have contributed a change"),
+    "milestone": ("the milestone that is overdue", "Two engineers have contributed a change"),
+    "days": ("days since their path began", "30"),
+    "ends": ("the end of their term", "30 September 2026"),
+}
 
 DEFAULT_TEMPLATES: tuple[dict[str, Any], ...] = (
     {

@@ -6,7 +6,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from communications.models import Message, MessageTemplate
-from communications.services import gate
+from communications.services import gate, templates
 from coverage.enums import Delivery
 from coverage.services.segments import DEFAULT_SEGMENTS
 from engagement.services.facts import record
@@ -27,7 +27,7 @@ from success.models import (
 )
 from success.queries.playbook import planned_of
 from success.rollups import plays
-from success.services import nights, playbook
+from success.services import digests, handovers, mailings, nights, playbook, reviews, starter
 from success.services.plays import ensure_default_plays, hear, move_inside, unheard
 from tests.factories import (
     MORNING,
@@ -76,6 +76,26 @@ def queued():
 def outcome():
     gate.send_due(at=MORNING)
     return Message.objects.values_list("status", "outcome").get()
+
+
+def test_messages_of_ours_share_no_key_and_can_be_read_with_examples():
+    ours = [
+        *((words["key"], words, starter.GAPS) for words in starter.DEFAULT_TEMPLATES),
+        *((key, words, reviews.GAPS) for key, words in reviews.TEMPLATES.items()),
+        *((key, words, handovers.GAPS) for key, words in handovers.WORDS.items()),
+        (digests.TEMPLATE, digests.WORDS, digests.GAPS),
+        (mailings.TEMPLATE, mailings.WORDS, mailings.GAPS),
+    ]
+
+    made = [templates.ensure(key=key, words=words, gaps=gaps) for key, words, gaps in ours]
+    again = templates.ensure(key="welcome", words={"subject": "", "body": "Other"}, gaps={})
+
+    assert len({template.pk for template in made}) == len(ours)
+    assert all(template.title for template in made)
+    for template in made:
+        read = templates.preview(template, variables=templates.examples_of(template))
+        assert (template.key, read.missing) == (template.key, ())
+    assert again.body.startswith("Dear")
 
 
 def test_default_plays_are_made_once():

@@ -15,6 +15,7 @@ from members.models import AuditEntry, DirtyMember
 from success.models import CalendarFeed, GapAnswer, OutcomeConfirmation, Review
 from success.queries import reviews as reads
 from success.services import reviews
+from success.services.plays import ensure_default_plays
 from success.services.reviews import (
     AlreadyScheduled,
     HeldTooSoon,
@@ -173,6 +174,18 @@ def test_schedule_again_in_the_same_words_returns_the_review_there_is():
 
     assert (first, Review.objects.count(), Message.objects.count()) == (second, 1, 1)
     assert verbs(member) == ["review.scheduled"]
+
+
+def test_invitation_has_words_of_its_own_beside_those_of_the_plays():
+    ensure_default_plays(effective_from=TODAY)
+    member = make_member()
+    make_guest(member=member)
+    agree(member)
+
+    gate.send_due(at=MORNING)
+
+    [letter] = mail.outbox
+    assert "you are invited to a review" in letter.body
 
 
 def test_member_without_an_address_gets_a_review_and_no_invitation():
