@@ -61,7 +61,7 @@ FULL_RANGE = 10_000
 ORDINARY_RANGE = 50_000
 # A day that was told before is told anew of few members, and each range costs some log, whoever
 # is in it. So there are few ranges, but none so wide that its step lasts.
-AGAIN_RANGES = 4
+AGAIN_RANGES = 2  # as many as there are connections by default
 AGAIN_RANGE = 500_000
 FULL_EVERY = timedelta(days=7)
 FULL_ABOVE_SHARE = 0.15

@@ -390,7 +390,7 @@ def test_a_day_told_before_is_laid_out_in_fewer_ranges(monkeypatch):
     def ranges(night):
         return night.steps.filter(stage="plays").count()
 
-    assert ranges(run()) == 4  # two members in each
+    assert ranges(run()) == 2
     monkeypatch.setattr(nights, "AGAIN_RANGE", 1)
     assert ranges(run()) == 8
     monkeypatch.setattr(nights, "AGAIN_RANGE", 8)
