@@ -29,7 +29,7 @@ from success.engine import accountability, wording
 from success.engine import overlays as beside
 from success.engine import vector as engine
 from success.engine.overlays import GOAL_HOLDS_DAYS, Overlay
-from success.enums import Side, State
+from success.enums import Dimension, Side, State
 from success.models import (
     Accountability,
     DesiredOutcome,
@@ -37,6 +37,7 @@ from success.models import (
     MemberFacts,
     Milestone,
     Plan,
+    VectorRollup,
 )
 from success.queries.plans import Baseline, baseline_position, engine_plan
 
@@ -71,6 +72,13 @@ def member_list(user: User, *, as_of: date) -> "QuerySet[Member]":
 def member_detail(user: User, public_id: uuid.UUID | str, *, as_of: date) -> Member:
     """One member as ``member_list`` has them; ``Member.DoesNotExist`` where not to be seen."""
     return member_list(user, as_of=as_of).get(public_id=public_id)
+
+
+def known_tiers() -> list[str]:
+    """Return the tiers that members have, as the last night found them. One query."""
+    tiers = VectorRollup.objects.filter(dimension=Dimension.TIER).exclude(value="")
+    last = Subquery(tiers.order_by("-as_of").values("as_of")[:1])
+    return list(tiers.filter(as_of=last).order_by("value").values_list("value", flat=True))
 
 
 def _days_ahead(*, as_of: date) -> Case:

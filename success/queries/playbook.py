@@ -27,8 +27,8 @@ from success.engine.play_linting import (
     words_used,
 )
 from success.engine.playing import PlannedPlay, PlannedStep, day_of
-from success.enums import Arm, Dimension, EnrolmentEnd, StartKind, VersionStatus
-from success.models import Enrolment, MemberFacts, Play, PlayStep, PlayVersion, VectorRollup
+from success.enums import Arm, EnrolmentEnd, StartKind, VersionStatus
+from success.models import Enrolment, MemberFacts, Play, PlayStep, PlayVersion
 from success.queries.prepared import told
 from success.rollups.plays import candidates
 
@@ -465,13 +465,6 @@ def offered_templates() -> list[tuple[str, str]]:
 def offered_segments() -> dict[str, str]:
     """Return what the segments are called by their key, those out of use too. One query."""
     return {each.key: each.name for each in Segment.objects.order_by("position")}
-
-
-def offered_tiers() -> list[str]:
-    """Return the tiers that members have, as the last night found them. Two queries."""
-    tiers = VectorRollup.objects.filter(dimension=Dimension.TIER).exclude(value="")
-    last = tiers.aggregate(day=Max("as_of"))["day"]
-    return list(tiers.filter(as_of=last).order_by("value").values_list("value", flat=True))
 
 
 KINDS = """

@@ -50,6 +50,7 @@ from success.forms.plays_editor import (
 )
 from success.models import Play, PlayVersion
 from success.queries import playbook as found
+from success.queries.members import known_tiers
 from success.rollups.plays import why_not
 from success.services import playbook
 from success.views.acts import user_of
@@ -270,7 +271,7 @@ def _forms(draft: PlayVersion, *, sent: QueryDict | None = None) -> PlayForms:
             templates=found.offered_templates(),
             kinds=found.offered_kinds(),
             segments=found.offered_segments(),
-            tiers=found.offered_tiers(),
+            tiers=known_tiers(),
         ),
         sent=sent,
     )
@@ -376,7 +377,7 @@ def play_count(request: HttpRequest) -> HttpResponse:
         label="",
         nothing=(EVERYBODY, ""),
         empty={"all": []},
-        values=values_with(segments=found.offered_segments(), tiers=found.offered_tiers()),
+        values=values_with(segments=found.offered_segments(), tiers=known_tiers()),
     )
     context: dict[str, Any] = {}
     if forms.is_valid():

@@ -38,6 +38,7 @@ from success.filters import Reader, RenewalFilter
 from success.models import MemberFacts
 from success.queries import renewal_dues
 from success.queries import renewals as reads
+from success.queries.members import known_tiers
 from success.queries.nights import last_live_day
 from success.queries.renewals import Ending, Known, Play
 from success.queries.revenue import dues_of_ending
@@ -377,6 +378,7 @@ def _simplified(form: forms.Form) -> forms.Form:
             *((str(each.public_id), each.name) for each in team),
         ],
         "segment": list(Segment.objects.order_by("position").values_list("key", "name")),
+        "tier": [(tier, tier) for tier in known_tiers()],
     }
     for name, offered in choices.items():
         form.fields[name].widget = forms.Select(choices=[("", _("Any")), *offered])

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import Q
-from django.forms import Form, MultipleChoiceField
+from django.forms import Form, MultipleChoiceField, Select
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import date as spelled
@@ -43,7 +43,7 @@ from success.forms import CompleteForm, GiveForm, SnoozeForm, snooze_days
 from success.models import Intervention, MemberFacts
 from success.queries import queue
 from success.queries import today as reads
-from success.queries.members import vector_on
+from success.queries.members import known_tiers, vector_on
 from success.queries.nights import last_live_day
 from success.queries.prepared import is_spoken, prepared
 from success.queries.reviews import agenda
@@ -607,7 +607,15 @@ def _today(request: HttpRequest) -> date:
 
 
 def _simplify(form: Form, request: HttpRequest) -> None:
-    """Drop-downs for the questions that may be asked of several values at once."""
+    """Make the questions of the API fit for a page: drop-downs, in fewer words."""
+    asked = request.GET.get("tier", "")
+    tiers = sorted({*known_tiers(), *([asked] if asked else [])})
+    form.fields["tier"].widget = Select(
+        choices=[("", _("Any")), *((tier, tier) for tier in tiers)]
+    )
+    form.fields["unserved"].label = _("Unserved this week")
+    for name in MORE_FILTERS:
+        form.fields[name].help_text = ""
     for name in ("state", "segment", "channel"):
         if len(request.GET.getlist(name)) < 2:
             field = cast("MultipleChoiceField", form.fields[name])

@@ -386,7 +386,7 @@ def test_today_costs_the_same_number_of_queries_for_any_length(
         make_item(owner=amy, name=f"Member {number}")
     client = sign_in(amy)
 
-    with django_assert_num_queries(35):
+    with django_assert_num_queries(36):
         client.get(URL)
 
 
