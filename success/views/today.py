@@ -329,7 +329,9 @@ def _whole(request: HttpRequest, desk: Desk, chosen: Intervention | None) -> dic
     pool = now.pool
     form = QueueFilter(request.GET, queryset=desk.items, request=request, on=on).form
     _simplify(form, request)
-    more = [form[name] for name in MORE_FILTERS]
+    # who has no book of their own comes to what is unserved from the team's page
+    has_week = user.role == Role.MSM or "unserved" in request.GET
+    more = [form[name] for name in MORE_FILTERS if has_week or name != "unserved"]
     counts = class_counts(request, now)
     asked = request.GET.getlist("queue_class")
     owner = request.GET.get("owner", "")

@@ -26,5 +26,7 @@ def test_the_team_is_shown_by_name_to_who_leads_it(sign_in):
     assert [row.item.owner for row in listed.context["rows"]] == [amy]
     assert "What does not fit into Amy&#x27;s week" in listed.content.decode()
     assert director.get("/today/?week_of=nobody").status_code == 200
+    assert "Unserved this week" in listed.content.decode()
+    assert "Unserved this week" not in director.get("/today/").content.decode()
     others = (amy, make_user(role=Role.OPERATIONS))
     assert [sign_in(user).get(URL).status_code for user in others] == [403, 403]
