@@ -154,6 +154,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("plays/", plays.desk, name="plays"),
     path("plays/write/new/", plays.play_new, name="play_new"),
+    path("plays/write/ready/", plays.play_ready, name="play_ready"),
     path("plays/write/count/", plays.play_count, name="play_count"),
     path("plays/<slug:key>/", plays.play, name="play"),
     path("plays/<slug:key>/write/", plays.play_write, name="play_write"),

@@ -727,6 +727,25 @@ class NewPlayForm(forms.Form):
     )
 
 
+class ReadyForm(forms.Form):
+    """Which of the plays that are ready are taken up; all of them, until somebody says less."""
+
+    plays = forms.MultipleChoiceField(
+        label=_("Plays"),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={
+            "required": _("Choose at least one play."),
+            "invalid_choice": _(
+                "One of these plays was taken up in the meantime. What is left is chosen below."
+            ),
+        },
+    )
+
+    def __init__(self, data: QueryDict | None, *, ready: Sequence[Choice]) -> None:
+        super().__init__(data, initial={"plays": [key for key, _title in ready]})
+        self.fields["plays"].choices = ready  # type: ignore[attr-defined]  # a ChoiceField
+
+
 class SwitchForm(forms.Form):
     """Why a play is switched off, or on."""
 

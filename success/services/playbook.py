@@ -3,7 +3,8 @@
 A version that was published never changes. Callers have checked who may write.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ from success.models import (
     PlayVersion,
 )
 from success.queries import playbook
+from success.services import starter
 
 planned_of = playbook.planned_of
 
@@ -79,6 +81,44 @@ class NoReason(ValueError):
     """Whoever switches a play off or on says why."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadyPlay:
+    """A play of the starter set, to be taken up as it is or changed before it acts."""
+
+    key: str
+    title: str
+    planned: PlannedPlay
+
+
+def ready_plays() -> list[ReadyPlay]:
+    """Return the plays of the starter set that are not there by their key. One query."""
+    known = set(Play.objects.values_list("key", flat=True))
+    return [
+        ReadyPlay(key=said["key"], title=said["title"], planned=starter.planned(said))
+        for said in starter.DEFAULT_PLAYS
+        if said["key"] not in known
+    ]
+
+
+@transaction.atomic
+def take_up(*, keys: Collection[str], by: User, at: datetime) -> list[PlayVersion]:
+    """Begin a draft of each ready play of these keys, with the messages that they send.
+
+    None of them acts before it is published. What is there by its key stays as it is, and a key
+    that is no ready play's is passed over, so it is safe to repeat (DOMAIN 2.10).
+    """
+    starter.ensure_templates()
+    drafts = []
+    for ready in ready_plays():
+        if ready.key in keys:
+            play, is_new = Play.objects.get_or_create(
+                key=ready.key, defaults={"title": ready.title}
+            )
+            if is_new:
+                drafts.append(_begin(play, ready.planned, salt=play.key, by=by, at=at))
+    return drafts
+
+
 @transaction.atomic
 def start_draft(*, play: Play | None, title: str, by: User, at: datetime) -> PlayVersion:
     """Begin a new version: of ``play``, as it now is, or of a new play called ``title``.
@@ -86,7 +126,6 @@ def start_draft(*, play: Play | None, title: str, by: User, at: datetime) -> Pla
     The draw of a play keeps its salt from version to version, so nobody changes sides. Raises
     ``AlreadyStarted`` with the draft that is there, ``BadTitle``.
     """
-    today = local_date(at, zone=association_zone())
     if play is None:
         play = _new_play(title)
         planned, salt = PlannedPlay(steps=(FIRST_STEP,)), play.key
@@ -100,11 +139,17 @@ def start_draft(*, play: Play | None, title: str, by: User, at: datetime) -> Pla
             planned_of(current) if current is not None else PlannedPlay(steps=(FIRST_STEP,))
         )
         salt = (current.salt if current is not None else "") or play.key
+    return _begin(play, planned, salt=salt, by=by, at=at)
+
+
+def _begin(
+    play: Play, planned: PlannedPlay, *, salt: str, by: User, at: datetime
+) -> PlayVersion:
     version = PlayVersion.objects.create(
         play=play,
         number=playbook.last_number(play) + 1,
         salt=salt,
-        effective_from=today,
+        effective_from=local_date(at, zone=association_zone()),
         made_by=by,
         made_at=at,
         **_columns(planned),

@@ -8,8 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from communications.enums import Purpose
-from communications.models import Message, MessageTemplate
-from communications.services import templates
+from communications.models import Message
 from config.kernel.clock import association_zone, local_date
 from members.models import User
 from members.services import audit
@@ -29,7 +28,7 @@ from success.models import (
 from success.queries.effects import is_sleeping_dog
 from success.rollups import plays
 from success.services import nights
-from success.services.starter import DEFAULT_PLAYS, DEFAULT_TEMPLATES, GAPS, STEP, VERSION
+from success.services.starter import DEFAULT_PLAYS, STEP, VERSION, ensure_templates
 
 MOST_HEARD = 200
 
@@ -41,10 +40,7 @@ def ensure_default_plays(*, effective_from: date) -> list[Play]:
     Idempotent: plays are fixed once published, so one that is there by its key stays as it is,
     its own ``effective_from`` included; so do the templates (DOMAIN 2.10).
     """
-    written: dict[str, MessageTemplate] = {}
-    for words in DEFAULT_TEMPLATES:
-        said = {"purpose": Purpose.DISCRETIONARY} | words
-        written[said["key"]] = templates.ensure(key=said["key"], words=said, gaps=GAPS)
+    written = ensure_templates()
     made: list[Play] = []
     for said in DEFAULT_PLAYS:
         play, is_new = Play.objects.get_or_create(

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from communications.enums import Purpose
+from communications.models import MessageTemplate
+from communications.services import templates
+from success.engine.playing import PlannedPlay, PlannedStep
 from success.engine.vector import PLAN_SLA_DAYS
 from success.enums import Changes, Intent, QueueClass, Reentry, Standing, StartKind, State
 from success.rollups.obligations import NEXT_GOAL_DAYS, NEXT_GOAL_PLAY
@@ -678,3 +681,20 @@ DEFAULT_PLAYS: tuple[dict[str, Any], ...] = (
         ),
     },
 )
+
+
+def planned(said: Mapping[str, Any]) -> PlannedPlay:
+    """Return one of these plays in the shape of the editor."""
+    return PlannedPlay(
+        **(VERSION | said["version"]),
+        steps=tuple(PlannedStep(**(STEP | step)) for step in said["steps"]),
+    )
+
+
+def ensure_templates() -> dict[str, MessageTemplate]:
+    """Return the messages of these plays by their keys, made where missing; safe to repeat."""
+    written = ({"purpose": Purpose.DISCRETIONARY} | words for words in DEFAULT_TEMPLATES)
+    return {
+        words["key"]: templates.ensure(key=words["key"], words=words, gaps=GAPS)
+        for words in written
+    }

@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -23,7 +23,7 @@ from communications.services import templates
 from config.kernel import clock
 from config.kernel.conditions import BadCondition
 from config.kernel.fragments import is_fragment, render_page_or_fragment
-from config.kernel.permissions import requires
+from config.kernel.permissions import has, requires
 from members.models import Member
 from success.access import Permission
 from success.engine.linting import Finding
@@ -43,6 +43,7 @@ from success.forms.plays_editor import (
     Offered,
     PlayForms,
     PublishForm,
+    ReadyForm,
     StepForm,
     SwitchForm,
     change_steps,
@@ -111,7 +112,8 @@ def desk(request: HttpRequest) -> HttpResponse:
                 "effect_url": _effect_url(row.play),
             }
             for row in rows
-        ]
+        ],
+        "ready": len(playbook.ready_plays()) if has(request.user, Permission.PLAY_EDIT) else 0,
     }
     return render(request, "success/plays/desk.html", context)
 
@@ -232,6 +234,47 @@ def play_new(request: HttpRequest) -> HttpResponse:
             )
             return redirect("success:play_edit", draft.play.key)
     return render(request, "success/plays/new.html", {"form": form}, status=status)
+
+
+@requires(Permission.PLAY_EDIT)
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def play_ready(request: HttpRequest) -> HttpResponse:
+    """Take up plays that are ready, as drafts."""
+    ready = playbook.ready_plays()
+    form = ReadyForm(
+        request.POST if request.method == "POST" else None,
+        ready=[(each.key, each.title) for each in ready],
+    )
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            drafts = playbook.take_up(
+                keys=form.cleaned_data["plays"], by=user_of(request), at=clock.now()
+            )
+            words = ngettext(
+                "%(count)s play is taken up as a draft. It does nothing before it is "
+                "published.",
+                "%(count)s plays are taken up as drafts. They do nothing before they are "
+                "published.",
+                len(drafts),
+            )
+            messages.success(request, words % {"count": len(drafts)})
+            return redirect("success:plays")
+    chosen = set(form["plays"].value() or ())
+    context = {
+        "form": form,
+        "rows": [
+            {
+                "play": each,
+                "starts": start_in_words(each.planned),
+                "is_chosen": each.key in chosen,
+            }
+            for each in ready
+        ],
+    }
+    return render(request, "success/plays/ready.html", context, status=status)
 
 
 @requires(Permission.PLAY_EDIT)

@@ -4,11 +4,13 @@ from datetime import date, timedelta
 import pytest
 
 from communications.enums import MessageStatus
+from coverage.services.segments import ensure_default_segments
 from members.models import AuditEntry
 from success.engine.playing import BadPlay, PlannedPlay, PlannedStep
 from success.enums import InterventionStatus, VersionStatus
 from success.models import Intervention, Play, PlayVersion
 from success.services import playbook
+from success.services.plays import ensure_default_plays
 from tests.factories import (
     NOON,
     TODAY,
@@ -71,6 +73,39 @@ def test_a_new_play_has_a_key_of_its_own_and_opens_nothing():
     assert (first.status, first.number, first.salt) == (VersionStatus.DRAFT, 1, "day-30")
     assert (first.play.current, first.steps.count()) == (None, 1)
     assert len(trail("play.begun")) == 2
+
+
+def test_ready_plays_are_taken_up_as_drafts_and_can_be_published():
+    ensure_default_segments()
+    olga = make_user()
+    keys = [ready.key for ready in playbook.ready_plays()]
+
+    taken = playbook.take_up(keys=[*keys[1:], "nobody-s"], by=olga, at=NOON)
+    again = playbook.take_up(keys=keys[:2], by=olga, at=NOON)
+
+    assert [draft.play.key for draft in taken] == keys[1:]
+    assert [draft.play.key for draft in again] == keys[:1]
+    assert playbook.ready_plays() == []
+    assert playbook.take_up(keys=keys, by=olga, at=NOON) == []
+    assert {draft.status for draft in taken} == {VersionStatus.DRAFT}
+    assert not Play.objects.exclude(current=None).exists()
+    assert len(trail("play.begun")) == len(keys)
+    for draft in (*again, *taken):
+        publish(draft)
+    assert Play.objects.filter(current=None).count() == 0
+
+
+def test_what_is_taken_up_is_what_the_demonstration_has():
+    published = {play.key: play for play in ensure_default_plays(effective_from=TODAY)}
+    said = {key: playbook.planned_of(play.current) for key, play in published.items()}
+    Play.objects.all().update(current=None)
+    PlayVersion.objects.all().delete()
+    Play.objects.all().delete()
+
+    taken = playbook.take_up(keys=said.keys(), by=make_user(), at=NOON)
+
+    assert {draft.play.key: playbook.planned_of(draft) for draft in taken} == said
+    assert {draft.salt for draft in taken} == said.keys()
 
 
 @pytest.mark.parametrize("title", ["", "  ", "x" * 121])

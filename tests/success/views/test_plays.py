@@ -437,6 +437,26 @@ def test_a_segment_is_asked_for_by_what_it_is_called(sign_in, olga):
     assert "Task Force" in wrong
 
 
+def test_a_new_association_takes_up_what_is_ready(sign_in, olga):
+    client = sign_in(olga)
+    desk = text(client.get("/plays/"))
+    page = client.get("/plays/write/ready/")
+    nothing = client.post("/plays/write/ready/", {})
+    taken = client.post(
+        "/plays/write/ready/", {"plays": ["welcome", "renewal-90"]}, follow=True
+    )
+    again = client.post("/plays/write/ready/", {"plays": ["welcome"]})
+
+    assert "Take up some that are ready" in desk
+    assert page.content.decode().count(" checked>") == 18
+    assert (nothing.status_code, "Choose at least one play." in text(nothing)) == (422, True)
+    assert "2 plays are taken up as drafts." in text(taken)
+    assert [row["row"].play.key for row in taken.context["rows"]] == ["welcome", "renewal-90"]
+    assert "16 that are ready" in text(taken)
+    assert (again.status_code, "was taken up in the meantime" in text(again)) == (422, True)
+    assert sign_in(make_user()).get("/plays/write/ready/").status_code == 403
+
+
 def test_a_tier_is_met_however_it_is_written_and_one_that_nobody_has_is_no_mistake(
     sign_in, olga
 ):
