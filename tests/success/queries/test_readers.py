@@ -89,4 +89,7 @@ def test_gaps_that_a_night_looks_up_stop_nobody_who_has_a_value():
     assert acme.variables["ends"] == "30 September 2026"
     assert acme.variables["reached"] == "“Milestone 1”, “Milestone 2”"
     assert {"ends", "reached"}.isdisjoint(bolt.variables)
-    assert templates.blocked(template, readers=[acme, bolt]).by_name == {"reached": 1, "ends": 1}
+    assert templates.blocked(template, readers=[acme, bolt]).by_name == {
+        "reached": 1,
+        "ends": 1,
+    }

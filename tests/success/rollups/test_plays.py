@@ -1397,7 +1397,7 @@ def test_play_that_takes_in_far_too_many_is_paused_and_asks_a_person():
         "person to decide."
     )
     assert Enrolment.objects.count() == 0
-    tell_due(on=TODAY, at=MORNING)  # looks at the plays each minute, and tells it no second time
+    tell_due(on=TODAY, at=MORNING)  # the minute's look tells it no second time
     assert list(director.notices.values_list("title", flat=True)) == [
         f"“{play.title}” has stopped by itself"
     ]
