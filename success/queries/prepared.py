@@ -1,6 +1,6 @@
 """The written message of a step, as the member whom it is for would read it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,9 +12,9 @@ from communications.services import preferences, templates
 from coverage.enums import Channel
 from members.models import Person
 from success.engine.evidence import stands
-from success.engine.play_linting import words_used
 from success.enums import Intent
 from success.models import Intervention, MemberFacts, Milestone
+from success.rollups.plays.entering import names_used
 
 # Where a message leaves through the gate; elsewhere its words are there to be copied.
 SENT_OVER = frozenset({"", Channel.EMAIL.value, Channel.PORTAL.value})
@@ -114,6 +114,18 @@ def told(
 
     ``day`` is that of the evidence. What is not known is left out.
     """
+    used = names_used(template)
+    reached = _reached(known, as_of=as_of) if "reached" in used else None
+    return filled(known, used=used, as_of=as_of, day=day, reached=reached)
+
+
+def filled(
+    known: MemberFacts, *, used: Collection[str], as_of: date, day: date, reached: str | None
+) -> dict[str, Any]:
+    """Return what is known of a member for the names ``used``; what is not is left out.
+
+    ``reached`` is as ``reached_in_words`` says it. No statement but for what ``known`` lacks.
+    """
     values: dict[str, Any] = {
         "name": known.contact.name if known.contact else None,
         "member": known.member.name,
@@ -123,21 +135,22 @@ def told(
         "day": _spelled(day),
         "days": (as_of - known.anchor_on).days if known.anchor_on else None,
     }
-    texts = [template.subject, template.body]
-    for variant in template.variants.all():
-        texts += [variant.subject, variant.body]
-    used = words_used(*texts)
     if "ends" in used and known.term_ends_on:
         values["ends"] = _spelled(known.term_ends_on)
     if "reached" in used:
-        values["reached"] = _reached(known, as_of=as_of)
+        values["reached"] = reached
     return {name: value for name, value in values.items() if value is not None}
+
+
+def reached_in_words(rows: Iterable[Milestone], *, as_of: date) -> str | None:
+    """Return the titles of those of ``rows`` that stand on a day; null: none does."""
+    titles = [f"“{row.title}”" for row in rows if stands(row.evidence_dates, on=as_of)]
+    return ", ".join(titles) or None
 
 
 def _reached(known: MemberFacts, *, as_of: date) -> str | None:
     rows = Milestone.objects.filter(plan=known.plan_id).order_by("position")
-    titles = [f"“{row.title}”" for row in rows if stands(row.evidence_dates, on=as_of)]
-    return ", ".join(titles) or None
+    return reached_in_words(rows, as_of=as_of)
 
 
 def _spelled(day: date) -> str:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from datetime import date
 
 from django.db import connection
-from django.utils.dateformat import format as spelled
 
 from communications.models import MessageTemplate
 from communications.services.templates import Reader
 from config.kernel.conditions import BadCondition, compile_sql, parse
 from success.engine.facts import FACTS
 from success.enums import VersionStatus
-from success.models import MemberFacts, PlayVersion
+from success.models import MemberFacts, Milestone, PlayVersion
+from success.queries.prepared import filled, reached_in_words
+from success.rollups.plays.entering import names_used
 
 BY_MESSAGE = "message"
 
@@ -23,8 +24,8 @@ def readers(
 
     By name; only those whose segment is served by messages, and who have a main contact, for
     nobody else is written to. Each has the variables that a play would fill in on ``on``;
-    what is not known is null. With ``member_id`` only that member. One statement a play, and
-    one for the rows.
+    what is not known is left out. With ``member_id`` only that member. One statement a play,
+    and three for the rows at most.
     """
     found: set[int] = set()
     for version in _versions(template):
@@ -34,7 +35,20 @@ def readers(
         .select_related("member", "contact", "plan", "blocking", "next_milestone")
         .order_by("member__name", "pk")[:limit]
     )
-    return [_reader(row, on=on) for row in rows]
+    used = names_used(template)
+    reached = _reached(list(rows), on=on) if "reached" in used else {}
+    return [
+        Reader(
+            member_id=row.member_id,
+            public_id=row.member.public_id,
+            name=row.member.name,
+            person=row.contact,
+            variables=filled(
+                row, used=used, as_of=on, day=on, reached=reached.get(row.plan_id)
+            ),
+        )
+        for row in rows
+    ]
 
 
 def _versions(template: MessageTemplate) -> list[PlayVersion]:
@@ -66,19 +80,10 @@ def _audience(version: PlayVersion, *, on: date, member_id: int | None, limit: i
         return {row[0] for row in cursor.fetchall()}
 
 
-def _reader(row: MemberFacts, *, on: date) -> Reader:
-    return Reader(
-        member_id=row.member_id,
-        public_id=row.member.public_id,
-        name=row.member.name,
-        person=row.contact,
-        variables={
-            "name": row.contact.name if row.contact else None,
-            "member": row.member.name,
-            "goal": row.plan.goal if row.plan else None,
-            "next": row.next_milestone.title if row.next_milestone else None,
-            "milestone": row.blocking.title if row.blocking else None,
-            "day": spelled(on, "j F Y"),
-            "days": (on - row.anchor_on).days if row.anchor_on else None,
-        },
-    )
+def _reached(rows: Sequence[MemberFacts], *, on: date) -> dict[int | None, str | None]:
+    """What has been reached in each plan, in words; one statement for all."""
+    plans: dict[int | None, list[Milestone]] = {}
+    found = Milestone.objects.filter(plan__in=[row.plan_id for row in rows if row.plan_id])
+    for each in found.order_by("plan", "position"):
+        plans.setdefault(each.plan_id, []).append(each)
+    return {plan: reached_in_words(each, as_of=on) for plan, each in plans.items()}

@@ -541,12 +541,16 @@ def _host() -> str:
     return address.rpartition("@")[2].rstrip("> ") or "localhost"
 
 
-def said_when(review: Review) -> str:
-    """Return when it is, as people say it, on the clock of the zone in which it was agreed."""
-    local = review.starts_at.astimezone(ZoneInfo(review.time_zone))
+def said_when(review: Review, *, zone: str = "") -> str:
+    """Return when it is, as people say it, on the clock of ``zone``.
+
+    Without one it is the zone in which it was agreed.
+    """
+    zone = zone or review.time_zone
+    local = review.starts_at.astimezone(ZoneInfo(zone))
     words = {
         "day": date_format(local, "l, j F Y"),
         "time": date_format(local, "H:i"),
-        "zone": review.time_zone.replace("_", " "),
+        "zone": zone.replace("_", " "),
     }
     return _("%(day)s at %(time)s (%(zone)s)") % words

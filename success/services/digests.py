@@ -169,7 +169,7 @@ def _write(due: _Due, *, at: datetime) -> bool:
     if Message.objects.filter(dedupe_key=due.key).exists():
         return False
     last = (
-        Message.objects.filter(user=user, template__key=TEMPLATE)
+        Message.objects.filter(user=user, dedupe_key__startswith=f"digest {user.public_id} ")
         .order_by("-due_at")
         .values_list("due_at", flat=True)
         .first()

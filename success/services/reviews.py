@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from communications.enums import CalendarMethod, MessageStatus, Purpose
+from communications.enums import CalendarMethod, MessageStatus, NoticeKind, Purpose
 from communications.models import Message
-from communications.services import outbox, templates
+from communications.services import notices, outbox, templates
 from config.kernel.clock import association_zone, local_date
 from coverage.enums import EffortSource, Modality
 from coverage.services import effort
@@ -213,6 +214,7 @@ def schedule(  # noqa: PLR0913  # a review has that many parts
     review = _fresh(review)
     ReviewGuest.objects.bulk_create(ReviewGuest(review=review, person=one) for one in invited)
     _invite(review, template="review-arranged", at=at)
+    _tell_organiser(review, title=_("A review with you was agreed: %(member)s"), by=by, at=at)
     _record(
         review,
         verb="review.scheduled",
@@ -310,6 +312,7 @@ def move(  # noqa: PLR0913  # a review has that many parts
     row.save(update_fields=[*wanted, "sequence", "changed_at"])
     was_told = _take_back(row, at=at)
     _invite(row, template="review-moved", told=was_told, at=at)
+    _tell_organiser(row, title=_("A review with you has changed: %(member)s"), by=by, at=at)
     _record(
         row,
         verb="review.moved",
@@ -339,6 +342,7 @@ def cancel(*, review: Review, reason: str, by: User, at: datetime) -> Review:
     row.changed_at = at
     row.save(update_fields=["status", "cancelled_reason", "sequence", "changed_at"])
     _call_off(row, reason=row.cancelled_reason or _("It was called off."), at=at)
+    _tell_organiser(row, title=_("A review with you is off: %(member)s"), by=by, at=at)
     _record(
         row,
         verb="review.cancelled",
@@ -697,6 +701,26 @@ def _call_off(review: Review, *, reason: str, at: datetime) -> None:
             calendar=text,
             calendar_method=CalendarMethod.CANCEL,
         )
+
+
+def _tell_organiser(review: Review, *, title: str, by: User, at: datetime) -> None:
+    """Tell whoever holds it what somebody else did with it, once for each of its versions."""
+    organiser = review.organiser
+    if organiser is None or organiser.pk == by.pk:
+        return
+    said = [reads.said_when(review, zone=organiser.time_zone)]
+    if review.status == ReviewStatus.CANCELLED and review.cancelled_reason:
+        said.append(review.cancelled_reason)
+    notices.tell(
+        users=[organiser],
+        kind=NoticeKind.REVIEW,
+        title=title % {"member": review.member.name},
+        body="\n".join([*said, _("It was %(who)s who did it.") % {"who": by.name}]),
+        address=reverse("success:review", args=[review.public_id]),
+        dedupe_key=f"review {review.public_id} {review.sequence}",
+        member=review.member,
+        at=at,
+    )
 
 
 def _agenda_lines(titles: Sequence[str]) -> str:

@@ -10,13 +10,14 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from communications.enums import MessageChannel, NoticeKind, Purpose
-from communications.models import Notice
+from communications.models import MessageTemplate, Notice
 from communications.services.outbox import NewMessage, queue_messages
 from config.kernel.clock import association_zone, local_moment
 from members.enums import Role
 from members.models import User
 from members.rollups.scope import Scope
 from members.services import audit
+from success.engine.play_linting import words_used
 from success.enums import Arm, InterventionStatus, QueueClass, StartKind, State
 from success.models import Play, PlayStep, PlayVersion
 from success.rollups.plays.compiling import Combination, Compiled, Ways
@@ -330,11 +331,8 @@ def _messages(
     template = step.template
     if template is None:
         return
-    named = VARIABLES | {
-        name: value
-        for name, value in MORE_VARIABLES.items()
-        if f"{name} }}}}" in template.subject + template.body
-    }
+    asked = names_used(template)
+    named = VARIABLES | {name: value for name, value in MORE_VARIABLES.items() if name in asked}
     cursor.execute(MESSAGES.format(variables=", ".join(named.values())), values)
     rows = cursor.fetchall()
     # a later step is late from its own day on
@@ -361,6 +359,14 @@ def _messages(
                 first : first + BATCH
             ]
         ]
+
+
+def names_used(template: MessageTemplate) -> frozenset[str]:
+    """Return the gaps of a template, in whichever of its words for sorts of reader they are."""
+    texts = [template.subject, template.body]
+    for variant in template.variants.all():
+        texts += [variant.subject, variant.body]
+    return words_used(*texts)
 
 
 def _is_too_much(
@@ -393,7 +399,8 @@ def _is_too_much(
                 kind=NoticeKind.SYSTEM,
                 title=f"“{version.play.title}” has stopped by itself",
                 body=because,
-                dedupe_key=f"play {version.play.key} paused on {one.values['as_of']}",
+                # by the key by which the minute's look at the plays would tell of it
+                dedupe_key=f"paused {version.play.key}: {because}",
                 at=at,
             )
             for user in User.objects.filter(

@@ -2,6 +2,7 @@ from datetime import date
 
 import pytest
 
+from communications.models import TemplateVariant
 from communications.services import templates
 from success.queries.readers import readers
 from tests.factories import (
@@ -9,6 +10,7 @@ from tests.factories import (
     make_member,
     make_member_facts,
     make_person,
+    make_plan,
     make_play,
     make_segment,
     make_template,
@@ -43,9 +45,6 @@ def test_readers_are_those_a_play_would_write_to():
     assert one.variables == {
         "name": "Bolt's contact",
         "member": "Bolt",
-        "goal": None,
-        "next": None,
-        "milestone": None,
         "day": "29 July 2026",
         "days": 10,
     }
@@ -58,7 +57,7 @@ def test_readers_cost_the_same_for_any_number(item_count, django_assert_num_quer
     for number in range(item_count):
         known(f"M{number}", segment=segment)
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert len(readers(template=template, on=TODAY, limit=10)) == item_count
 
 
@@ -72,3 +71,25 @@ def test_a_template_is_asked_about_by_the_gates_own_page():
     )
 
     assert (found.readers, found.by_name) == (1, {"goal": 1})
+
+
+def test_gaps_that_a_night_looks_up_stop_nobody_who_has_a_value():
+    template = make_template(subject="{{ends}}", body="{{ goal }}")
+    TemplateVariant.objects.create(
+        template=template, language="en", subject="s", body="{{ reached }}, {{ ends }}"
+    )
+    make_play(template=template)
+    plan = make_plan(evidence=[[date(2026, 7, 1)], [date(2026, 7, 8)], []])
+    segment = make_segment(delivery="message")
+    known("Acme", segment=segment, plan=plan, term_ends_on=date(2026, 9, 30))
+    known("Bolt", segment=segment, plan=make_plan(), term_ends_on=None)
+
+    acme, bolt = readers(template=template, on=TODAY, limit=10)
+
+    assert acme.variables["ends"] == "30 September 2026"
+    assert acme.variables["reached"] == "“Milestone 1”, “Milestone 2”"
+    assert {"ends", "reached"}.isdisjoint(bolt.variables)
+    assert templates.blocked(template, readers=[acme, bolt]).by_name == {
+        "reached": 1,
+        "ends": 1,
+    }

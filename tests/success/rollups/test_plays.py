@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
-from communications.models import Message, Preference, Reply
+from communications.models import Message, Preference, Reply, TemplateVariant
 from config.kernel.conditions import BadCondition, evaluate, parse
 from coverage.enums import Delivery
 from engagement.models import Fact, Involvement
@@ -27,6 +27,7 @@ from success.models import (
     PlayVersion,
 )
 from success.rollups import plays
+from success.services.telling import tell_due
 from tests.factories import (
     MORNING,
     TODAY,
@@ -214,6 +215,22 @@ def test_message_segment_gets_a_message_with_its_words():
         "day": "26 July 2026",
         "days": (TODAY - date(2026, 6, 1)).days,
     }
+
+
+def test_gap_that_only_words_for_some_readers_have_is_filled_too():
+    template = make_template(subject="{{ends}}", body="{{ name }}")
+    TemplateVariant.objects.create(
+        template=template, language="de", subject="s", body="{{ reached }}"
+    )
+    make_play(effective_from=SINCE, template=template, too_late_days=14)
+    facts = make_behind(segment=by_message())
+    MemberFacts.objects.filter(pk=facts.pk).update(term_ends_on=date(2026, 9, 30))
+
+    refresh()
+
+    said = Message.objects.get().variables
+    assert said["ends"] == "30 September 2026"
+    assert "reached" in said
 
 
 @pytest.mark.parametrize(
@@ -1380,6 +1397,7 @@ def test_play_that_takes_in_far_too_many_is_paused_and_asks_a_person():
         "person to decide."
     )
     assert Enrolment.objects.count() == 0
+    tell_due(on=TODAY, at=MORNING)  # the minute's look tells it no second time
     assert list(director.notices.values_list("title", flat=True)) == [
         f"“{play.title}” has stopped by itself"
     ]

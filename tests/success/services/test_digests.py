@@ -4,8 +4,8 @@ import pytest
 from django.core import mail
 
 from communications.enums import MessageStatus
-from communications.models import DigestPreference, Message, Notice
-from communications.services import gate
+from communications.models import DigestPreference, Message, MessageTemplate, Notice
+from communications.services import gate, templates
 from members.enums import Role
 from members.models import AuditEntry
 from success.services import digests
@@ -60,6 +60,17 @@ def test_outage_is_made_up_for_by_one_digest_about_all_of_it(amy):
 
     assert [at for _, at, _ in rows()] == [EIGHT - 14 * DAY, EIGHT]
     assert Message.objects.latest("pk").variables["since"] == "13 July"
+
+
+def test_trying_out_its_words_takes_nothing_from_the_next_digest(amy):
+    digests.send_due(at=EIGHT - 7 * DAY)
+    template = MessageTemplate.objects.get(key=digests.TEMPLATE)
+    tried = templates.examples_of(template)
+    templates.send_test(template=template, variables=tried, to=amy, by=amy, at=EIGHT - HOUR)
+
+    digests.send_due(at=EIGHT)
+
+    assert Message.objects.latest("pk").variables["since"] == "20 July"
 
 
 def test_silence_leaves_a_row_that_says_so_and_sends_nothing():

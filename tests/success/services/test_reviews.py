@@ -589,6 +589,31 @@ def test_rebook_moves_to_another_free_hour_and_to_no_other():
     assert rebook(AT_TEN + timedelta(hours=2)).sequence == 1
 
 
+def test_whoever_holds_it_hears_what_a_member_did_with_it_and_not_what_they_did_themselves():
+    amy = make_user(time_zone="Europe/Berlin")
+    member = make_member(name="Envoy Ltd")
+    make_assignment(member=member, owner=amy)
+    login = make_user(name="Kim", role="member", member=member)
+    starts_at = datetime(2026, 8, 12, 11, tzinfo=UTC)
+
+    review = reviews.book(member=member, starts_at=starts_at, note="", by=login, at=MORNING)
+    reviews.book(member=member, starts_at=starts_at, note="", by=login, at=MORNING)
+    review = move(review)
+    review = reviews.rebook(review=review, starts_at=starts_at, by=login, at=LATER)
+    reviews.cancel(review=review, reason="Away", by=login, at=LATER)
+
+    told = amy.notices.order_by("pk")
+    assert [(each.title, each.kind) for each in told] == [
+        ("A review with you was agreed: Envoy Ltd", "review"),
+        ("A review with you has changed: Envoy Ltd", "review"),
+        ("A review with you is off: Envoy Ltd", "review"),
+    ]
+    when = "Wednesday, 12 August 2026 at 13:00 (Europe/Berlin)"
+    assert told[0].body == f"{when}\nIt was Kim who did it."
+    assert told[2].body == f"{when}\nAway\nIt was Kim who did it."
+    assert {each.address for each in told} == {f"/reviews/{review.public_id}/"}
+
+
 # --- holding one ------------------------------------------------------------------------------
 
 
