@@ -448,11 +448,11 @@ def test_a_new_association_takes_up_what_is_ready(sign_in, olga):
     again = client.post("/plays/write/ready/", {"plays": ["welcome"]})
 
     assert "Take up some that are ready" in desk
-    assert page.content.decode().count(" checked>") == 18
+    assert [row["is_chosen"] for row in page.context["rows"]] == [True] * 17
     assert (nothing.status_code, "Choose at least one play." in text(nothing)) == (422, True)
     assert "2 plays are taken up as drafts." in text(taken)
     assert [row["row"].play.key for row in taken.context["rows"]] == ["welcome", "renewal-90"]
-    assert "16 that are ready" in text(taken)
+    assert "15 that are ready" in text(taken)
     assert (again.status_code, "was taken up in the meantime" in text(again)) == (422, True)
     assert sign_in(make_user()).get("/plays/write/ready/").status_code == 403
 
