@@ -728,7 +728,7 @@ class NewPlayForm(forms.Form):
 
 
 class ReadyForm(forms.Form):
-    """Which of the plays that are ready are taken up; all of them, until somebody says less."""
+    """Which of the plays that are ready are taken up; ``fitting`` until somebody says."""
 
     plays = forms.MultipleChoiceField(
         label=_("Plays"),
@@ -741,8 +741,10 @@ class ReadyForm(forms.Form):
         },
     )
 
-    def __init__(self, data: QueryDict | None, *, ready: Sequence[Choice]) -> None:
-        super().__init__(data, initial={"plays": [key for key, _title in ready]})
+    def __init__(
+        self, data: QueryDict | None, *, ready: Sequence[Choice], fitting: Sequence[str]
+    ) -> None:
+        super().__init__(data, initial={"plays": fitting})
         self.fields["plays"].choices = ready  # type: ignore[attr-defined]  # a ChoiceField
 
 

@@ -37,6 +37,7 @@ from success.engine.playing import (
 from success.enums import VersionStatus
 from success.forms.plays_editor import (
     EVERYBODY,
+    STARTS_OF_OURS,
     AboutForm,
     ConditionForms,
     NewPlayForm,
@@ -242,9 +243,12 @@ def play_new(request: HttpRequest) -> HttpResponse:
 def play_ready(request: HttpRequest) -> HttpResponse:
     """Take up plays that are ready, as drafts."""
     ready = playbook.ready_plays()
+    kinds = {*found.offered_kinds(), *STARTS_OF_OURS, None}
+    fitting = [each.key for each in ready if each.planned.start.get("kind") in kinds]
     form = ReadyForm(
         request.POST if request.method == "POST" else None,
         ready=[(each.key, each.title) for each in ready],
+        fitting=fitting,
     )
     status = 200
     if request.method == "POST":
@@ -269,6 +273,7 @@ def play_ready(request: HttpRequest) -> HttpResponse:
             {
                 "play": each,
                 "starts": start_in_words(each.planned),
+                "can_begin": each.key in fitting,
                 "is_chosen": each.key in chosen,
             }
             for each in ready
