@@ -109,13 +109,14 @@ def objection(*, message: Message, at: datetime) -> str | None:  # noqa: ARG001 
     if message.member_id is None or not message.dedupe_key.startswith(f"{DEDUPE} "):
         return None
     _, public_id, member_id = message.dedupe_key.split(" ")
+    whose = int(member_id)
     move = Move.objects.filter(
         rebalancing__public_id=public_id,
         rebalancing__status=RebalancingStatus.APPLIED,
-        member=member_id,
+        member=whose,
         outcome=APPLIED,
     ).first()
     if move is None:
         return "It was undone"
-    now = Assignment.objects.filter(member=member_id).values_list("owner_id", flat=True).first()
+    now = Assignment.objects.filter(member=whose).values_list("owner_id", flat=True).first()
     return None if now == move.to_owner_id else "Somebody else looks after them by now"
