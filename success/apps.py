@@ -21,7 +21,7 @@ class SuccessConfig(AppConfig):
         from members.models import AccountLink, Association, ExchangeRate  # noqa: PLC0415
         from success.queries.readers import readers  # noqa: PLC0415
         from success.receivers import hear_facts, reckon_anew, say_anew  # noqa: PLC0415
-        from success.services import plays, reviews  # noqa: PLC0415
+        from success.services import handovers, plays, reviews  # noqa: PLC0415
         from success.views.mailed import register_pages  # noqa: PLC0415
 
         audiences.register("success.play", readers)
@@ -30,6 +30,7 @@ class SuccessConfig(AppConfig):
             post_save.connect(reckon_anew, sender=model, dispatch_uid="success.reckon_anew")
             post_delete.connect(reckon_anew, sender=model, dispatch_uid="success.reckon_anew")
         post_save.connect(say_anew, sender=Association, dispatch_uid="success.say_anew")
+        guards.register("success.handover", handovers.objection)
         guards.register("success.play", plays.objection)
         guards.register("success.review", reviews.objection)
         register_pages()

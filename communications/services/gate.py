@@ -15,13 +15,21 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from communications.engine import timing
-from communications.enums import Format, MessageChannel, MessageStatus, NoticeKind, Purpose
+from communications.enums import (
+    CalendarMethod,
+    Format,
+    MessageChannel,
+    MessageStatus,
+    NoticeKind,
+    Purpose,
+)
 from communications.models import Message, MessageAttachment
 from communications.senders import email
 from communications.services import notices, preferences, templates
 from communications.services.preferences import Wish
 from communications.services.suppression import is_suppressed
-from members.models import Person, User
+from config.kernel.clock import association_zone, local_date
+from members.models import Affiliation, Person, User
 
 logger = logging.getLogger(__name__)
 
@@ -199,6 +207,7 @@ def _check(message: Message, *, at: datetime) -> Letter:
     person = Person.objects.select_for_update(no_key=True).get(pk=message.person_id)
     user = User.objects.filter(person=person, is_active=True).first()
     _require_way(message, person=person, user=user)
+    _require_place(message, person=person, at=at)
     wish = preferences.of(person)
     can_be_left = message.purpose == Purpose.DISCRETIONARY
     if can_be_left and (reason := _unwanted(message, wish)):
@@ -227,6 +236,20 @@ def _require_way(message: Message, *, person: Person, user: User | None) -> None
         _require_address(person.email.strip())
     elif user is None:
         raise _Held("They have no log-in to show it to")
+
+
+def _require_place(message: Message, *, person: Person, at: datetime) -> None:
+    """Whoever has left a member since hears nothing more of it, but that a meeting is off."""
+    is_excepted = (
+        message.purpose == Purpose.REPLY or message.calendar_method == CalendarMethod.CANCEL
+    )
+    if message.member_id is None or is_excepted:
+        return
+    today = local_date(at, zone=association_zone())
+    places = Affiliation.objects.filter(person=person, member=message.member_id)
+    ends = list(places.values_list("ends_on", flat=True))
+    if ends and all(day is not None and day <= today for day in ends):
+        raise _Held(f"They are not with {message.member} any more")
 
 
 def _stop_address(message: Message, person: Person) -> str:

@@ -13,6 +13,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from communications.enums import MessageStatus
+from communications.models import Message
 from config.kernel.clock import local_moment
 from coverage.models import Assignment, AxProfile
 from members.enums import Role
@@ -34,6 +36,8 @@ from success.queries.asks import eligibility
 from success.queries.members import VectorReading, vector_on
 from success.querysets import ReviewQuerySet
 from success.senders import calendars
+
+MAIL_KEY = "review"  # what the names of messages about reviews begin with
 
 MINUTES = 45
 DAY_BEGINS, DAY_ENDS = time(9), time(17)
@@ -528,6 +532,26 @@ def guests_of(review: Review) -> list[Person]:
     """Return who is invited, by name."""
     rows = ReviewGuest.objects.filter(review=review).select_related("person")
     return [row.person for row in rows.order_by("person__name", "pk")]
+
+
+def not_reached(review: Review) -> list[tuple[str, str]]:
+    """Return whom the newest mail about ``review`` did not reach, by name, and why in words.
+
+    What still waits is not among them; one statement.
+    """
+    rows = Message.objects.filter(
+        Q(status__in=[MessageStatus.SUPPRESSED, MessageStatus.UNKNOWN])
+        | Q(returned_at__isnull=False),
+        member=review.member_id,
+        dedupe_key__startswith=f"{MAIL_KEY}:{review.public_id}:{review.sequence}:",
+    ).select_related("person")
+    return [
+        (
+            row.person.name if row.person else "",
+            _("it came back") if row.returned_at else row.outcome or row.get_status_display(),
+        )
+        for row in rows.order_by("person__name", "pk")
+    ]
 
 
 def association_name() -> str:

@@ -9,13 +9,15 @@ from typing import Final
 from django.db import transaction
 
 from communications.enums import Purpose
+from communications.models import Message
 from communications.services import templates
 from communications.services.outbox import NewMessage, queue_messages
 from coverage.enums import RebalancingStatus
-from coverage.models import Move, Rebalancing
+from coverage.models import Assignment, Move, Rebalancing
 from coverage.services.rebalancing import APPLIED
 from members.models import Affiliation
 
+DEDUPE: Final = "rebalancing"
 WAITS: Final = timedelta(hours=1)
 LATEST: Final = timedelta(days=7)
 GAPS: Final = {
@@ -90,9 +92,31 @@ def tell_moved(*, at: datetime) -> int:
                 **({"owner": str(move.to_owner)} if move.to_owner else {}),
             },
             purpose=Purpose.PROMISED,
-            dedupe_key=f"rebalancing {move.rebalancing.public_id} {move.member_id}",
+            dedupe_key=f"{DEDUPE} {move.rebalancing.public_id} {move.member_id}",
             due_at=at,
         )
         for move in moves
         if move.member_id in contacts
     )
+
+
+def objection(*, message: Message, at: datetime) -> str | None:  # noqa: ARG001  # asked so
+    """Return why a member must not be told of new hands after all; None for other messages.
+
+    Asked in the sending transaction: while the message waited for the morning, the rebalancing
+    may have been undone, or somebody else have been given the member.
+    """
+    if message.member_id is None or not message.dedupe_key.startswith(f"{DEDUPE} "):
+        return None
+    _, public_id, member_id = message.dedupe_key.split(" ")
+    whose = int(member_id)
+    move = Move.objects.filter(
+        rebalancing__public_id=public_id,
+        rebalancing__status=RebalancingStatus.APPLIED,
+        member=whose,
+        outcome=APPLIED,
+    ).first()
+    if move is None:
+        return "It was undone"
+    now = Assignment.objects.filter(member=whose).values_list("owner_id", flat=True).first()
+    return None if now == move.to_owner_id else "Somebody else looks after them by now"

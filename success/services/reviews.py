@@ -41,7 +41,7 @@ from success.senders.calendars import Method
 from success.services import outcomes
 
 SHORTEST, LONGEST = 5, 8 * 60
-DEDUPE = "review"
+DEDUPE = reads.MAIL_KEY
 OVERTAKEN = "The review was changed or closed before this left"
 SECRET_BYTES = 32
 WHOLE_CHANGES = ("starts_at", "minutes", "place")

@@ -374,6 +374,7 @@ def _show(
         "is_due": is_ahead and row.starts_at <= clock.now(),
         "items": items,
         "guests": reads.guests_of(row),
+        "not_reached": reads.not_reached(row),
         "answers": row.gap_answers.order_by("pk"),
         "cancel_form": cancel_form or CancelForm(initial={"sequence": row.sequence}),
         "crumbs": _crumbs(row.member),

@@ -11,7 +11,15 @@ from communications.models import Message, Suppression
 from communications.services import gate
 from communications.services.gate import Counts
 from communications.services.suppression import address_hash
-from tests.factories import MORNING, make_message, make_person, make_template
+from tests.factories import (
+    MORNING,
+    TODAY,
+    make_guest,
+    make_member,
+    make_message,
+    make_person,
+    make_template,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +79,34 @@ def test_due_message_is_sent_once_as_plain_text():
         "Dear Ann, 0 days.",
         MORNING,
     )
+
+
+@pytest.mark.parametrize(
+    ("ends_on", "fields", "is_held"),
+    [
+        pytest.param(None, {}, False, id="there"),
+        pytest.param(TODAY, {}, True, id="left today"),
+        pytest.param(TODAY, {"purpose": Purpose.PROMISED}, True, id="what is promised, too"),
+        pytest.param(TODAY + timedelta(days=1), {}, False, id="leaves tomorrow"),
+        pytest.param(TODAY, {"purpose": Purpose.REPLY}, False, id="an answer to them"),
+        pytest.param(
+            TODAY,
+            {"calendar": "BEGIN:VCALENDAR", "calendar_method": "CANCEL"},
+            False,
+            id="a meeting is off",
+        ),
+    ],
+)
+def test_who_has_left_the_member_hears_nothing_of_it(ends_on, fields, is_held):
+    member = make_member(name="Envoy Ltd")
+    person = make_guest(member=member, ends_on=ends_on)
+    message = make_message(member=member, person=person, **fields)
+
+    gate.send_due(at=MORNING)
+
+    held = (MessageStatus.SUPPRESSED, "They are not with Envoy Ltd any more")
+    assert (fate(message) == held) == is_held
+    assert len(mail.outbox) == (0 if is_held else 1)
 
 
 def test_mail_to_a_folder_keeps_the_name_of_its_file(settings, tmp_path):

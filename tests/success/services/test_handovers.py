@@ -3,9 +3,18 @@ from datetime import timedelta
 import pytest
 
 from communications.models import Message
-from coverage.models import Move, Rebalancing
+from communications.services import gate
+from coverage.models import Assignment, Move, Rebalancing
 from success.services.handovers import tell_moved
-from tests.factories import NOON, TODAY, make_guest, make_member, make_segment, make_user
+from tests.factories import (
+    NOON,
+    TODAY,
+    make_assignment,
+    make_guest,
+    make_member,
+    make_segment,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -71,3 +80,28 @@ def test_nothing_is_said_that_was_not_asked_for_or_did_not_happen(applied, said)
 def test_nothing_is_said_a_week_later(applied):
     applied()
     assert tell_moved(at=NOON + timedelta(days=7)) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "fate"),
+    [
+        ("nothing", ("sent", None)),
+        ("undone", ("suppressed", "It was undone")),
+        ("others", ("suppressed", "Somebody else looks after them by now")),
+    ],
+)
+def test_what_is_true_no_more_in_the_morning_is_not_said(applied, change, fate):
+    found = applied()
+    for move in found.moves.all():
+        make_assignment(member=move.member, owner=move.to_owner)
+    tell_moved(at=NOON + timedelta(hours=2))
+    if change == "undone":
+        Rebalancing.objects.update(status="undone")
+    elif change == "others":
+        Assignment.objects.update(owner=make_user())
+
+    gate.send_due(at=NOON + timedelta(hours=3))
+
+    message = Message.objects.get()
+    assert message.status == fate[0]
+    assert fate[1] in (None, message.outcome)

@@ -185,6 +185,23 @@ def test_agreeing_a_review_invites_and_leads_to_it(sign_in, amy):
     assert Message.objects.get().person == ann
 
 
+def test_the_review_says_whom_its_newest_mail_did_not_reach(sign_in, amy):
+    member = make_member()
+    ann = make_guest(member=member, name="Ann")
+    bea = make_guest(member=member, name="Bea", is_primary_contact=False)
+    client = sign_in(amy)
+    client.post(to_schedule(member), SAID | {"organiser": amy.pk, "guests": [ann.pk, bea.pk]})
+    review = Review.objects.get()
+    assert "Not reached" not in text(client.get(url_of(review)))
+
+    of = Message.objects.filter
+    of(person=ann).update(status="suppressed", outcome="No address is known")
+    of(person=bea).update(status="sent", returned_at=MORNING)
+
+    said = text(client.get(url_of(review)))
+    assert "<dt>Not reached</dt><dd>Ann: No address is known; Bea: it came back</dd>" in said
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "status"),
     [
