@@ -90,9 +90,13 @@ class ReadyPlay:
     planned: PlannedPlay
 
 
-def ready_plays() -> list[ReadyPlay]:
-    """Return the plays of the starter set that are not there by their key. One query."""
-    known = set(Play.objects.values_list("key", flat=True))
+def ready_plays(*, known: Collection[str] | None = None) -> list[ReadyPlay]:
+    """Return the plays of the starter set that are not there by their key.
+
+    ``known`` are the keys of all plays, where they are at hand; otherwise one query.
+    """
+    if known is None:
+        known = set(Play.objects.values_list("key", flat=True))
     return [
         ReadyPlay(key=said["key"], title=said["title"], planned=starter.planned(said))
         for said in starter.DEFAULT_PLAYS

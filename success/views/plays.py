@@ -114,7 +114,9 @@ def desk(request: HttpRequest) -> HttpResponse:
             }
             for row in rows
         ],
-        "ready": len(playbook.ready_plays()) if has(request.user, Permission.PLAY_EDIT) else 0,
+        "ready": len(playbook.ready_plays(known={row.play.key for row in rows}))
+        if has(request.user, Permission.PLAY_EDIT)
+        else 0,
     }
     return render(request, "success/plays/desk.html", context)
 
