@@ -130,6 +130,23 @@ def send_due(*, at: datetime, limit: int = 100) -> Counts:
 
 
 @transaction.atomic
+def would_hold(*, message: Message, at: datetime) -> str | None:
+    """Return why a message would not go if it were due at ``at``; null: it would, or waits.
+
+    The same questions as before sending, for whoever is just about to have it sent. Nothing is
+    written; the person's row is held until the transaction ends.
+    """
+    try:
+        with transaction.atomic():
+            _check(message, at=at)
+    except _Held as held:
+        return str(held)
+    except _Wait:
+        return None
+    return None
+
+
+@transaction.atomic
 def release_stuck(*, at: datetime) -> int:
     """Mark what has been ``sending`` for ten minutes as unknown; return how many.
 

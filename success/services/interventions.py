@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from communications.enums import MessageChannel, NoticeKind, Purpose
-from communications.services import notices
+from communications.services import gate, notices
 from communications.services.outbox import queue_message, withdraw
 from config.kernel.clock import association_zone, local_date, local_moment
 from config.kernel.permissions import has
@@ -268,10 +268,11 @@ def send(*, intervention: Intervention, by: User, at: datetime) -> Intervention:
 
     It goes to the member's contact in their words, once the seconds in which it can be undone
     are over, and through the one gate: wishes, suppression, quiet hours, the cap, and all that
-    stops a play's message are asked there. Gone out, the step is delivered; not sent, the item
-    is opened again by the night and says why, as with a message of the system. Time spent is
-    not guessed: it is logged by hand. Raises ``NotSendable``, ``AlreadyClaimed`` or
-    ``NotOpen`` (DOMAIN 2.10).
+    stops a play's message are asked there. They are asked here already, so that what would be
+    held is refused with the reason while somebody looks at it. Gone out, the step is delivered;
+    not sent after all, the item is opened again by the night and says why, as with a message
+    of the system. Time spent is not guessed: it is logged by hand. Raises ``NotSendable``,
+    ``AlreadyClaimed`` or ``NotOpen`` (DOMAIN 2.10).
     """
     row = _held(intervention)
     _require_free(row, by=by, at=at)
@@ -308,6 +309,8 @@ def send(*, intervention: Intervention, by: User, at: datetime) -> Intervention:
         "sleeps_until_change": False,
     }
     row = _step(row, verb="sent", changes=changes, note="", by=by, at=at)
+    if reason := gate.would_hold(message=message, at=at):
+        raise NotSendable(_("It would not be sent: %(reason)s.") % {"reason": reason})
     audit.record(
         verb="item.sent",
         subject=row,

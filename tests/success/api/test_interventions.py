@@ -264,9 +264,13 @@ def test_key_of_no_use_is_refused(api, msm, key):
 @pytest.mark.django_db
 def test_the_message_of_an_item_is_sent_and_one_without_is_refused(api, msm):
     member = make_member()
-    make_member_facts(member=member, contact=make_person())
-    play = make_play(template=make_template())
-    item = make_intervention(member=member, play=play, owner=msm)
+    make_member_facts(member=member, contact=make_person(), behind_since=date(2026, 7, 29))
+    item = make_intervention(
+        member=member,
+        play=make_play(template=make_template()),
+        owner=msm,
+        occurrence="behind on milestone unknown since 2026-07-29",
+    )
     plain = make_intervention(owner=msm)
     client = api(msm)
 

@@ -5,21 +5,23 @@ from datetime import timedelta
 import pytest
 
 from communications.models import Message, Preference
-from communications.services import gate
+from communications.services import gate, suppression
 from coverage.enums import Delivery
 from members.models import AuditEntry
 from members.rollups.scope import Scope
-from success.models import Intervention
+from success.models import Intervention, Play
 from success.rollups import plays
 from success.services import interventions
 from success.services.interventions import AlreadyClaimed, NotOpen, NotSendable
 from tests.factories import (
     MORNING,
     TODAY,
+    make_accountability,
     make_intervention,
     make_member,
     make_member_facts,
     make_person,
+    make_plan,
     make_play,
     make_segment,
     make_template,
@@ -111,6 +113,48 @@ def test_against_their_wish_it_is_not_sent_and_comes_back_saying_so():
     assert Message.objects.get().status == "suppressed"
     assert item.status == "open"
     assert "The message was not sent: They do not want to hear from us this way" in item.why
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"),
+    [
+        pytest.param(
+            lambda _: Play.objects.update(is_active=False, paused_because="900 in a night"),
+            "The play was switched off",
+            id="a play that stopped by itself",
+        ),
+        pytest.param(
+            lambda item: Preference.objects.create(
+                person=item.member.known.contact, no_discretionary=True, updated_at=MORNING
+            ),
+            "They want nothing but what is promised or owed",
+            id="their wish",
+        ),
+        pytest.param(
+            lambda item: suppression.add(
+                address=item.member.known.contact.email, reason="x", by=None, at=MORNING
+            ),
+            "This address must not be written to",
+            id="their address",
+        ),
+        pytest.param(
+            lambda item: make_accountability(
+                plan=make_plan(member=item.member), due_on=TODAY - timedelta(days=2)
+            ),
+            "A promise of ours to them is late",
+            id="we owe them",
+        ),
+    ],
+)
+def test_what_the_gate_would_hold_is_refused_while_somebody_looks_at_it(stop, words):
+    item = written()
+    stop(item)
+
+    with pytest.raises(NotSendable, match=words):
+        send(item, make_user())
+
+    item.refresh_from_db()
+    assert (item.status, item.message, Message.objects.count()) == ("open", None, 0)
 
 
 @pytest.mark.parametrize(

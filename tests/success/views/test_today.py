@@ -569,9 +569,16 @@ def message_of(member, **known):
         body="Dear {{ name }}, your goal is {{ goal }}.",
         variables=[{"name": "goal", "kind": "text", "label": "Their goal"}],
     )
-    make_member_facts(member=member, contact=make_person(name="Ann"), **known)
+    since = TODAY - timedelta(days=19)
+    make_member_facts(
+        member=member, contact=make_person(name="Ann"), behind_since=since, **known
+    )
     return make_intervention(
-        member=member, play=make_play(template=template), owner=None, channel="email"
+        member=member,
+        play=make_play(template=template),
+        owner=None,
+        channel="email",
+        occurrence=f"behind on milestone unknown since {since}",
     )
 
 
