@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from urllib.parse import urlencode
 from zlib import crc32
@@ -444,8 +445,10 @@ def unknown(why: str = "") -> SafeString:
     return format_html('<span class="wm-unknown" title="{}">{}</span>', why, UNKNOWN)
 
 
-def grouped(value: Decimal | float, *, places: int = 0) -> str:
+def grouped(value: Decimal | Fraction | float, *, places: int = 0) -> str:
     """`1234.5` becomes `1,234.5`; a negative number gets a real minus sign."""
+    if isinstance(value, Fraction):  # has no format of its own before Python 3.12
+        value = Decimal(value.numerator) / value.denominator
     return f"{value:,.{places}f}".replace("-", MINUS)
 
 

@@ -2,7 +2,13 @@ import pytest
 
 from communications.models import DigestPreference
 from members.enums import Role
-from tests.factories import TODAY, make_assignment, make_member_facts, make_user
+from tests.factories import (
+    TODAY,
+    make_assignment,
+    make_intervention,
+    make_member_facts,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 URL = "/digest/"
@@ -24,6 +30,15 @@ def test_page_tells_my_week_and_leads_to_the_members(client, amy):
     assert "for my members?" in text
     assert f'<a href="/members/{facts.member.public_id}/">{facts.member.name}</a>' in text
     assert "at 08:00 (UTC)" in text
+
+
+def test_work_that_does_not_fit_is_said_in_hours_and_opens(client, amy):
+    make_intervention(owner=amy, minutes=100)
+
+    text = client.get(URL).text.replace('<span class="wm-num">', "").replace("</span>", "")
+
+    assert "1.7 hours of work, 1 item, wait" in " ".join(text.split())
+    assert 'href="/today/?unserved=true"' in text
 
 
 def test_a_part_opens_to_all_of_its_lines(client, amy):
