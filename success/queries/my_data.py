@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from communications.enums import MessageStatus
-from communications.models import Message
+from communications.models import Consent, Message, Reply
 from members.enums import PortalRole
 from members.models import Affiliation, User
 from success.models import (
@@ -102,7 +102,10 @@ def as_export(user: User, *, as_of: date) -> dict[str, Any]:
 
 
 def _said(user: User) -> tuple[Said, ...]:
-    """Everything told by this log-in, the newest first; six queries."""
+    """Everything told by this log-in, the newest first; eight queries.
+
+    What they wrote back by mail is of the member they now speak for, as what was sent to them.
+    """
     told = [
         Said(on=one.on, about=f"The goal is still right: {one.outcome.goal}", words="")
         for one in OutcomeConfirmation.objects.filter(by=user).select_related("outcome")
@@ -142,6 +145,23 @@ def _said(user: User) -> tuple[Said, ...]:
             Said(on=one.consented_on, about=f"You may ask us: {what_for(one)}", words="")
             for one in Ask.objects.filter(consented_by=user.person_id).select_related("offer")
             if one.consented_on is not None
+        ]
+        told += [
+            Said(
+                on=one.received_at.date(),
+                about=f"An answer by mail: {one.subject or 'without a subject'}",
+                words=one.body,
+            )
+            for one in Reply.objects.filter(person=user.person_id, member=user.member_id)
+        ]
+        told += [
+            Said(
+                on=one.at.date(),
+                about=("I want to hear of: " if one.is_given else "I do not want to hear of: ")
+                + (one.topic.title if one.topic else "anything that can wait"),
+                words=one.words,
+            )
+            for one in Consent.objects.filter(person=user.person_id).select_related("topic")
         ]
     return tuple(sorted(told, key=lambda one: one.on, reverse=True))
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from django.urls import reverse
 
+from communications.models import Reply
+from communications.services import preferences
 from coverage.models import AxProfile
 from tests.factories import (
     NOON,
@@ -282,6 +284,26 @@ def test_my_data_shows_what_is_kept_about_me_alone(client, member, kim):
     assert jo.email not in export.content.decode()
 
 
+def test_answers_by_mail_and_what_i_want_to_hear_are_among_what_i_said(client, member, kim):
+    other = make_member()
+    for number, whose in enumerate((member, other)):
+        Reply.objects.create(
+            member=whose, person=kim.person, provider="post", event_id=str(number),
+            received_at=NOON, subject="Re: your goal", body=f"Yes, {whose.name} does.",
+        )  # fmt: skip
+    preferences.unsubscribe(person=kim.person, said_in="one-click", at=NOON)
+
+    said = words(read(client, "path_data"))
+    found = client.get(address("path_data_export")).json()["what_i_said"]
+
+    assert [(each["about"], each["words"]) for each in found] == [
+        ("An answer by mail: Re: your goal", f"Yes, {member.name} does."),
+        ("I do not want to hear of: anything that can wait", ""),
+    ]
+    assert f"Yes, {member.name} does." in said
+    assert other.name not in said
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_the_plan_is_in_the_export_of_those_who_speak(client, member, part):
     client.force_login(login(member, part))
@@ -306,5 +328,5 @@ def test_my_data_costs_the_same_for_any_length(
         declared(milestones[number], by=kim)
         make_message(member=member, person=kim.person, status="sent", finished_at=NOON)
 
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(15):
         client.get(address("path_data"))
