@@ -129,9 +129,17 @@ def send_due(*, at: datetime, limit: int = 100) -> Counts:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Foreseen:
+    """What would become of a message: ``held`` for a reason, or else gone at ``goes_at``."""
+
+    goes_at: datetime
+    held: str = ""
+
+
 @transaction.atomic
-def would_hold(*, message: Message, at: datetime) -> str | None:
-    """Return why a message would not go if it were due at ``at``; null: it would, or waits.
+def foresee(*, message: Message, at: datetime) -> Foreseen:
+    """Return what would become of a message that is due at ``at``.
 
     The same questions as before sending, for whoever is just about to have it sent. Nothing is
     written; the person's row is held until the transaction ends.
@@ -140,10 +148,11 @@ def would_hold(*, message: Message, at: datetime) -> str | None:
         with transaction.atomic():
             _check(message, at=at)
     except _Held as held:
-        return str(held)
-    except _Wait:
-        return None
-    return None
+        return Foreseen(goes_at=at, held=str(held))
+    except _Wait as wait:
+        is_late = message.not_after is not None and wait.turn.at >= message.not_after
+        return Foreseen(goes_at=wait.turn.at, held=_too_late(wait.turn) if is_late else "")
+    return Foreseen(goes_at=at)
 
 
 @transaction.atomic
@@ -413,9 +422,12 @@ def _show(message: Message, *, letter: Letter, at: datetime) -> MessageStatus:
 def _hold(message: Message, *, turn: timing.Turn, at: datetime) -> MessageStatus:
     """Keep it for later, or say that later is too late."""
     if message.not_after is not None and turn.at >= message.not_after:
-        reason = f"It would be too late by the time it may go: {turn.because}"
-        return _suppress(message, reason=reason, at=at)
+        return _suppress(message, reason=_too_late(turn), at=at)
     return _postpone(message, because=f"Waits: {turn.because}", until=turn.at)
+
+
+def _too_late(turn: timing.Turn) -> str:
+    return f"It would be too late by the time it may go: {turn.because}"
 
 
 def _suppress(message: Message, *, reason: str, at: datetime) -> MessageStatus:

@@ -269,7 +269,8 @@ def send(*, intervention: Intervention, by: User, at: datetime) -> Intervention:
     It goes to the member's contact in their words, once the seconds in which it can be undone
     are over, and through the one gate: wishes, suppression, quiet hours, the cap, and all that
     stops a play's message are asked there. They are asked here already, so that what would be
-    held is refused with the reason while somebody looks at it. Gone out, the step is delivered;
+    held is refused with the reason while somebody looks at it, and what has to wait is due when
+    it may go. Gone out, the step is delivered;
     not sent after all, the item is opened again by the night and says why, as with a message
     of the system. Time spent is not guessed: it is logged by hand. Raises ``NotSendable``,
     ``AlreadyClaimed`` or ``NotOpen`` (DOMAIN 2.10).
@@ -309,8 +310,12 @@ def send(*, intervention: Intervention, by: User, at: datetime) -> Intervention:
         "sleeps_until_change": False,
     }
     row = _step(row, verb="sent", changes=changes, note="", by=by, at=at)
-    if reason := gate.would_hold(message=message, at=at):
-        raise NotSendable(_("It would not be sent: %(reason)s.") % {"reason": reason})
+    foreseen = gate.foresee(message=message, at=message.due_at)
+    if foreseen.held:
+        raise NotSendable(_("It would not be sent: %(reason)s.") % {"reason": foreseen.held})
+    if foreseen.goes_at > message.due_at:
+        message.due_at = foreseen.goes_at
+        message.save(update_fields=["due_at"])
     audit.record(
         verb="item.sent",
         subject=row,

@@ -8,11 +8,12 @@ import json
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, cast
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.db.models import Q
@@ -21,6 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import date as spelled
 from django.urls import reverse
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
@@ -255,15 +257,22 @@ def send(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Send the written message of an item, through the gate."""
     chosen = _visible(request, public_id)
     following = _following(request, chosen)
+    user, at = _user(request), clock.now()
     try:
-        interventions.send(intervention=chosen, by=_user(request), at=clock.now())
+        sent = interventions.send(intervention=chosen, by=user, at=at)
     except (
         interventions.AlreadyClaimed,
         interventions.NotOpen,
         interventions.NotSendable,
     ) as refused:
         return _refuse(request, chosen, refused)
-    said = _("%(member)s: the message goes out within the minute.") % _names(chosen)
+    goes_at = sent.message.due_at if sent.message is not None else at
+    if goes_at <= at + timedelta(minutes=1):
+        said = _("%(member)s: the message goes out within the minute.") % _names(chosen)
+    else:
+        when = spelled(localtime(goes_at, ZoneInfo(user.time_zone)), "j F, H:i")
+        words = {**_names(chosen), "when": when}
+        said = _("%(member)s: the message waits and goes out on %(when)s.") % words
     return _answer(request, following, said=said, undo=chosen)
 
 

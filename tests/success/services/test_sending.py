@@ -75,6 +75,17 @@ def test_a_message_is_queued_in_their_words_and_leaves_through_the_gate():
     assert AuditEntry.objects.get(verb="item.sent").by == amy
 
 
+def test_in_quiet_hours_it_is_due_when_they_are_over():
+    item, amy = written(), make_user()
+    evening = MORNING.replace(hour=21, minute=0)
+
+    sent = send(item, amy, at=evening)
+
+    assert sent.message.due_at == evening.replace(hour=8) + timedelta(days=1)
+    assert gate.send_due(at=evening + timedelta(minutes=5)).claimed == 0
+    assert gate.send_due(at=sent.message.due_at).sent == 1
+
+
 def test_undone_at_once_it_is_taken_back_and_can_be_sent_again():
     item, amy = written(), make_user()
     send(item, amy)

@@ -582,6 +582,21 @@ def message_of(member, **known):
     )
 
 
+def test_a_message_that_waits_says_until_when_on_my_clock(sign_in, amy, monkeypatch):
+    evening = datetime(2026, 7, 29, 21, tzinfo=UTC)
+    monkeypatch.setattr("config.kernel.clock._system_time", lambda: evening)
+    amy.time_zone = "Europe/Berlin"
+    amy.save()
+    plan = make_plan(member=make_member(name="Acme"), goal="Ship safely")
+    item = message_of(plan.member, plan=plan)
+
+    sent = sign_in(amy).post(reverse("success:send", args=[item.public_id]), headers=HTMX)
+
+    said = json.loads(sent["HX-Trigger"])["toast"]["text"]
+    assert said == "Acme: the message waits and goes out on 30 July, 10:00."
+
+
+@pytest.mark.usefixtures("at_noon")
 def test_the_message_of_an_item_is_shown_as_they_would_read_it_and_sent(sign_in, amy):
     plan = make_plan(goal="Ship <safely>")
     item = message_of(plan.member, plan=plan)
