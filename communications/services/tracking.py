@@ -18,7 +18,8 @@ from communications.models import DeliveryEvent, Message, Suppression
 from communications.services import notices, preferences
 from communications.services.suppression import address_hash
 from coverage.models import Assignment
-from members.models import Person
+from members.enums import Role
+from members.models import Person, User
 from members.services import audit
 
 logger = logging.getLogger(__name__)
@@ -227,6 +228,8 @@ def _suppress(
         before=None if is_new else {"kind": before},
         after={"kind": kind, "reason": reason},
     )
+    if kind == SuppressionKind.COMPLAINED:
+        _note_complaint(message, at=event.received_at)
     return True
 
 
@@ -249,6 +252,33 @@ def _nothing_discretionary(
         )
 
 
+def _note_complaint(message: Message | None, *, at: datetime) -> None:
+    """Tell the owner, or operations where there is none, that our mail was called unwanted."""
+    if message is None or message.person is None or message.member is None:
+        return
+    owner = _owner(message)
+    notices.tell(
+        users=[owner]
+        if owner is not None
+        else User.objects.filter(role=Role.OPERATIONS, is_active=True).order_by("pk"),
+        kind=NoticeKind.WORK,
+        title=_("%(member)s calls our mail unwanted") % {"member": message.member.name},
+        body=_("%(person)s gets no more of it. Speak with them before anything else is sent.")
+        % {"person": message.person.name},
+        address=f"/members/{message.member.public_id}/",
+        dedupe_key=f"complaint {message.person_id}",
+        member=message.member,
+        at=at,
+    )
+
+
+def _owner(message: Message) -> User | None:
+    assignment = (
+        Assignment.objects.filter(member=message.member).select_related("owner").first()
+    )
+    return assignment.owner if assignment is not None else None
+
+
 def _note_soft_bounces(message: Message, *, at: datetime) -> None:
     """Tell the owner where mail bounced on five different days and none arrived between."""
     if message.person_id is None or message.member is None:
@@ -261,13 +291,11 @@ def _note_soft_bounces(message: Message, *, at: datetime) -> None:
     days = sorted({moment.date() for moment in bounces.values_list("at", flat=True)})
     if len(days) < SOFT_BOUNCES:
         return
-    assignment = (
-        Assignment.objects.filter(member=message.member).select_related("owner").first()
-    )
-    if assignment is None or assignment.owner is None:
+    owner = _owner(message)
+    if owner is None:
         return
     notices.tell(
-        users=[assignment.owner],
+        users=[owner],
         kind=NoticeKind.WORK,
         title=_("Mail to %(member)s keeps bouncing") % {"member": message.member.name},
         body=_("On %(days)d days, and nothing arrived in between. Ask for another address.")

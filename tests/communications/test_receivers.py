@@ -13,6 +13,7 @@ from communications.models import (
     Suppression,
 )
 from communications.services.suppression import address_hash
+from members.enums import Role
 from members.models import AuditEntry
 from tests.communications import hooks
 from tests.factories import (
@@ -183,6 +184,19 @@ def test_complaint_stops_the_address_and_whatever_can_wait(client, sent):
     assert Preference.objects.get().no_discretionary
     said = Consent.objects.get()
     assert (said.person, said.is_given, said.said_in) == (sent.person, False, "provider")
+
+
+@pytest.mark.parametrize("has_owner", [True, False])
+def test_complaint_is_told_once_to_whoever_answers_for_the_member(client, sent, has_owner):
+    owner, olga = make_user(), make_user(role=Role.OPERATIONS)
+    make_assignment(member=sent.member, owner=owner if has_owner else None)
+
+    tell(client, hooks.complaint(message_id=NAME), hooks.complaint(message_id=NAME))
+
+    notice = Notice.objects.get()
+    assert (notice.user, notice.member) == (owner if has_owner else olga, sent.member)
+    assert notice.title == f"{sent.member.name} calls our mail unwanted"
+    assert "Ann Lee gets no more of it." in notice.body
 
 
 def test_unsubscription_stops_what_can_wait_and_nothing_else(client, sent):
