@@ -103,8 +103,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "config.kernel.pace.rate_headers",
-    "config.kernel.not_found.OwnPage",
-    "config.kernel.not_found.LostPlace",
+    "config.kernel.not_found.NotFound",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"

@@ -15,7 +15,7 @@ from communications.models import Notice
 from communications.queries import notices_of
 from communications.services import notices as service
 from config.kernel import clock
-from config.kernel.keyset import page
+from config.kernel.keyset import page_asked
 from config.kernel.permissions import requires
 from members.models import User
 
@@ -27,12 +27,11 @@ PAGE_SIZE = 30
 def notices(request: HttpRequest) -> HttpResponse:
     """What I was told, newest first; with ``?unread=1`` only what I have not read."""
     unread = request.GET.get("unread") == "1"
-    found = page(
+    found = page_asked(
+        request,
         notices_of(_me(request), unread=unread),
         order=("-at",),
         size=PAGE_SIZE,
-        after=request.GET.get("after"),
-        before=request.GET.get("before"),
     )
     return render(
         request,

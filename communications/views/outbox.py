@@ -17,7 +17,7 @@ from communications.models import Message
 from communications.queries import answers_to, events_of, outbox_counts, recent_outbox
 from communications.services import outbox as service
 from config.kernel import clock
-from config.kernel.keyset import page
+from config.kernel.keyset import page_asked
 from config.kernel.permissions import has, requires
 from members.models import User
 
@@ -33,12 +33,11 @@ def outbox(request: HttpRequest) -> HttpResponse:
     rows = recent_outbox()
     if chosen is not None:
         rows = rows.filter(status=chosen)
-    found = page(
+    found = page_asked(
+        request,
         rows,
         order=("-due_at",),
         size=PAGE_SIZE,
-        after=request.GET.get("after"),
-        before=request.GET.get("before"),
     )
     counts = outbox_counts()
     total = sum(counts.values())

@@ -21,7 +21,7 @@ from communications.forms.templates import (
 from communications.models import MessageTemplate, Suppression, Topic
 from communications.services import suppression, templates
 from config.kernel import clock
-from config.kernel.keyset import page
+from config.kernel.keyset import page_asked
 from config.kernel.permissions import has, requires
 from members.models import Member, User
 
@@ -190,12 +190,11 @@ def topic(request: HttpRequest, key: str = "") -> HttpResponse:
 @require_safe
 def suppressions(request: HttpRequest) -> HttpResponse:
     """Addresses that nobody writes to, the newest first: why, and since when."""
-    found = page(
+    found = page_asked(
+        request,
         Suppression.objects.all(),
         order=("-at",),
         size=PAGE_SIZE,
-        after=request.GET.get("after"),
-        before=request.GET.get("before"),
     )
     context = {
         "rows": found.items,

@@ -12,6 +12,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.core.signing import BadSignature, Signer
 from django.db.models import BooleanField, Expression, F, Field, Func, Model, Q, QuerySet, Value
 from django.db.models.expressions import OrderBy
+from django.http import HttpRequest
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
@@ -134,6 +135,14 @@ def page(
             else None
         ),
     )
+
+
+def page_asked(
+    request: HttpRequest, queryset: QuerySet[M], *, order: Sequence[str], size: int
+) -> KeysetPage[M]:
+    """Return the page that an address asks for by ``after`` or ``before``; see ``page``."""
+    after, before = request.GET.get("after"), request.GET.get("before")
+    return page(queryset, order=order, size=size, after=after, before=before)
 
 
 def _edge(items: list[M], columns: list[_Column], *, cursor: str | None) -> str | None:

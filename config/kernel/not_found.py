@@ -19,8 +19,8 @@ from config.kernel.keyset import BadCursor
 from config.kernel.permissions import public
 
 
-class OwnPage:
-    """Middleware: a view that finds nothing is answered by 404.html."""
+class NotFound:
+    """Middleware: what a view does not find is answered here."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -31,39 +31,30 @@ class OwnPage:
     def process_exception(
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
-        return page_not_found(request, exception) if isinstance(exception, Http404) else None
+        match exception:
+            case Http404():
+                return page_not_found(request, exception)
+            case BadCursor() if request.method in ("GET", "HEAD"):
+                return _beginning(request)
+        return None
 
 
-class LostPlace:
-    """Middleware: who asks for a place in a list that is none gets its beginning, and is told.
+def _beginning(request: HttpRequest) -> HttpResponseBase | None:
+    """Lead whoever asks for a place in a list that is none to its beginning, and say so.
 
     Such as an address that was cut, or one kept from another order of the list. What else the
     address asks for stays. Programs get the refusal of their own (``config.kernel.api``).
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
-
-    def process_exception(
-        self, request: HttpRequest, exception: Exception
-    ) -> HttpResponseBase | None:
-        asked = request.GET.copy()
-        places = [asked.pop(name, None) for name in ("after", "before")]
-        if (
-            not isinstance(exception, BadCursor)
-            or request.method not in ("GET", "HEAD")
-            or not any(places)
-        ):
-            return None
-        if not is_fragment(request):
-            messages.info(
-                request,
-                _("That place in the list cannot be found any more. This is its beginning."),
-            )
-        return redirect(f"{request.path}?{asked.urlencode()}" if asked else request.path)
+    asked = request.GET.copy()
+    places = [asked.pop(name, None) for name in ("after", "before")]
+    if not any(places):
+        return None
+    if not is_fragment(request):
+        messages.info(
+            request,
+            _("That place in the list cannot be found any more. This is its beginning."),
+        )
+    return redirect(f"{request.path}?{asked.urlencode()}" if asked else request.path)
 
 
 @public

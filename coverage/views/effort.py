@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.db.models import F
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from config.kernel import clock
 from config.kernel.fragments import is_fragment, render_page_or_fragment
-from config.kernel.keyset import BadCursor, page
+from config.kernel.keyset import page_asked
 from config.kernel.permissions import has, requires
 from coverage.access import Permission
 from coverage.forms.effort import EffortForm, WithdrawForm
@@ -90,16 +90,12 @@ def of_member(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     member = visible_member(request, public_id)
     user = user_of(request)
     rows = entries(user, sees_all=has(user, Permission.CAPACITY_VIEW_ALL))
-    try:
-        found = page(
-            rows.filter(member=member),
-            order=("-on", "-pk"),
-            size=PAGE_SIZE,
-            after=request.GET.get("after"),
-            before=request.GET.get("before"),
-        )
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    found = page_asked(
+        request,
+        rows.filter(member=member),
+        order=("-on", "-pk"),
+        size=PAGE_SIZE,
+    )
     context = {
         "member": member,
         "rows": [

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from django.contrib import messages
 from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -20,7 +20,7 @@ from kombu.exceptions import OperationalError
 
 from config.kernel import clock
 from config.kernel.fragments import render_page_or_fragment
-from config.kernel.keyset import BadCursor, page
+from config.kernel.keyset import page_asked
 from config.kernel.permissions import requires
 from coverage.access import Permission
 from coverage.engine import simulator as engine
@@ -390,18 +390,14 @@ def _shown(
         "again": f"{reverse('coverage:simulator')}?again={found.public_id}",
     }
     if found.after:
-        try:
-            moves = page(
-                found.moves.select_related(
-                    "member", "from_owner", "to_owner", "from_segment", "to_segment"
-                ),
-                order=("-minutes", "pk"),
-                size=PAGE_SIZE,
-                after=request.GET.get("after"),
-                before=request.GET.get("before"),
-            )
-        except BadCursor:
-            return HttpResponseBadRequest(_("This page of the list does not exist."))
+        moves = page_asked(
+            request,
+            found.moves.select_related(
+                "member", "from_owner", "to_owner", "from_segment", "to_segment"
+            ),
+            order=("-minutes", "pk"),
+            size=PAGE_SIZE,
+        )
         context |= _answer(found) | {
             "moves": [_move(each) for each in moves.items],
             "after": moves.next,

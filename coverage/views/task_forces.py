@@ -6,14 +6,14 @@ from fractions import Fraction
 from typing import Any, Final
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from config.kernel import clock
-from config.kernel.keyset import BadCursor, page
+from config.kernel.keyset import page_asked
 from config.kernel.permissions import has, requires
 from coverage.access import Permission
 from coverage.forms.task_forces import PartForm
@@ -33,16 +33,12 @@ def task_forces(request: HttpRequest) -> HttpResponse:
     """The members who have a task force or are to have one, and who is in each."""
     today = clock.today()
     members = reads.with_task_force(user_of(request), on=today)
-    try:
-        shown = page(
-            members,
-            order=("name", "pk"),
-            size=PAGE_SIZE,
-            after=request.GET.get("after"),
-            before=request.GET.get("before"),
-        )
-    except BadCursor:
-        return HttpResponseBadRequest(_("This page of the list does not exist."))
+    shown = page_asked(
+        request,
+        members,
+        order=("name", "pk"),
+        size=PAGE_SIZE,
+    )
     context = {
         "rows": [_told(each) for each in reads.task_forces(list(shown.items), on=today)],
         "after": shown.next,

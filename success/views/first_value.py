@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from config.kernel import clock
-from config.kernel.keyset import page
+from config.kernel.keyset import page_asked
 from config.kernel.permissions import requires
 from coverage.models import Segment
 from members.enums import MemberKind
@@ -63,12 +63,11 @@ def first_value(request: HttpRequest) -> HttpResponse:
     by = _by(request)
     found = _found()
     waiting = reads.still_waiting(cast("User", request.user))
-    listed = page(
+    listed = page_asked(
+        request,
         waiting,
         order=reads.WAITING_ORDER[:1],
         size=PAGE_SIZE,
-        after=request.GET.get("after") or None,
-        before=request.GET.get("before") or None,
     )
     everybody = found.everybody
     context = {

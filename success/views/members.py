@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from config.kernel import clock, panels
-from config.kernel.keyset import page
+from config.kernel.keyset import page_asked
 from config.kernel.permissions import requires
 from coverage.queries.experience import mismatched_among
 from members.access import Permission
@@ -70,12 +70,11 @@ def members(request: HttpRequest) -> HttpResponse:
     valid = filters.is_valid()
     found: QuerySet[Member] = filters.qs if valid else everybody.none()
     order, sort = _order(filters, request.GET) if valid else (reads.ORDERS["name"], "name")
-    listed = page(
+    listed = page_asked(
+        request,
         found,
         order=order,
         size=PAGE_SIZE,
-        after=request.GET.get("after"),
-        before=request.GET.get("before"),
     )
     drawn = roads(
         [

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from config.kernel import clock
 from config.kernel.fragments import is_fragment, render_page_or_fragment
-from config.kernel.keyset import page
+from config.kernel.keyset import page_asked
 from config.kernel.permissions import requires
 from members.enums import MemberKind
 from members.models import Member
@@ -714,12 +714,11 @@ def plan_resume(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 def changes(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Who changed what about the member, newest first, a page at a time."""
     member, shown = visible_member(request, public_id), day_shown(request)
-    listed = page(
+    listed = page_asked(
+        request,
         planning.trail(member),
         order=("-at", "-pk"),
         size=TRAIL_SIZE,
-        after=request.GET.get("after"),
-        before=request.GET.get("before"),
     )
     return render_own_panel(
         request, member, "changes", _("What was changed"), {"listed": listed}, shown=shown

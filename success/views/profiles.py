@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from config.kernel import clock
 from config.kernel.fragments import render_page_or_fragment
-from config.kernel.keyset import page
+from config.kernel.keyset import page_asked
 from config.kernel.permissions import has, requires
 from members.enums import RowAction
 from members.models import Member
@@ -58,12 +58,11 @@ def sheets(request: HttpRequest) -> HttpResponse:
 
 
 def _sheets(request: HttpRequest, *, form: SheetForm, status: int = 200) -> HttpResponse:
-    found = page(
+    found = page_asked(
+        request,
         profile_imports(),
         order=("-planned_at",),
         size=PAGE_SIZE,
-        after=request.GET.get("after"),
-        before=request.GET.get("before"),
     )
     return render(
         request,
@@ -152,12 +151,11 @@ def sheet(request: HttpRequest, public_id: "uuid.UUID") -> HttpResponse:
         wanted = RowAction.REFUSE if counts[RowAction.REFUSE] else RowAction.CHANGE
         if not counts[wanted]:
             wanted = max(counts, key=lambda action: counts[action])
-    found = page(
+    found = page_asked(
+        request,
         import_rows(batch, action=wanted),
         order=ROW_ORDER,
         size=PAGE_SIZE,
-        after=request.GET.get("after"),
-        before=request.GET.get("before"),
     )
     progress = import_progress(batch)
     return render_page_or_fragment(

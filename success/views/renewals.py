@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from config.kernel import clock
-from config.kernel.keyset import page
+from config.kernel.keyset import page, page_asked
 from config.kernel.permissions import may, requires
 from config.kernel.sheets import KINDS, as_file
 from coverage.models import Segment
@@ -94,12 +94,11 @@ def renewals(request: HttpRequest) -> HttpResponse:
     asked = RenewalFilter(request.GET, queryset=everybody, request=request)
     found = asked.qs if asked.is_valid() else everybody.none()
     known = reads.known(as_of=as_of, grace_days=grace_days)
-    listed = page(
+    listed = page_asked(
+        request,
         found.select_related("member", "segment", "owner", "blocking", "contact"),
         order=reads.ORDER,
         size=PAGE_SIZE,
-        after=request.GET.get("after") or None,
-        before=request.GET.get("before") or None,
     )
     dues, of_week, currency = _money(request, everybody=everybody, rows=listed.items)
     weeks = _weeks(request, everybody, known=known, as_of=as_of)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from config.kernel import clock
-from config.kernel.keyset import page
+from config.kernel.keyset import page_asked
 from config.kernel.panels import render_panel
 from config.kernel.permissions import public, requires
 from members.enums import Role
@@ -64,12 +64,11 @@ def reviews(request: HttpRequest) -> HttpResponse:
         HELD: (reads.held(seen), reads.HELD_ORDER),
     }
     asked, order = lists[show]
-    listed = page(
+    listed = page_asked(
+        request,
         asked,
         order=order,
         size=PAGE_SIZE,
-        after=request.GET.get("after"),
-        before=request.GET.get("before"),
     )
     labels = {
         AHEAD: _("Ahead"),

@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError
 
 from config.kernel import clock
 from config.kernel.fragments import render_page_or_fragment
-from config.kernel.keyset import page
+from config.kernel.keyset import page_asked
 from config.kernel.permissions import requires
 from success.access import Permission
 from success.enums import NightKind, NightStatus
@@ -151,12 +151,11 @@ class StageRow:
 @require_safe
 def runs(request: HttpRequest) -> HttpResponse:
     """The nights, newest first."""
-    found = page(
+    found = page_asked(
+        request,
         recent_nights(),
         order=("-started_at",),
         size=PAGE_SIZE,
-        after=request.GET.get("after"),
-        before=request.GET.get("before"),
     )
     return render(
         request,

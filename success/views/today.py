@@ -29,7 +29,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from config.kernel import clock
 from config.kernel.fragments import is_fragment, render_page_or_fragment
-from config.kernel.keyset import BadCursor, KeysetPage, page
+from config.kernel.keyset import BadCursor, KeysetPage, page, page_asked
 from config.kernel.permissions import has, requires
 from coverage.access import Permission as Coverage
 from coverage.enums import Channel
@@ -305,12 +305,11 @@ def desk_of(request: HttpRequest) -> Desk:
     items = filters.qs if filters.form.is_valid() else everything.none()
     rows, lost = reads.with_row(items), False
     try:
-        listed = page(
+        listed = page_asked(
+            request,
             rows,
             order=queue.QUEUE_ORDER,
             size=PAGE_SIZE,
-            after=request.GET.get("after"),
-            before=request.GET.get("before"),
         )
     except BadCursor:
         listed, lost = page(rows, order=queue.QUEUE_ORDER, size=PAGE_SIZE), True

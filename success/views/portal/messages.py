@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from communications.queries import notices_of
 from communications.services import notices
 from config.kernel import clock
-from config.kernel.keyset import page
+from config.kernel.keyset import page_asked
 from success.access import Permission
 from success.views.portal.pages import for_members, reader, show
 
@@ -21,12 +21,11 @@ PAGE_SIZE = 20
 @require_safe
 def messages(request: HttpRequest) -> HttpResponse:
     """The messages for this log-in, newest first."""
-    found = page(
+    found = page_asked(
+        request,
         notices_of(reader(request)),
         order=("-at",),
         size=PAGE_SIZE,
-        after=request.GET.get("after"),
-        before=request.GET.get("before"),
     )
     return show(
         request,
