@@ -31,6 +31,15 @@ def cannot(reason):
     pytest.skip(f"NOT PROVED, the journeys need a browser: {reason}")
 
 
+def press(page, name):
+    """Press a button that leads to another page, and wait until that one is there whole.
+
+    A button above its form does nothing while the form has not arrived yet.
+    """
+    with page.expect_navigation():
+        page.get_by_role("button", name=name).first.click()
+
+
 @pytest.fixture(scope="session")
 def chromium():
     if not VENDOR.exists():

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from members.enums import MemberKind
 from success.models import Plan, PlanDraft
 from success.services.templates import save_template
+from tests.browser.conftest import press
 from tests.factories import (
     NOON,
     TODAY,
@@ -151,16 +152,16 @@ def test_a_milestone_is_dragged_by_its_handle(sign_in, amy, member):
 def test_a_plan_is_agreed_without_a_script(sign_in, amy, member):
     page = sign_in(amy, java_script_enabled=False)
     page.goto(f"/members/{member.public_id}/plan/start/")
-    page.get_by_role("button", name="Write the plan").click()
+    press(page, "Write the plan")
     page.get_by_label("Who said it").select_option(label="Kim Adeyemi")
     page.get_by_label("Expected on day").first.fill("soon")
-    page.get_by_role("button", name="Check").click()
+    press(page, "Check")
 
     expect(page.get_by_label("Expected on day").first).to_have_value("soon")
     expect(page.get_by_text("Write a whole number, such as 30.").first).to_be_visible()
     page.get_by_label("Expected on day").first.fill("30")
-    page.get_by_role("button", name="Go on to agree").first.click()
-    page.get_by_role("button", name="Agree this plan").click()
+    press(page, "Go on to agree")
+    press(page, "Agree this plan")
 
     expect(page.get_by_text("The plan is agreed.")).to_be_visible()
     assert Plan.objects.count() == 1
